@@ -1,0 +1,41 @@
+"""The SQL statements of kymflow, one a file, and the loader that reads them."""
+
+from __future__ import annotations
+
+from functools import cache
+from importlib.resources import files
+
+__all__ = ["names", "statement"]
+
+
+@cache
+def statement(name: str) -> str:
+    """Return the text of one statement.
+
+    Args:
+        name: Folder and file without its ending, e.g. ``"engine/staleness"``.
+
+    Returns:
+        The SQL text, header comment included.
+
+    Raises:
+        KeyError: If there is no such statement.
+    """
+    if name not in names():
+        raise KeyError(f"no SQL statement {name!r}; there are {', '.join(names())}")
+    return files(__package__).joinpath(f"{name}.sql").read_text(encoding="utf-8")
+
+
+@cache
+def names() -> tuple[str, ...]:
+    """Return every statement's name, sorted."""
+    root = files(__package__)
+    return tuple(
+        sorted(
+            f"{folder.name}/{entry.name.removesuffix('.sql')}"
+            for folder in root.iterdir()
+            if folder.is_dir()
+            for entry in folder.iterdir()
+            if entry.name.endswith(".sql")
+        )
+    )

@@ -1,0 +1,104 @@
+"""Step 2, decide: one SQL statement says what is due and why."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Literal
+
+import duckdb
+import polars as pl
+
+from kymflow.core.kym_dataset.ledger import Ledger
+from kymflow.core.kym_dataset.survey import Survey
+from kymflow_sql import statement
+from kymflow_zarr.errors import TableUnreadableError
+from kymflow_zarr.merge import quoted
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+Mode = Literal["replace", "incremental"]
+
+REASONS = (
+    "fresh",
+    "fresh_zero_rows",
+    "missing",
+    "params_changed",
+    "version_changed",
+    "mixed_provenance",
+    "row_count_mismatch",
+    "failed",
+    "forced",
+    "deleted",
+)
+
+
+def decide(
+    survey: Survey, table: Path, ledger: Ledger, analysis_version: str, mode: Mode = "incremental"
+) -> pl.DataFrame:
+    """Decide what to do with every image.
+
+    Args:
+        survey: What the dataset holds.
+        table: The table's file; it need not exist.
+        ledger: The record of past runs.
+        analysis_version: The indexer's version now.
+        mode: ``"replace"`` makes every image of the survey due; reason ``forced`` marks those
+            that were fresh.
+
+    Returns:
+        Frame (image_id str, action ``skip``/``update``/``prune``, reason str, n_rows int64).
+
+    Raises:
+        TableUnreadableError: If the table's file is not a table of ours.
+    """
+    with duckdb.connect() as con:
+        con.register("current", survey.current)
+        _view_rows(con, table)
+        con.register("ledger", ledger.load())
+        try:
+            decision = con.sql(
+                statement("engine/staleness"), params={"analysis_version": analysis_version}
+            ).pl()
+        except duckdb.IOException as error:
+            raise _unreadable(table, error) from error
+    if not survey.whole:
+        asked = [*survey.current["image_id"], *survey.absent]
+        decision = decision.filter(pl.col("image_id").is_in(asked))
+    if mode == "replace":
+        forced = pl.col("action") == "skip"
+        decision = decision.with_columns(
+            action=pl.when(forced).then(pl.lit("update")).otherwise("action"),
+            reason=pl.when(forced).then(pl.lit("forced")).otherwise("reason"),
+        )
+    return decision
+
+
+def _view_rows(con: duckdb.DuckDBPyConnection, table: Path) -> None:
+    """Make the view ``existing`` over the table; provenance columns it lacks are null."""
+    schema = {"image_id": pl.String, "params_hash": pl.String, "analysis_version": pl.String}
+    if not table.exists():
+        con.register("existing", pl.DataFrame(schema=schema))
+        return
+    try:
+        rows = con.read_parquet(str(table))
+    except duckdb.Error as error:
+        raise _unreadable(table, error) from error
+    if "image_id" not in rows.columns:
+        raise TableUnreadableError(
+            "the table has no column image_id, so it is not one of the engine's; "
+            "move it away and build the table again",
+            artifact=str(table),
+        )
+    columns = [
+        f"CAST({quoted(name) if name in rows.columns else 'NULL'} AS VARCHAR) AS {name}"
+        for name in schema
+    ]
+    rows.project(", ".join(columns)).create_view("existing")
+
+
+def _unreadable(table: Path, error: Exception) -> TableUnreadableError:
+    return TableUnreadableError(
+        f"the table file can't be read ({str(error).splitlines()[0]}); restore it, or delete it "
+        f"and build the table again",
+        artifact=str(table),
+    )

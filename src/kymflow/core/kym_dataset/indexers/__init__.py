@@ -1,0 +1,1 @@
+"""The indexers shipped with kymflow, and the base for artifact-backed ones."""

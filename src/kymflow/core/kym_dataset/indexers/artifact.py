@@ -1,0 +1,229 @@
+"""Base of artifact-backed indexers: a params JSON and a rows table an image, read in bulk."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import polars as pl
+
+from kymflow.core.errors import ParamsError
+from kymflow.core.kym_dataset.indexer_base import BaseIndexer, ExtractedBatch, ParamsHashes
+from kymflow.core.kym_dataset.indexers.conform import conform
+from kymflow.core.kym_dataset.provenance import parse_json, stable_json_dumps, text_hash
+from kymflow_zarr.errors import ArtifactError, ArtifactNotFoundError, ArtifactSchemaError
+
+if TYPE_CHECKING:
+    from kymflow_zarr import ZarrDataset, ZarrImageRecord
+
+_REMEMBERED = 4096
+_PATH = "__path"
+
+
+class ArtifactIndexer(BaseIndexer):
+    """An indexer whose params and rows are artifacts of each image.
+
+    A subclass names them::
+
+        class Stalls(ArtifactIndexer):
+            name = "stalls"
+            version = "stalls@1"
+            params_artifact = "stalls/params"
+            rows_artifacts = ("stalls/rows",)
+            schema = {"roi_id": pl.Int32(), "duration_s": pl.Float64()}
+
+    An image with rows but no params was made with ``default_params``. An image with neither was
+    never analysed: its params are None and it has no rows. Params without rows are an error.
+
+    Attributes:
+        version: The analysis_version.
+        params_artifact: Name of the params JSON artifact.
+        default_params: The params of images that hold none.
+        rows_artifacts: Names of the rows artifact, first choice first; each is looked for as
+            ``.parquet``, then ``.csv.gz``.
+        schema: Columns every row has, with their dtypes. Absent ones become nulls; others are kept.
+        aliases: Older column names, each with today's.
+    """
+
+    version: ClassVar[str]
+    params_artifact: ClassVar[str]
+    default_params: ClassVar[Mapping[str, Any]] = {}
+    rows_artifacts: ClassVar[tuple[str, ...]] = ()
+    schema: ClassVar[Mapping[str, pl.DataType]] = {}
+    aliases: ClassVar[Mapping[str, str]] = {}
+
+    def analysis_version(self) -> str:
+        """Return the version of the analysis."""
+        return self.version
+
+    def params(self, rec: ZarrImageRecord) -> Mapping[str, Any] | None:
+        """Return one image's params; None if it was never analysed.
+
+        Raises:
+            ArtifactUnreadableError: If the params artifact is not JSON.
+            ArtifactSchemaError: If it is not an object.
+        """
+        return self._params_of(rec, self._first_blobs(rec.dataset, [rec.image_id])[0])
+
+    def params_hash(self, rec: ZarrImageRecord) -> str:
+        """Return the hash of one image's params."""
+        blob = self._first_blobs(rec.dataset, [rec.image_id])[0]
+        return text_hash(self._canonical(rec, blob))
+
+    def extract_rows(self, rec: ZarrImageRecord) -> pl.DataFrame:
+        """Return one image's rows, in the order of its artifact.
+
+        Raises:
+            ArtifactNotFoundError: If the image has params but no rows artifact.
+            ArtifactUnreadableError: If the artifact can't be read.
+            ArtifactSchemaError: If a column can't be brought to its dtype.
+        """
+        batch = self.extract_batch(rec.dataset, [rec.image_id])
+        for error in batch.errors.values():
+            raise error
+        return batch.rows
+
+    def params_hashes(self, dataset: ZarrDataset, image_ids: Sequence[str]) -> ParamsHashes:
+        """Return the params hash of many images; equal bytes are parsed and hashed once."""
+        hashes: list[str | None] = []
+        errors: dict[str, Exception] = {}
+        remembered: dict[bytes, str] = {}
+        for image_id, blob in zip(image_ids, self._first_blobs(dataset, image_ids), strict=True):
+            digest = b"" if blob is None else hashlib.sha256(blob).digest()
+            if blob is not None and digest in remembered:
+                hashes.append(remembered[digest])
+                continue
+            try:
+                value = text_hash(self._canonical(dataset.record(image_id), blob))
+            except ArtifactError as error:
+                hashes.append(None)
+                errors[image_id] = error
+                continue
+            hashes.append(value)
+            if blob is not None and len(remembered) < _REMEMBERED:
+                remembered[digest] = value
+        return ParamsHashes(hashes, errors)
+
+    def extract_batch(self, dataset: ZarrDataset, image_ids: Sequence[str]) -> ExtractedBatch:
+        """Return the rows of many images, by one scan over their Parquet files where that goes."""
+        sources, errors = self._sources(dataset, image_ids)
+        parquet = {str(p): i for i, p in sources.items() if p is not None and p.suffix != ".gz"}
+        frames: list[pl.DataFrame] = []
+        scanned = self._scan(parquet)
+        if scanned is not None:
+            frames.append(scanned)
+        for image_id, path in sources.items():
+            if path is None or (scanned is not None and str(path) in parquet):
+                continue
+            try:
+                frames.append(self._read_one(dataset.record(image_id)))
+            except ArtifactError as error:
+                errors[image_id] = error
+        frames.append(pl.DataFrame(schema={"image_id": pl.String(), **self.schema}))
+        return ExtractedBatch(pl.concat(frames, how="diagonal_relaxed"), errors)
+
+    def _scan(self, parquet: Mapping[str, str]) -> pl.DataFrame | None:
+        """Read many Parquet files of one schema at once; None where they are not so alike."""
+        if not parquet:
+            return None
+        images = pl.DataFrame({_PATH: list(parquet), "image_id": list(parquet.values())})
+        try:
+            rows = pl.scan_parquet(
+                list(parquet), include_file_paths=_PATH, glob=False, hive_partitioning=False
+            ).collect()
+            placed = rows.drop("image_id", strict=False).join(
+                images, on=_PATH, how="left", maintain_order="left"
+            )
+            return conform(placed.drop(_PATH), self._whole_schema, self.aliases)
+        except (pl.exceptions.PolarsError, OSError, ValueError):
+            return None
+
+    def _read_one(self, rec: ZarrImageRecord) -> pl.DataFrame:
+        for artifact in self.rows_artifacts:
+            for load in (rec.load_df_parquet, rec.load_df_csv_gz):
+                try:
+                    rows = load(artifact)
+                except ArtifactNotFoundError:
+                    continue
+                owned = rows.with_columns(pl.lit(rec.image_id, dtype=pl.String).alias("image_id"))
+                try:
+                    return conform(owned, self._whole_schema, self.aliases)
+                except ValueError as error:
+                    raise ArtifactSchemaError(
+                        f"{error}; mend the artifact or make it anew",
+                        dataset=str(rec.dataset.path),
+                        image_id=rec.image_id,
+                        artifact=artifact,
+                    ) from error
+        raise self._no_rows(rec)
+
+    def _sources(
+        self, dataset: ZarrDataset, image_ids: Sequence[str]
+    ) -> tuple[dict[str, Any], dict[str, Exception]]:
+        """Return each image's rows file, None for an image that was never analysed."""
+        sources: dict[str, Any] = {}
+        errors: dict[str, Exception] = {}
+        for image_id in image_ids:
+            rec = dataset.record(image_id)
+            found = next((path for path in self._candidates(rec) if path.exists()), None)
+            if found is None and self._first_blobs(dataset, [image_id])[0] is not None:
+                errors[image_id] = self._no_rows(rec)
+            else:
+                sources[image_id] = found
+        return sources, errors
+
+    def _candidates(self, rec: ZarrImageRecord) -> Iterable[Any]:
+        for artifact in self.rows_artifacts:
+            yield rec.artifact_path(artifact, ".parquet")
+            yield rec.artifact_path(artifact, ".csv.gz")
+
+    def _no_rows(self, rec: ZarrImageRecord) -> ArtifactNotFoundError:
+        return ArtifactNotFoundError(
+            f"the image has {self.params_artifact!r} but no {self.rows_artifacts[0]!r}; "
+            f"run its analysis again, or delete its params",
+            dataset=str(rec.dataset.path),
+            image_id=rec.image_id,
+            artifact=self.rows_artifacts[0],
+        )
+
+    def _first_blobs(self, dataset: ZarrDataset, image_ids: Sequence[str]) -> list[bytes | None]:
+        """Return each image's params bytes; a ``.json.gz`` is looked for where no ``.json`` is."""
+        stem = f"analysis/{self.params_artifact}.json"
+        blobs = list(dataset.get_many(f"images/{image_id}/{stem}" for image_id in image_ids))
+        absent = [place for place, blob in enumerate(blobs) if blob is None]
+        for place in absent:
+            rec = dataset.record(image_ids[place])
+            if rec.artifact_path(self.params_artifact, ".json.gz").exists():
+                blobs[place] = stable_json_dumps(rec.load_json(self.params_artifact)).encode()
+        return blobs
+
+    def _canonical(self, rec: ZarrImageRecord, blob: bytes | None) -> str:
+        try:
+            return stable_json_dumps(self._params_of(rec, blob))
+        except ParamsError as error:
+            raise self._bad_params(rec, str(error)) from error
+
+    def _params_of(self, rec: ZarrImageRecord, blob: bytes | None) -> Mapping[str, Any] | None:
+        if blob is None:
+            analysed = any(path.exists() for path in self._candidates(rec))
+            return self.default_params if analysed else None
+        try:
+            params = parse_json(blob)
+        except ValueError as error:
+            raise self._bad_params(rec, str(error)) from error
+        if not isinstance(params, dict):
+            raise self._bad_params(rec, f"it holds a {type(params).__name__}, not an object")
+        return params
+
+    def _bad_params(self, rec: ZarrImageRecord, why: str) -> ArtifactSchemaError:
+        return ArtifactSchemaError(
+            f"the params can't be used: {why}; mend the file",
+            dataset=str(rec.dataset.path),
+            image_id=rec.image_id,
+            artifact=self.params_artifact,
+        )
+
+    @property
+    def _whole_schema(self) -> dict[str, pl.DataType]:
+        return {"image_id": pl.String(), **self.schema}

@@ -1,0 +1,59 @@
+"""Bring an artifact's rows to a declared schema: names, dtypes, order."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import polars as pl
+
+
+def conform(
+    rows: pl.DataFrame, schema: Mapping[str, pl.DataType], aliases: Mapping[str, str]
+) -> pl.DataFrame:
+    """Return rows with the declared columns first, in order, and all others behind them.
+
+    Whole numbers kept as floats, as pandas does where a null crept in, become integers again, and
+    NaN in such a column null.
+
+    Args:
+        rows: The rows as an artifact holds them.
+        schema: The declared columns and their dtypes; absent ones become nulls.
+        aliases: Older column names, each with today's; one is used where today's is absent.
+
+    Raises:
+        ValueError: If a column can't be brought to its dtype; the message names it.
+    """
+    renames = {
+        old: new for old, new in aliases.items() if old in rows.columns and new not in rows.columns
+    }
+    rows = rows.rename(renames)
+    declared = [
+        _cast(rows[name], name, dtype) if name in rows.columns
+        else pl.Series(name, [None], dtype=dtype).new_from_index(0, rows.height)
+        for name, dtype in schema.items()
+    ]
+    others = [rows[name] for name in rows.columns if name not in schema]
+    return pl.DataFrame([*declared, *others])
+
+
+def _cast(column: pl.Series, name: str, dtype: pl.DataType) -> pl.Series:
+    if column.dtype == dtype:
+        return column
+    whole = dtype.is_integer() or dtype == pl.String
+    if column.dtype.is_float() and whole:
+        column = _whole_numbers(column, required=dtype.is_integer())
+    try:
+        return column.cast(dtype, strict=True)
+    except pl.exceptions.PolarsError as error:
+        raise ValueError(
+            f"column {name!r} is {column.dtype} and can't be read as {dtype}"
+        ) from error
+
+
+def _whole_numbers(column: pl.Series, *, required: bool) -> pl.Series:
+    filled = column.fill_nan(None)
+    if bool((filled.drop_nulls() % 1 == 0).all()):
+        return filled.cast(pl.Int64)
+    if required:
+        raise ValueError(f"column {column.name!r} must hold whole numbers and holds fractions")
+    return column

@@ -1,0 +1,337 @@
+"""KymDataset: keeps one table per indexer up to date, and answers SQL over them."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+import warnings
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Literal
+
+import polars as pl
+
+from kymflow.core.errors import CodeChangedWarning, InvalidIndexerError, ParamsError
+from kymflow.core.kym_dataset.commit import commit
+from kymflow.core.kym_dataset.decide import Mode, decide
+from kymflow.core.kym_dataset.explain import Explanation, explain
+from kymflow.core.kym_dataset.extract import Job, StagedBatch, extract, failed_runs
+from kymflow.core.kym_dataset.fingerprint import code_fingerprint
+from kymflow.core.kym_dataset.indexer_base import Indexer, table_name
+from kymflow.core.kym_dataset.ledger import Ledger
+from kymflow.core.kym_dataset.provenance import stable_json_dumps
+from kymflow.core.kym_dataset.report import Failure, Progress, ProgressCallback, UpdateReport
+from kymflow.core.kym_dataset.staging import Part, Staging
+from kymflow.core.kym_dataset.survey import Survey, take_survey
+from kymflow_zarr.errors import ArtifactError, ImageNotFoundError, UsageError
+
+if TYPE_CHECKING:
+    from kymflow_zarr import ZarrDataset
+
+log = logging.getLogger(__name__)
+
+
+class KymDataset:
+    """The tables of a Zarr dataset of kymographs.
+
+    Args:
+        dataset: The dataset; opened for writing if tables are to be updated.
+
+    Attributes:
+        dataset: The dataset.
+        last_update_stats: The report of the last ``update_index``, None before the first.
+    """
+
+    def __init__(self, dataset: ZarrDataset) -> None:
+        self.dataset = dataset
+        self.last_update_stats: UpdateReport | None = None
+
+    def update_index(
+        self,
+        indexer: Indexer,
+        *,
+        mode: Mode = "replace",
+        image_ids: Iterable[str] | None = None,
+        on_error: Literal["raise", "record"] = "raise",
+        progress: ProgressCallback | None = None,
+    ) -> UpdateReport:
+        """Bring an indexer's table up to date.
+
+        Args:
+            indexer: Turns one image's artifacts into rows.
+            mode: ``"replace"`` makes all rows anew; ``"incremental"`` only those that are stale,
+                see :meth:`staleness`.
+            image_ids: Touch these images only; every image if None.
+            on_error: What to do when an image's artifact is missing, unreadable or of the wrong
+                schema. ``"record"`` finishes all other images and lists the failures in the
+                report and the ledger; ``"raise"`` commits what was done before and raises. The
+                failed image's old rows stand either way.
+            progress: Called with a :class:`Progress` after each step.
+
+        Returns:
+            What was done; also kept in ``last_update_stats``.
+
+        Raises:
+            ReadOnlyError: If the dataset is open for reading only.
+            InvalidIndexerError: If the indexer's name or verbs are not as they must be.
+            ImageNotFoundError: If an image asked for is neither in the dataset nor in the table.
+            ArtifactError: With ``on_error="raise"``, the first failure.
+            TableSchemaError: If a column's type can't be reconciled with the table's.
+            IndexerOutputError: If the indexer returns rows that can't be stored.
+
+        Warns:
+            CodeChangedWarning: If rows that are kept were made by other code of the same version.
+        """
+        started = time.perf_counter()
+        table = table_name(indexer)
+        _check_choice("mode", mode, ("replace", "incremental"))
+        _check_choice("on_error", on_error, ("raise", "record"))
+        self.dataset.check_writable(f"update table {table!r}")
+        job = Job(self.dataset, indexer, _version(indexer), code_fingerprint(indexer))
+        ledger = Ledger(self.dataset, table)
+        survey = take_survey(self.dataset, indexer, image_ids, progress)
+        decision = self._decide(survey, job, ledger, mode)
+        if mode == "incremental":
+            _warn_of_changed_code(job, ledger)
+        if on_error == "raise":
+            _raise_first(survey.errors)
+        work = _Work(job, survey, decision, ledger, table)
+        work.run(stop_at_failure=on_error == "raise", progress=progress)
+        report = work.report(mode, time.perf_counter() - started)
+        self.last_update_stats = report
+        log.info(report.summary)
+        if on_error == "raise":
+            _raise_first(work.errors)
+        return report
+
+    def staleness(
+        self, indexer: Indexer, *, image_ids: Iterable[str] | None = None
+    ) -> pl.DataFrame:
+        """Say what an incremental update would do, and why; nothing is changed.
+
+        Args:
+            indexer: The indexer.
+            image_ids: Only these images; all if None.
+
+        Returns:
+            Frame (image_id str, action ``skip``/``update``/``prune``, reason str, n_rows int64),
+            a row for every image known to the dataset or the table, sorted by image_id.
+
+        Warns:
+            CodeChangedWarning: If rows that are fresh were made by other code of the same version.
+        """
+        ledger = Ledger(self.dataset, table_name(indexer))
+        job = Job(self.dataset, indexer, _version(indexer), code_fingerprint(indexer))
+        decision = self._decide(
+            take_survey(self.dataset, indexer, image_ids), job, ledger, "incremental"
+        )
+        _warn_of_changed_code(job, ledger)
+        return decision.sort("image_id")
+
+    def explain(self, indexer: Indexer, image_id: str) -> Explanation:
+        """Say why one image is fresh or stale, down to the params keys that changed.
+
+        Args:
+            indexer: The indexer.
+            image_id: The image.
+
+        Raises:
+            ImageNotFoundError: If the image is neither in the dataset nor in the table.
+        """
+        table = table_name(indexer)
+        ledger = Ledger(self.dataset, table)
+        version = _version(indexer)
+        survey = take_survey(self.dataset, indexer, [image_id])
+        job = Job(self.dataset, indexer, version, None)
+        verdict = self._decide(survey, job, ledger, "incremental").row(0, named=True)
+        rows = pl.DataFrame(schema={"params_hash": pl.String, "analysis_version": pl.String})
+        if verdict["n_rows"]:
+            of_image = self.dataset.scan_table(table).filter(pl.col("image_id") == image_id)
+            rows = of_image.select("params_hash", "analysis_version").unique().collect()
+        error = survey.errors.get(image_id)
+        present = not survey.absent
+        params = self._params(indexer, image_id) if present and error is None else ...
+        return explain(verdict, rows, ledger, version, params, str(error) if error else None)
+
+    def sql(self, query: str, params: Mapping[str, Any] | list[Any] | None = None) -> pl.DataFrame:
+        """Answer a SQL query over the dataset's tables, read-only.
+
+        Args:
+            query: DuckDB SQL. Views: every table by its name, the ledger of each as
+                ``<table>_runs``, the params behind its hashes as ``<table>_params``.
+            params: Values for ``$name`` or ``?`` in the query.
+
+        Returns:
+            The answer.
+
+        Raises:
+            QueryError: If the query can't be answered.
+        """
+        from kymflow.core.queries.session import Session
+
+        with Session(self.dataset) as session:
+            return session.query(query, params)
+
+    def _decide(self, survey: Survey, job: Job, ledger: Ledger, mode: Mode) -> pl.DataFrame:
+        table = self.dataset.tables.path(table_name(job.indexer))
+        decision = decide(survey, table, ledger, job.analysis_version, mode)
+        unknown = sorted(set(survey.absent) - set(decision["image_id"])) if survey.absent else []
+        if unknown:
+            raise ImageNotFoundError(
+                f"no image of this id, and no rows of it: {', '.join(unknown[:5])}",
+                dataset=str(self.dataset.path),
+                image_id=unknown[0],
+            )
+        return decision
+
+    def _params(self, indexer: Indexer, image_id: str) -> object:
+        read = getattr(indexer, "params", None)
+        if not callable(read):
+            return ...
+        try:
+            return json.loads(stable_json_dumps(read(self.dataset.record(image_id))))
+        except (ArtifactError, ParamsError, NotImplementedError):
+            return ...
+
+
+class _Work:
+    """One update between its decision and its report."""
+
+    def __init__(
+        self, job: Job, survey: Survey, decision: pl.DataFrame, ledger: Ledger, table: str
+    ) -> None:
+        self.job = job
+        self.survey = survey
+        self.decision = decision
+        self.ledger = ledger
+        self.table = table
+        self.errors: dict[str, Exception] = dict(survey.errors)
+        self.updated = 0
+        self.resumed = 0
+
+    def run(self, *, stop_at_failure: bool, progress: ProgressCallback | None) -> None:
+        """Extract what is due and commit it."""
+        due = self.survey.current.join(
+            self.decision.filter(pl.col("action") == "update"),
+            on="image_id",
+            how="semi",
+            maintain_order="left",
+        ).drop_nulls("params_hash")
+        gone = [*self._pruned(), *self._forgotten()]
+        exists = self.job.dataset.tables.exists(self.table)
+        if due.is_empty() and not gone and not self.errors and exists:
+            return
+        with Staging(
+            self.job.dataset, self.table, self.job.analysis_version, self.job.code_hash
+        ) as staging:
+            parts = self._take_over(staging, due)
+            due = _without(due, parts)
+            self._tell(progress, due)
+            for batch in extract(self.job, due, staging):
+                parts.append(batch.part)
+                self._count(batch)
+                self._tell(progress, due)
+                if batch.errors and stop_at_failure:
+                    break
+            if progress:
+                progress(Progress("commit", 0, self.updated))
+            commit(
+                self.job.dataset,
+                self.table,
+                self.ledger,
+                staging,
+                parts=parts,
+                gone=gone,
+                failed=failed_runs(self.job, self.survey.current, self.errors),
+            )
+            if progress:
+                progress(Progress("commit", self.updated, self.updated))
+
+    def report(self, mode: Mode, seconds: float) -> UpdateReport:
+        """Return what was done."""
+        counts = dict(self.decision.group_by("reason").len().sort("reason").iter_rows())
+        actions = dict(self.decision.group_by("action").len().iter_rows())
+        rows = self.job.dataset.scan_table(self.table).select(pl.len()).collect().item()
+        return UpdateReport(
+            indexer=self.job.indexer.name,
+            mode=mode,
+            table=self.table,
+            updated=self.updated,
+            skipped=actions.get("skip", 0),
+            missing=counts.get("missing", 0),
+            pruned=actions.get("prune", 0),
+            failed=len(self.errors),
+            resumed=self.resumed,
+            rows=rows,
+            reasons=counts,
+            failures=tuple(Failure.of(image_id, e) for image_id, e in self.errors.items()),
+            seconds=seconds,
+        )
+
+    def _pruned(self) -> list[str | None]:
+        return self.decision.filter(pl.col("action") == "prune")["image_id"].to_list()
+
+    def _forgotten(self) -> list[str]:
+        """Return images that only the ledger still knows: deleted ones that had no rows."""
+        if not self.survey.whole:
+            return []
+        runs = self.ledger.load().select("image_id")
+        return runs.join(self.decision, on="image_id", how="anti")["image_id"].to_list()
+
+    def _take_over(self, staging: Staging, due: pl.DataFrame) -> list[Part]:
+        parts = staging.take_over(due)
+        self.resumed = sum(_images_in(part) for part in parts)
+        self.updated += self.resumed
+        return parts
+
+    def _count(self, batch: StagedBatch) -> None:
+        self.updated += batch.n_ok
+        self.errors.update(batch.errors)
+
+    def _tell(self, progress: ProgressCallback | None, due: pl.DataFrame) -> None:
+        if progress:
+            done = self.updated + len(self.errors) - len(self.survey.errors)
+            progress(Progress("extract", done, due.height + self.resumed))
+
+
+def _without(due: pl.DataFrame, parts: list[Part]) -> pl.DataFrame:
+    for part in parts:
+        staged = pl.read_parquet(part.runs, columns=["image_id"])
+        due = due.join(staged, on="image_id", how="anti", maintain_order="left")
+    return due
+
+
+def _images_in(part: Part) -> int:
+    return int(pl.scan_parquet(part.runs).select(pl.len()).collect().item())
+
+
+def _version(indexer: Indexer) -> str:
+    version = indexer.analysis_version()
+    if isinstance(version, str) and version:
+        return version
+    raise InvalidIndexerError(
+        f"indexer {indexer.name!r} returned {version!r} for its analysis_version; "
+        f"it must be a text that is not empty"
+    )
+
+
+def _warn_of_changed_code(job: Job, ledger: Ledger) -> None:
+    stale = ledger.runs_by_other_code(job.analysis_version, job.code_hash)
+    if stale:
+        warnings.warn(
+            f"indexer {job.indexer.name!r}: code changed, version did not: {stale} images were "
+            f"indexed by other code at {job.analysis_version!r}. Raise its analysis_version to "
+            f'have them made anew, or run mode="replace" once',
+            CodeChangedWarning,
+            stacklevel=3,
+        )
+
+
+def _raise_first(errors: Mapping[str, Exception]) -> None:
+    for error in errors.values():
+        raise error
+
+
+def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
+    if value not in choices:
+        raise UsageError(f"{name} must be one of {', '.join(choices)}, not {value!r}")

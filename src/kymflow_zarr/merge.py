@@ -1,0 +1,224 @@
+"""Rewrite one Parquet table: old rows less the replaced keys, plus the rows of staged files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kymflow_sql import statement
+from kymflow_zarr.errors import CommitError, TableSchemaError, TableUnreadableError
+from kymflow_zarr.files import atomic_path
+
+if TYPE_CHECKING:
+    import duckdb
+    import polars as pl
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """How many rows a rewrite kept of the old table and how many it added."""
+
+    kept: int
+    added: int
+
+
+def replace_rows(
+    table: Path,
+    *,
+    key: str,
+    replaced: pl.DataFrame,
+    parts: Sequence[Path],
+    empty: pl.DataFrame,
+) -> Merged:
+    """Replace all rows of some keys in a table file, atomically.
+
+    The new table is written beside the old one by one streaming DuckDB ``COPY``, its row count
+    is checked, and it is renamed into place: a reader sees the old table or the new one.
+
+    Args:
+        table: The table's file; it need not exist yet.
+        key: The column that tells which rows belong together.
+        replaced: Frame whose one column ``key`` lists the keys whose old rows go.
+        parts: Parquet files holding the new rows; columns are united by name.
+        empty: Zero-row frame naming columns that the table always has, with their dtypes.
+
+    Returns:
+        The counts of rows kept and added.
+
+    Raises:
+        TableSchemaError: If a column's types in old and new rows can't be reconciled.
+        TableUnreadableError: If the old table can't be read.
+        CommitError: If the rows written are not the rows kept plus the rows new; the old table
+            stands.
+    """
+    import duckdb
+
+    with duckdb.connect() as con:
+        con.register("replaced", replaced.select(key=key).unique())
+        kept = _count_kept(con, table, key)
+        with atomic_path(table) as output:
+            bare = output.with_name(f"{output.name}.empty")
+            empty.write_parquet(bare)
+            try:
+                sources = [bare, *parts]
+                schema = _united([*([table] if kept else []), *sources], table)
+                written = _copy(con, table, sources, output, key, schema, merge=kept > 0)
+            finally:
+                bare.unlink()
+            added = _rows_in(con, sources[1:])
+            if written != kept + added:
+                raise CommitError(
+                    f"{written} rows were written where {kept} old and {added} new ones were due; "
+                    f"the table stands as it was: run the update again",
+                    artifact=str(table),
+                )
+    return Merged(kept=kept, added=added)
+
+
+def quoted(identifier: str) -> str:
+    """Return a name as a quoted SQL identifier."""
+    return '"' + identifier.replace('"', '""') + '"'
+
+
+def _count_kept(con: duckdb.DuckDBPyConnection, table: Path, key: str) -> int:
+    import duckdb
+
+    if not table.exists():
+        return 0
+    sql = statement("engine/count_kept").format(key=quoted(key))
+    try:
+        row = con.execute(sql, {"table": os.fspath(table)}).fetchone()
+    except duckdb.Error as error:
+        raise TableUnreadableError(
+            f"the table file can't be read ({_first_line(error)}); restore it, or delete it and "
+            f"build the table again",
+            artifact=str(table),
+        ) from error
+    return int(row[0]) if row else 0
+
+
+def _rows_in(con: duckdb.DuckDBPyConnection, parts: Sequence[Path]) -> int:
+    if not parts:
+        return 0
+    sql = "SELECT sum(num_rows) FROM parquet_file_metadata($parts)"
+    row = con.execute(sql, {"parts": [os.fspath(part) for part in parts]}).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _copy(
+    con: duckdb.DuckDBPyConnection,
+    table: Path,
+    sources: Sequence[Path],
+    output: Path,
+    key: str,
+    schema: Mapping[str, str],
+    *,
+    merge: bool,
+) -> int:
+    import polars as pl
+
+    present = {name for path in sources for name in pl.read_parquet_schema(path)}
+    holes = {"added": _select_list(schema, "new", present)}
+    inputs: dict[str, object] = {
+        "parts": [os.fspath(path) for path in sources],
+        "output": os.fspath(output),
+    }
+    if not merge:
+        name = "engine/write_rows"
+    else:
+        name = "engine/replace_rows"
+        holes["kept"] = _select_list(schema, "old", set(pl.read_parquet_schema(table)))
+        holes["key"] = quoted(key)
+        inputs["table"] = os.fspath(table)
+    row = con.execute(statement(name).format(**holes), inputs).fetchone()
+    return int(row[0]) if row else 0
+
+
+def _select_list(schema: Mapping[str, str], relation: str, present: set[str]) -> str:
+    return ", ".join(
+        f"CAST({f'{relation}.{quoted(name)}' if name in present else 'NULL'} AS {dtype})"
+        f" AS {quoted(name)}"
+        for name, dtype in schema.items()
+    )
+
+
+def _united(paths: Sequence[Path], table: Path) -> dict[str, str]:
+    """Return the DuckDB type of every column of the files taken together."""
+    import duckdb
+    import polars as pl
+
+    united: dict[str, pl.DataType] = {}
+    for path in paths:
+        for name, dtype in pl.read_parquet_schema(path).items():
+            before = united.setdefault(name, dtype)
+            common = common_dtype(before, dtype)
+            if common is None and _all_null(path, name):
+                common = before
+            if common is None:
+                raise TableSchemaError(
+                    f"column {name!r} holds {before} in the table's rows and {dtype} in the new "
+                    f"ones, which have no common type; rename the column or rebuild the whole "
+                    f'table with mode="replace". The table stands as it was',
+                    artifact=str(table),
+                )
+            united[name] = common
+    typed = {name: pl.String() if dtype == pl.Null else dtype for name, dtype in united.items()}
+    with duckdb.connect() as con:
+        con.register("typed", pl.DataFrame(schema=typed))
+        types = con.sql("FROM typed").types
+    return {name: str(type_) for name, type_ in zip(typed, types, strict=True)}
+
+
+def _all_null(path: Path, column: str) -> bool:
+    import polars as pl
+
+    return bool(pl.scan_parquet(path).select(pl.col(column).count()).collect().item() == 0)
+
+
+def common_dtype(left: pl.DataType, right: pl.DataType) -> pl.DataType | None:
+    """Return the type that holds every value of both types, or None where there is none.
+
+    Nulls take the other side's type, integers and floats widen, timestamps take the finer unit.
+    Text never silently swallows numbers, nor numbers booleans.
+    """
+    import polars as pl
+
+    if left == right or right == pl.Null:
+        return left
+    if left == pl.Null:
+        return right
+    if left.is_integer() and right.is_integer():
+        return _wider_integer(left, right)
+    if left.is_numeric() and right.is_numeric():
+        plain = not (left.is_decimal() or right.is_decimal())
+        return pl.Float64() if plain else None
+    if isinstance(left, pl.Datetime) and isinstance(right, pl.Datetime):
+        unit = "ns" if "ns" in (left.time_unit, right.time_unit) else "us"
+        return pl.Datetime(unit, left.time_zone) if left.time_zone == right.time_zone else None
+    if isinstance(left, pl.List) and isinstance(right, pl.List):
+        inner = common_dtype(_instance(left.inner), _instance(right.inner))
+        return None if inner is None else pl.List(inner)
+    return None
+
+
+def _wider_integer(left: pl.DataType, right: pl.DataType) -> pl.DataType | None:
+    import polars as pl
+
+    ladder: list[type[pl.DataType]] = [pl.Int8, pl.Int16, pl.Int32, pl.Int64]
+    unsigned: list[type[pl.DataType]] = [pl.UInt8, pl.UInt16, pl.UInt32, pl.UInt64]
+    sides = [left.base_type(), right.base_type()]
+    if all(side in unsigned for side in sides):
+        return max(sides, key=unsigned.index)()
+    ranks = [ladder.index(s) if s in ladder else unsigned.index(s) + 1 for s in sides]
+    return ladder[max(ranks)]() if max(ranks) < len(ladder) else None
+
+
+def _instance(dtype: pl.DataType | type[pl.DataType]) -> pl.DataType:
+    return dtype() if isinstance(dtype, type) else dtype
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).splitlines()[0] if str(error) else type(error).__name__

@@ -1,0 +1,202 @@
+"""Dataset tables: one plain Parquet file each, replaced whole and atomically."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+from kymflow_zarr.errors import TableNotFoundError, TableUnreadableError, UsageError
+from kymflow_zarr.files import atomic_path
+from kymflow_zarr.frames import as_polars, storable
+from kymflow_zarr.merge import Merged, replace_rows
+from kymflow_zarr.names import check_image_id, check_table_name
+
+if TYPE_CHECKING:
+    import polars as pl
+    from filelock import BaseFileLock
+
+    from kymflow_zarr.dataset import ZarrDataset
+
+ID = "image_id"
+
+
+class TableStore:
+    """The tables of one dataset.
+
+    Args:
+        dataset: The dataset whose ``tables/`` folder this serves.
+    """
+
+    __slots__ = ("_dataset",)
+
+    def __init__(self, dataset: ZarrDataset) -> None:
+        self._dataset = dataset
+
+    def path(self, name: str) -> Path:
+        """Return the file of a table, whether or not it exists.
+
+        Raises:
+            InvalidNameError: If the name is not one a table may have.
+        """
+        return self._dataset.path / "tables" / f"{check_table_name(name)}.parquet"
+
+    def names(self) -> list[str]:
+        """Return the names of the tables there are, sorted."""
+        folder = self._dataset.path / "tables"
+        if not folder.is_dir():
+            return []
+        return sorted(
+            entry.name.removesuffix(".parquet")
+            for entry in folder.iterdir()
+            if entry.name.endswith(".parquet") and not entry.name.startswith(".")
+        )
+
+    def exists(self, name: str) -> bool:
+        """Tell whether there is a table of this name."""
+        return self.path(name).is_file()
+
+    def scan(self, name: str) -> pl.LazyFrame:
+        """Return a table as a lazy frame.
+
+        Raises:
+            TableNotFoundError: If there is no such table.
+            TableUnreadableError: If its file is not Parquet.
+        """
+        import polars as pl
+
+        path = self.path(name)
+        if not path.is_file():
+            known = ", ".join(self.names()) or "none yet"
+            raise TableNotFoundError(
+                f"there is no table {name!r}; tables here: {known}", dataset=self._where
+            )
+        try:
+            frame = pl.scan_parquet(path)
+            frame.collect_schema()
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise TableUnreadableError(
+                f"table {name!r} can't be read ({error}); restore the file, or delete it and "
+                f"build the table again",
+                dataset=self._where,
+                artifact=str(path),
+            ) from error
+        return frame
+
+    def load(self, name: str) -> pl.DataFrame:
+        """Return a table as a frame.
+
+        Raises:
+            TableNotFoundError: If there is no such table.
+            TableUnreadableError: If its file is damaged.
+        """
+        return self.scan(name).collect()
+
+    def save(self, name: str, frame: object) -> Path:
+        """Write a whole table, in place of the one of that name if there is one.
+
+        Args:
+            name: The table's name.
+            frame: A Polars frame, or anything that speaks the Arrow PyCapsule stream.
+
+        Returns:
+            The table's file.
+
+        Raises:
+            ReadOnlyError: If the dataset is open for reading only.
+            UsageError: If the frame can't be stored.
+        """
+        self._dataset.check_writable(f"save table {name!r}")
+        path = self.path(name)
+        rows = storable(as_polars(frame))
+        with self.lock(name), atomic_path(path) as temporary:
+            rows.write_parquet(temporary, compression="zstd")
+        return path
+
+    def delete(self, name: str) -> None:
+        """Delete a table.
+
+        Raises:
+            ReadOnlyError: If the dataset is open for reading only.
+            TableNotFoundError: If there is no such table.
+        """
+        self._dataset.check_writable(f"delete table {name!r}")
+        with self.lock(name):
+            if not self.exists(name):
+                raise TableNotFoundError(f"there is no table {name!r}", dataset=self._where)
+            self.path(name).unlink()
+
+    def replace_rows_for_image_id(self, name: str, image_id: str, frame: object) -> Merged:
+        """Replace all rows of one image.
+
+        This rewrites the table. For many images use the engine's bulk update instead.
+
+        Args:
+            name: The table's name; the table is made if it does not exist.
+            image_id: The image whose rows go.
+            frame: Its new rows; a frame without rows removes the image from the table.
+
+        Returns:
+            The counts of rows kept and added.
+
+        Raises:
+            UsageError: If the frame holds rows of another image.
+            TableSchemaError: If a column's type can't be reconciled with the table's.
+        """
+        import polars as pl
+
+        self._dataset.check_writable(f"change table {name!r}")
+        check_image_id(image_id)
+        rows = storable(as_polars(frame))
+        if ID in rows.columns and not rows.filter(pl.col(ID).ne_missing(image_id)).is_empty():
+            raise UsageError(
+                f"the rows to put into table {name!r} are not all of this image; "
+                f"pass one image's rows at a time",
+                dataset=self._where,
+                image_id=image_id,
+            )
+        rows = rows.with_columns(pl.lit(image_id, dtype=pl.String).alias(ID))
+        staging = self._dataset.path / "index" / "staging"
+        staging.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=staging) as folder:
+            part = Path(folder) / "rows.parquet"
+            rows.write_parquet(part)
+            replaced = pl.DataFrame({ID: [image_id]})
+            return self.replace_rows(name, replaced=replaced, parts=[part], empty=rows.clear())
+
+    def replace_rows(
+        self, name: str, *, replaced: pl.DataFrame, parts: Sequence[Path], empty: pl.DataFrame
+    ) -> Merged:
+        """Replace all rows of many images with the rows of staged Parquet files.
+
+        Args:
+            name: The table's name; the table is made if it does not exist.
+            replaced: Frame with the column ``image_id``: the images whose old rows go.
+            parts: Parquet files with the new rows, each row with its ``image_id``.
+            empty: Zero-row frame of the columns that the table always has.
+
+        Returns:
+            The counts of rows kept and added.
+
+        Raises:
+            TableSchemaError: If a column's types can't be reconciled.
+            CommitError: If the row counts don't add up. The table stands as it was.
+        """
+        self._dataset.check_writable(f"change table {name!r}")
+        with self.lock(name):
+            return replace_rows(
+                self.path(name), key=ID, replaced=replaced, parts=parts, empty=empty
+            )
+
+    def lock(self, name: str) -> BaseFileLock:
+        """Return the lock that the writers of a table share; it can be taken again while held."""
+        from filelock import FileLock
+
+        path = self._dataset.path / "index" / "locks" / f"{check_table_name(name)}.lock"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return FileLock(path, is_singleton=True)
+
+    @property
+    def _where(self) -> str:
+        return str(self._dataset.path)
