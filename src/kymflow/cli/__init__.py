@@ -1,0 +1,1 @@
+"""The ``kymflow`` command: thin, no logic of its own."""

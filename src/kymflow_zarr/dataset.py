@@ -1,0 +1,335 @@
+"""A Zarr store of images: open it, add, list and delete images, reach its tables."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import uuid
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from kymflow_zarr.errors import (
+    DatasetFormatError,
+    DatasetNotFoundError,
+    ImageNotFoundError,
+    ReadOnlyError,
+    UsageError,
+)
+from kymflow_zarr.files import read_many
+from kymflow_zarr.groups import ZarrFormat, group_format, read_attributes, write_group
+from kymflow_zarr.names import check_image_id
+from kymflow_zarr.record import ZarrImageRecord
+from kymflow_zarr.tables import TableStore
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from kymflow_zarr.merge import Merged
+
+FORMAT = "kymflow_zarr_v1"
+SCHEMA_VERSION = 1
+_STAGED = ".staged-"
+_ASIDE = ".aside-"
+
+
+class ZarrDataset:
+    """A dataset of images, their artifacts and its tables, in one folder.
+
+    The root group's attributes hold ``format`` and ``schema_version``. New datasets are Zarr v3;
+    Zarr v2 ones of the same format open as well and keep their Zarr format.
+
+    Args:
+        path: The dataset's folder, by custom named ``….zarr``.
+        mode: ``"r"`` reads an existing dataset, ``"a"`` opens or makes one for writing, ``"w"``
+            makes an empty one, over a dataset of this format if there is one.
+
+    Attributes:
+        path: The absolute path of the folder.
+        mode: As given.
+        zarr_format: 2 or 3.
+        tables: The dataset's tables.
+
+    Raises:
+        DatasetNotFoundError: With ``"r"``, if there is nothing at the path.
+        DatasetFormatError: If something else lies there, or a schema version not known here.
+    """
+
+    def __init__(
+        self, path: str | os.PathLike[str], mode: Literal["a", "r", "w"] = "a"
+    ) -> None:
+        if mode not in ("a", "r", "w"):
+            raise UsageError(f"mode must be 'a', 'r' or 'w', not {mode!r}")
+        self.path = Path(path).absolute()
+        self.mode = mode
+        self.tables = TableStore(self)
+        found = group_format(self.path)
+        if found is not None:
+            self._validate(found)
+            if mode == "w":
+                shutil.rmtree(self.path)
+        elif mode == "r" and not self.path.exists():
+            raise DatasetNotFoundError(
+                "there is no dataset here; check the path", dataset=str(self.path)
+            )
+        elif mode == "r" or (self.path.exists() and not self._is_empty_folder()):
+            raise DatasetFormatError(
+                "this is not a dataset: it has no Zarr group at its root; choose another path",
+                dataset=str(self.path),
+            )
+        if found is None or mode == "w":
+            found = 3
+            self._create()
+        self.zarr_format: ZarrFormat = found
+
+    def __repr__(self) -> str:
+        return f"ZarrDataset({str(self.path)!r}, mode={self.mode!r})"
+
+    @property
+    def read_only(self) -> bool:
+        """Whether the dataset is open for reading only."""
+        return self.mode == "r"
+
+    def check_writable(self, action: str) -> None:
+        """Refuse a write on a dataset open for reading only.
+
+        Raises:
+            ReadOnlyError: If it is.
+        """
+        if self.read_only:
+            raise ReadOnlyError(
+                f'can\'t {action}: the dataset is open for reading only; open it with mode="a"',
+                dataset=str(self.path),
+            )
+
+    # Images
+
+    def add_image(
+        self,
+        arr: object,
+        *,
+        axes: Sequence[str] | None = None,
+        chunks: Sequence[int] | None = None,
+        image_id: str | None = None,
+    ) -> ZarrImageRecord:
+        """Add an image; it appears whole or not at all.
+
+        Args:
+            arr: Pixels, 2-D to 5-D.
+            axes: One name an axis; by default ``yx``, ``zyx``, ``zyxc``, ``tzyxc``.
+            chunks: Chunk shape; by default about 1 MiB, cut along the leading axes.
+            image_id: The id; a random UUID by default.
+
+        Returns:
+            The image.
+
+        Raises:
+            InvalidArrayError: If the pixels, axes or chunks can't be stored.
+            InvalidNameError: If the id may not be one.
+            UsageError: If there is an image of that id.
+            ReadOnlyError: If the dataset is open for reading only.
+        """
+        with self.stage_image(image_id) as staged:
+            staged.save_array(arr, axes=axes, chunks=chunks)
+        return self.record(staged.image_id)
+
+    @contextmanager
+    def stage_image(
+        self, image_id: str | None = None, *, replacing: bool = False
+    ) -> Iterator[ZarrImageRecord]:
+        """Yield an image in a hidden folder, which joins the dataset when the block ends well.
+
+        Args:
+            image_id: The id; a random UUID by default.
+            replacing: Whether to take the place of an image of that id.
+
+        Raises:
+            UsageError: If there is an image of that id and it is not to be replaced.
+            ReadOnlyError: If the dataset is open for reading only.
+        """
+        self.check_writable("add an image")
+        name = str(uuid.uuid4()) if image_id is None else check_image_id(image_id)
+        if self.has_image(name) and not replacing:
+            raise UsageError(
+                "there is an image of this id already; choose another id or delete it first",
+                dataset=str(self.path),
+                image_id=name,
+            )
+        hidden = self._images / f"{_STAGED}{uuid.uuid4().hex}"
+        hidden.mkdir(parents=True)
+        try:
+            yield ZarrImageRecord(self, name, hidden)
+            self._put_in_place(hidden, name)
+        finally:
+            shutil.rmtree(hidden, ignore_errors=True)
+
+    def record(self, image_id: str) -> ZarrImageRecord:
+        """Return a handle on an image, without looking whether it is there.
+
+        Raises:
+            InvalidNameError: If the id may not be one.
+        """
+        return ZarrImageRecord(self, image_id, self._images / check_image_id(image_id))
+
+    def has_image(self, image_id: str) -> bool:
+        """Tell whether an image is in the dataset."""
+        return (self._images / check_image_id(image_id)).is_dir()
+
+    def list_image_ids(self) -> list[str]:
+        """Return the ids of all images, sorted."""
+        try:
+            with os.scandir(self._images) as entries:
+                return sorted(e.name for e in entries if e.name[0] != "." and e.is_dir())
+        except FileNotFoundError:
+            return []
+
+    def iter_records(self, order_by: str = "image_id") -> Iterator[ZarrImageRecord]:
+        """Yield all images.
+
+        Args:
+            order_by: A column of the manifest: ``image_id``, ``created_utc``, ``updated_utc`` or
+                ``dtype``; images without a value come last.
+
+        Raises:
+            UsageError: If there is no such column.
+        """
+        if order_by == "image_id":
+            ids = self.list_image_ids()
+        else:
+            from kymflow_zarr.manifest import sorted_ids
+
+            ids = sorted_ids(self, order_by)
+        yield from map(self.record, ids)
+
+    def delete_image(self, image_id: str) -> None:
+        """Delete an image with all its artifacts. Rows of tables go with the next update.
+
+        Raises:
+            ImageNotFoundError: If there is no such image.
+            ReadOnlyError: If the dataset is open for reading only.
+        """
+        self.check_writable("delete an image")
+        path = self.record(image_id).path
+        aside = self._images / f"{_ASIDE}{uuid.uuid4().hex}"
+        try:
+            os.replace(path, aside)
+        except FileNotFoundError as error:
+            raise ImageNotFoundError(
+                "there is no such image", dataset=str(self.path), image_id=image_id
+            ) from error
+        shutil.rmtree(aside)
+
+    def get_many(self, keys: Iterable[str]) -> Iterator[bytes | None]:
+        """Read many small blobs.
+
+        Args:
+            keys: Paths relative to the dataset, of parts already checked, such as
+                ``images/<image_id>/analysis/<name>.json``.
+
+        Yields:
+            Each blob, None where there is none.
+
+        Raises:
+            OSError: If a blob is there but can't be read.
+        """
+        root = f"{self.path}/"
+        return read_many(root + key for key in keys)
+
+    def update_manifest(self) -> pl.DataFrame:
+        """Write ``index/manifest.parquet`` anew and return it, see :meth:`load_manifest`."""
+        from kymflow_zarr.manifest import build_manifest, save_manifest
+
+        self.check_writable("update the manifest")
+        manifest = build_manifest(self)
+        save_manifest(self, manifest)
+        return manifest
+
+    def load_manifest(self) -> pl.DataFrame:
+        """Return what the images are, as last written; built afresh where nothing was.
+
+        Returns:
+            Frame (image_id, created_utc, updated_utc, shape list of int, dtype, axes list of
+            str), a row an image, sorted by image_id.
+        """
+        from kymflow_zarr.manifest import build_manifest, read_manifest
+
+        stored = read_manifest(self)
+        return build_manifest(self) if stored is None else stored
+
+    # Tables
+
+    def list_table_names(self) -> list[str]:
+        """Return the names of the tables, sorted."""
+        return self.tables.names()
+
+    def save_table(self, name: str, frame: object) -> Path:
+        """Write a whole table, see :meth:`TableStore.save`."""
+        return self.tables.save(name, frame)
+
+    def load_table(self, name: str) -> pl.DataFrame:
+        """Return a table, see :meth:`TableStore.load`."""
+        return self.tables.load(name)
+
+    def scan_table(self, name: str) -> pl.LazyFrame:
+        """Return a table as a lazy frame, see :meth:`TableStore.scan`."""
+        return self.tables.scan(name)
+
+    def delete_table(self, name: str) -> None:
+        """Delete a table, see :meth:`TableStore.delete`."""
+        self.tables.delete(name)
+
+    def replace_rows_for_image_id(self, name: str, image_id: str, frame: object) -> Merged:
+        """Replace one image's rows, see :meth:`TableStore.replace_rows_for_image_id`."""
+        return self.tables.replace_rows_for_image_id(name, image_id, frame)
+
+    # Making and checking
+
+    @property
+    def _images(self) -> Path:
+        return self.path / "images"
+
+    def _is_empty_folder(self) -> bool:
+        return self.path.is_dir() and next(self.path.iterdir(), None) is None
+
+    def _create(self) -> None:
+        # The root is written last: until then this is no dataset.
+        for folder in ("images", "tables", "index"):
+            write_group(self.path / folder, 3, {})
+        created = datetime.now(UTC).isoformat()
+        attributes = {
+            "format": FORMAT,
+            "schema_version": SCHEMA_VERSION,
+            "created_utc": created,
+        }
+        write_group(self.path, 3, attributes)
+
+    def _validate(self, zarr_format: ZarrFormat) -> None:
+        attributes = read_attributes(self.path, zarr_format)
+        if attributes.get("format") != FORMAT:
+            raise DatasetFormatError(
+                f"this Zarr group is not a dataset of ours: its attribute 'format' is "
+                f"{attributes.get('format')!r}, not {FORMAT!r}; choose another path",
+                dataset=str(self.path),
+            )
+        if attributes.get("schema_version") != SCHEMA_VERSION:
+            raise DatasetFormatError(
+                f"the dataset has schema version {attributes.get('schema_version')!r} and this "
+                f"release reads {SCHEMA_VERSION}; install the release that made it",
+                dataset=str(self.path),
+            )
+
+    def _put_in_place(self, hidden: Path, image_id: str) -> None:
+        target = self._images / image_id
+        if not target.exists():
+            os.replace(hidden, target)
+            return
+        aside = self._images / f"{_ASIDE}{uuid.uuid4().hex}"
+        os.replace(target, aside)
+        try:
+            os.replace(hidden, target)
+        except OSError:
+            os.replace(aside, target)
+            raise
+        shutil.rmtree(aside)

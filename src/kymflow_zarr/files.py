@@ -1,0 +1,85 @@
+"""Files: atomic writes, and many small reads."""
+
+from __future__ import annotations
+
+import os
+import uuid
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Yield a path to write to; when the block ends well, it becomes the file, durably.
+
+    The temporary file lies in the same folder, is flushed to disk, and is renamed over the
+    target. When the block raises, it is removed and the target stands as it was.
+
+    Args:
+        path: The file to make or replace; its folder is made if need be.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name[:100]}.{uuid.uuid4().hex}.tmp")
+    try:
+        yield temporary
+        _flush(temporary)
+        os.replace(temporary, path)
+        _flush_folder(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write a whole file atomically and durably."""
+    with atomic_path(path) as temporary:
+        temporary.write_bytes(data)
+
+
+def read_many(paths: Iterable[str]) -> Iterator[bytes | None]:
+    """Read many small files, one after another.
+
+    A plain loop is the fastest there is on a local disk: several times faster than a thread
+    pool. Each read is sized by the file, so that no large buffers pile up.
+
+    Args:
+        paths: The files.
+
+    Yields:
+        Each file's bytes, None where there is no such file.
+
+    Raises:
+        OSError: If a file is there but can't be read.
+    """
+    open_, read, close, fstat, flags = os.open, os.read, os.close, os.fstat, os.O_RDONLY
+    for path in paths:
+        try:
+            descriptor = open_(path, flags)
+        except (FileNotFoundError, NotADirectoryError):
+            yield None
+            continue
+        try:
+            size = fstat(descriptor).st_size
+            data = read(descriptor, size + 1)
+            while len(data) < size:
+                more = read(descriptor, size - len(data))
+                if not more:
+                    break
+                data += more
+        finally:
+            close(descriptor)
+        yield data
+
+
+def _flush(path: Path) -> None:
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _flush_folder(folder: Path) -> None:
+    # Windows can't open folders, and some network file systems can't flush them.
+    with suppress(OSError):
+        _flush(folder)

@@ -1,0 +1,90 @@
+"""The manifest: what the images are, read in bulk from their Zarr metadata."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from kymflow_zarr.errors import UsageError
+from kymflow_zarr.files import atomic_path
+from kymflow_zarr.groups import attributes_file, parse_attributes
+
+if TYPE_CHECKING:
+    from kymflow_zarr.dataset import ZarrDataset
+
+SCHEMA = pl.Schema(
+    {
+        "image_id": pl.String(),
+        "created_utc": pl.String(),
+        "updated_utc": pl.String(),
+        "shape": pl.List(pl.Int64()),
+        "dtype": pl.String(),
+        "axes": pl.List(pl.String()),
+    }
+)
+_SORTABLE = ("image_id", "created_utc", "updated_utc", "dtype")
+
+
+def build_manifest(dataset: ZarrDataset) -> pl.DataFrame:
+    """Read the manifest off the images; what an image does not tell is null."""
+    ids = dataset.list_image_ids()
+    group_file = attributes_file(dataset.zarr_format)
+    array_file = "data/zarr.json" if dataset.zarr_format == 3 else "data/.zarray"
+    groups = dataset.get_many(f"images/{image_id}/{group_file}" for image_id in ids)
+    arrays = dataset.get_many(f"images/{image_id}/{array_file}" for image_id in ids)
+    rows = [
+        _row(dataset, image_id, group, array)
+        for image_id, group, array in zip(ids, groups, arrays, strict=True)
+    ]
+    return pl.DataFrame(rows, schema=SCHEMA, orient="row")
+
+
+def save_manifest(dataset: ZarrDataset, manifest: pl.DataFrame) -> None:
+    """Write the manifest."""
+    with atomic_path(_path(dataset)) as temporary:
+        manifest.write_parquet(temporary)
+
+
+def read_manifest(dataset: ZarrDataset) -> pl.DataFrame | None:
+    """Return the manifest as last written, None where there is none that can be read."""
+    try:
+        return pl.read_parquet(_path(dataset))
+    except (OSError, pl.exceptions.PolarsError):
+        return None
+
+
+def sorted_ids(dataset: ZarrDataset, column: str) -> list[str]:
+    """Return the image ids in the order of a manifest column, nulls last.
+
+    Raises:
+        UsageError: If it is not a column to sort by.
+    """
+    if column not in _SORTABLE:
+        raise UsageError(f"order_by must be one of {', '.join(_SORTABLE)}, not {column!r}")
+    ordered = build_manifest(dataset).sort(column, "image_id", nulls_last=True)
+    return ordered["image_id"].to_list()
+
+
+def _row(
+    dataset: ZarrDataset, image_id: str, group: bytes | None, array: bytes | None
+) -> tuple[Any, ...]:
+    try:
+        attributes = parse_attributes(group, dataset.zarr_format) if group else {}
+        header = json.loads(array) if array else {}
+    except (ValueError, TypeError):
+        attributes, header = {}, {}
+    return (
+        image_id,
+        attributes.get("created_utc"),
+        attributes.get("updated_utc"),
+        header.get("shape"),
+        header.get("data_type", header.get("dtype")),
+        attributes.get("axes"),
+    )
+
+
+def _path(dataset: ZarrDataset) -> Path:
+    return dataset.path / "index" / "manifest.parquet"
