@@ -26,6 +26,7 @@ from kymflow_zarr.tables import TableStore
 
 if TYPE_CHECKING:
     import polars as pl
+    from filelock import BaseFileLock
 
     from kymflow_zarr.merge import Merged
 
@@ -33,6 +34,7 @@ FORMAT = "kymflow_zarr_v1"
 SCHEMA_VERSION = 1
 _STAGED = ".staged-"
 _ASIDE = ".aside-"
+_SWAPPED = ".swapped"
 
 
 class ZarrDataset:
@@ -83,6 +85,7 @@ class ZarrDataset:
             found = 3
             self._create()
         self.zarr_format: ZarrFormat = found
+        self._heal_swaps()
 
     def __repr__(self) -> str:
         return f"ZarrDataset({str(self.path)!r}, mode={self.mode!r})"
@@ -325,11 +328,29 @@ class ZarrDataset:
         if not target.exists():
             os.replace(hidden, target)
             return
-        aside = self._images / f"{_ASIDE}{uuid.uuid4().hex}"
-        os.replace(target, aside)
-        try:
+        with self._swap_lock():
+            aside = self._images / _SWAPPED / image_id
+            aside.parent.mkdir(exist_ok=True)
+            os.replace(target, aside)
             os.replace(hidden, target)
-        except OSError:
-            os.replace(aside, target)
-            raise
-        shutil.rmtree(aside)
+            shutil.rmtree(aside)
+
+    def _heal_swaps(self) -> None:
+        """Put back images whose replacement was interrupted between its two renames."""
+        swapped = self._images / _SWAPPED
+        if self.read_only or not swapped.is_dir() or next(swapped.iterdir(), None) is None:
+            return
+        with self._swap_lock():
+            for aside in swapped.iterdir():
+                target = self._images / aside.name
+                if target.exists():
+                    shutil.rmtree(aside)
+                else:
+                    os.replace(aside, target)
+
+    def _swap_lock(self) -> BaseFileLock:
+        from filelock import FileLock
+
+        path = self.path / "index" / "locks" / ".swap.lock"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return FileLock(path)

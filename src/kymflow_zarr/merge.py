@@ -63,12 +63,12 @@ def replace_rows(
             bare = output.with_name(f"{output.name}.empty")
             empty.write_parquet(bare)
             try:
-                sources = [bare, *parts]
+                sources = [*parts, bare]
                 schema = _united([*([table] if kept else []), *sources], table)
                 written = _copy(con, table, sources, output, key, schema, merge=kept > 0)
             finally:
                 bare.unlink()
-            added = _rows_in(con, sources[1:])
+            added = _rows_in(con, parts)
             if written != kept + added:
                 raise CommitError(
                     f"{written} rows were written where {kept} old and {added} new ones were due; "

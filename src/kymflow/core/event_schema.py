@@ -1,0 +1,49 @@
+"""The schema of velocity events, and the older names of its columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+import polars as pl
+
+EVENT_SCHEMA: Mapping[str, pl.DataType] = MappingProxyType(
+    {
+        "roi_id": pl.Int32(),
+        "channel": pl.Int32(),
+        "event_id": pl.String(),
+        "event_type": pl.String(),
+        "i_start": pl.Int64(),
+        "i_peak": pl.Int64(),
+        "i_end": pl.Int64(),
+        "t_start_s": pl.Float64(),
+        "peak_t_s": pl.Float64(),
+        "t_end_s": pl.Float64(),
+        "peak_value": pl.Float64(),
+        "score": pl.Float64(),
+        "baseline_before": pl.Float64(),
+        "baseline_after": pl.Float64(),
+        "strength": pl.Float64(),
+        "nan_fraction": pl.Float64(),
+        "n_valid": pl.Int64(),
+        "duration_s": pl.Float64(),
+        "machine_type": pl.String(),
+        "user_type": pl.String(),
+        "note": pl.String(),
+    }
+)
+"""Columns of an event: ROI and channel (1-based), sample indices into the trace, times in s,
+velocities and baselines in mm/s."""
+
+COLUMN_ALIASES: Mapping[str, str] = MappingProxyType(
+    {
+        "t_start": "t_start_s",
+        "t_peak": "peak_t_s",
+        "t_end": "t_end_s",
+        "score_peak": "score",
+        "nan_fraction_in_event": "nan_fraction",
+        "n_valid_in_event": "n_valid",
+        "duration_sec": "duration_s",
+    }
+)
+"""Older column names, each with today's."""
