@@ -1,0 +1,140 @@
+"""Import a lab folder into a dataset: what is new, and on request what changed."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kymflow.core.errors import SourceFileError
+from kymflow.core.lab_folder.discover import LabImage, find_images
+from kymflow.core.lab_folder.events import Events, read_events
+from kymflow.core.lab_folder.metadata import build_metadata
+from kymflow.core.lab_folder.pixels import read_pixels
+from kymflow.core.lab_folder.source import KnownSources, describe_source, same_source
+from kymflow.core.lab_folder.traces import read_trace
+
+if TYPE_CHECKING:
+    from kymflow_zarr import ZarrDataset, ZarrImageRecord
+
+AXES = ("t", "x")
+TRACE = "velocity/trace"
+PARAMS = "velocity_events/params"
+EVENTS = "velocity_events/events"
+ImportProgress = Callable[[int, int, str], None]
+
+
+@dataclass(frozen=True, slots=True)
+class ImportReport:
+    """What an import did. Paths are relative to the folder.
+
+    Attributes:
+        added: New images: path and image_id.
+        updated: Images imported again because their files changed: path and image_id.
+        skipped: Images already there.
+        changed: Images whose files changed, left as they are.
+        failed: Images that could not be imported: path and message.
+    """
+
+    added: list[tuple[str, str]] = field(default_factory=list)
+    updated: list[tuple[str, str]] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
+    failed: list[tuple[str, str]] = field(default_factory=list)
+
+
+def import_folder(
+    folder: str | Path,
+    dataset: ZarrDataset,
+    *,
+    changed: bool = False,
+    progress: ImportProgress | None = None,
+) -> ImportReport:
+    """Import the images of a lab folder.
+
+    Every image comes in whole or not at all. One already there is skipped: its path, sizes,
+    modification times and content hashes are in its metadata. A broken file is reported and does
+    not stop the rest.
+
+    Args:
+        folder: The lab folder.
+        dataset: The dataset, open for writing.
+        changed: Whether to import images again whose files changed. The image keeps its id and
+            the artifacts that did not come from the folder.
+        progress: Called with (done, total, path) before each image and once at the end.
+
+    Returns:
+        What was done.
+
+    Raises:
+        NotFoundError: If there is no such folder.
+        UsageError: If it is not a folder.
+        ReadOnlyError: If the dataset is open for reading only.
+    """
+    dataset.check_writable("import a lab folder")
+    root = Path(folder).resolve()
+    images = find_images(root)
+    known = KnownSources(dataset)
+    report = ImportReport()
+    for number, image in enumerate(images):
+        if progress:
+            progress(number, len(images), image.path)
+        try:
+            _import_one(image, root, dataset, known, report, changed=changed)
+        except SourceFileError as error:
+            report.failed.append((image.path, error.message))
+    if progress:
+        progress(len(images), len(images), "")
+    return report
+
+
+def _import_one(
+    image: LabImage,
+    root: Path,
+    dataset: ZarrDataset,
+    known: KnownSources,
+    report: ImportReport,
+    *,
+    changed: bool,
+) -> None:
+    image_id = known.find(image, root)
+    if image_id is None:
+        report.added.append((image.path, _write(image, root, dataset, None)))
+    elif same_source(image, root, known.sources[image_id]):
+        report.skipped.append(image.path)
+    elif changed:
+        report.updated.append((image.path, _write(image, root, dataset, image_id)))
+    else:
+        report.changed.append(image.path)
+
+
+def _write(image: LabImage, root: Path, dataset: ZarrDataset, replaced: str | None) -> str:
+    pixels = read_pixels(image.tif)
+    metadata = build_metadata(image, pixels.shape, describe_source(image, root))
+    trace = read_trace(image.trace) if image.trace else None
+    events = read_events(image.events) if image.events else None
+    with dataset.stage_image(replaced, replacing=replaced is not None) as staged:
+        if replaced is not None:
+            _keep_own_artifacts(dataset.record(replaced), staged)
+        staged.save_array(pixels, axes=AXES)
+        staged.save_metadata_payload(metadata)
+        if trace is not None:
+            staged.save_df_parquet(TRACE, trace)
+        if events is not None:
+            _save_events(staged, events)
+    return staged.image_id
+
+
+def _save_events(staged: ZarrImageRecord, events: Events) -> None:
+    staged.save_df_parquet(EVENTS, events.rows)
+    if events.params is not None:
+        staged.save_json(PARAMS, dict(events.params))
+
+
+def _keep_own_artifacts(old: ZarrImageRecord, staged: ZarrImageRecord) -> None:
+    """Carry over the artifacts of an image that its folder does not bring itself."""
+    for folder in ("analysis", "analysis_arrays"):
+        if (old.path / folder).is_dir():
+            shutil.copytree(old.path / folder, staged.path / folder)

@@ -1,0 +1,102 @@
+"""Where an image came from, and whether its files are still the same."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from kymflow.core.kym_dataset.provenance import parse_json
+from kymflow.core.lab_folder.discover import LabImage
+from kymflow.core.lab_folder.reading import broken
+
+if TYPE_CHECKING:
+    from kymflow_zarr import ZarrDataset
+
+
+def describe_source(image: LabImage, root: Path) -> dict[str, Any]:
+    """Return what is recorded of an image's files: path, size in bytes, mtime, content hash.
+
+    Raises:
+        SourceFileError: If a file can't be read.
+    """
+    return {
+        "root": str(root),
+        "path": image.path,
+        "folders": image.path.split("/")[:-1],
+        "files": [{**_stat(path, root), "sha256": _sha256(path)} for path in image.files],
+    }
+
+
+def same_source(image: LabImage, root: Path, recorded: Mapping[str, Any]) -> bool:
+    """Tell whether an image's files are those recorded: by size and mtime, else by content.
+
+    Raises:
+        SourceFileError: If a file can't be read.
+    """
+    files = {file["path"]: file for file in recorded.get("files", [])}
+    if set(files) != {path.relative_to(root).as_posix() for path in image.files}:
+        return False
+    return all(_same_file(path, root, files) for path in image.files)
+
+
+class KnownSources:
+    """The images that a dataset already holds, by where they came from.
+
+    Args:
+        dataset: The dataset; the metadata of all its images is read once.
+    """
+
+    def __init__(self, dataset: ZarrDataset) -> None:
+        self._by_file: dict[tuple[str, str], str] = {}
+        self._by_content: dict[tuple[str, str], str] = {}
+        self.sources: dict[str, Mapping[str, Any]] = {}
+        ids = dataset.list_image_ids()
+        blobs = dataset.get_many(f"images/{image_id}/analysis/metadata.json" for image_id in ids)
+        for image_id, blob in zip(ids, blobs, strict=True):
+            self._add(image_id, blob)
+
+    def find(self, image: LabImage, root: Path) -> str | None:
+        """Return the id of an image already there: same file, or same content at a moved root."""
+        found = self._by_file.get((str(root), image.path))
+        if found is None and any(path == image.path for path, _ in self._by_content):
+            found = self._by_content.get((image.path, _sha256(image.tif)))
+        return found
+
+    def _add(self, image_id: str, blob: bytes | None) -> None:
+        try:
+            metadata = parse_json(blob) if blob else None
+        except ValueError:
+            return
+        source = metadata.get("source") if isinstance(metadata, dict) else None
+        if not isinstance(source, dict) or not source.get("files"):
+            return
+        self.sources[image_id] = source
+        self._by_file[source["root"], source["path"]] = image_id
+        self._by_content[source["path"], source["files"][0]["sha256"]] = image_id
+
+
+def _same_file(path: Path, root: Path, recorded: Mapping[str, Any]) -> bool:
+    now = _stat(path, root)
+    then = recorded[now["path"]]
+    if now["size"] != then["size"]:
+        return False
+    return bool(now["mtime_ns"] == then["mtime_ns"] or _sha256(path) == then["sha256"])
+
+
+def _stat(path: Path, root: Path) -> dict[str, Any]:
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise broken(path, error.strerror or str(error)) from error
+    relative = path.relative_to(root).as_posix()
+    return {"path": relative, "size": status.st_size, "mtime_ns": status.st_mtime_ns}
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise broken(path, error.strerror or str(error)) from error
