@@ -59,9 +59,7 @@ class ZarrDataset:
         DatasetFormatError: If something else lies there, or a schema version not known here.
     """
 
-    def __init__(
-        self, path: str | os.PathLike[str], mode: Literal["a", "r", "w"] = "a"
-    ) -> None:
+    def __init__(self, path: str | os.PathLike[str], mode: Literal["a", "r", "w"] = "a") -> None:
         if mode not in ("a", "r", "w"):
             raise UsageError(f"mode must be 'a', 'r' or 'w', not {mode!r}")
         self.path = Path(path).absolute()

@@ -15,6 +15,7 @@ from kymflow_zarr.files import atomic_path
 if TYPE_CHECKING:
     import duckdb
     import polars as pl
+    from polars.datatypes import DataTypeClass
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,8 +197,8 @@ def common_dtype(left: pl.DataType, right: pl.DataType) -> pl.DataType | None:
         plain = not (left.is_decimal() or right.is_decimal())
         return pl.Float64() if plain else None
     if isinstance(left, pl.Datetime) and isinstance(right, pl.Datetime):
-        unit = "ns" if "ns" in (left.time_unit, right.time_unit) else "us"
-        return pl.Datetime(unit, left.time_zone) if left.time_zone == right.time_zone else None
+        finest = left if left.time_unit == "ns" else right
+        return finest if left.time_zone == right.time_zone else None
     if isinstance(left, pl.List) and isinstance(right, pl.List):
         inner = common_dtype(_instance(left.inner), _instance(right.inner))
         return None if inner is None else pl.List(inner)
@@ -216,8 +217,10 @@ def _wider_integer(left: pl.DataType, right: pl.DataType) -> pl.DataType | None:
     return ladder[max(ranks)]() if max(ranks) < len(ladder) else None
 
 
-def _instance(dtype: pl.DataType | type[pl.DataType]) -> pl.DataType:
-    return dtype() if isinstance(dtype, type) else dtype
+def _instance(dtype: pl.DataType | DataTypeClass) -> pl.DataType:
+    import polars as pl
+
+    return dtype if isinstance(dtype, pl.DataType) else dtype()
 
 
 def _first_line(error: Exception) -> str:

@@ -62,7 +62,11 @@ class ZarrImageRecord:
     # Pixels
 
     def save_array(
-        self, array: object, *, axes: Sequence[str] | None = None, chunks: Sequence[int] | None = None
+        self,
+        array: object,
+        *,
+        axes: Sequence[str] | None = None,
+        chunks: Sequence[int] | None = None,
     ) -> None:
         """Write the pixels, and with them the image's group and its attributes.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import typer
 
@@ -64,9 +64,15 @@ def import_(
     from kymflow_zarr import ZarrDataset
 
     with import_bar() as progress:
-        report = import_folder(folder, ZarrDataset(dataset, mode="a"), changed=changed, progress=progress)
+        report = import_folder(
+            folder, ZarrDataset(dataset, mode="a"), changed=changed, progress=progress
+        )
     counts = (len(report.added), len(report.updated), len(report.skipped), len(report.changed))
-    typer.echo("import added={} updated={} skipped={} changed={} failed={}".format(*counts, len(report.failed)))
+    typer.echo(
+        "import added={} updated={} skipped={} changed={} failed={}".format(
+            *counts, len(report.failed)
+        )
+    )
     if report.changed and not changed:
         warn(f"{len(report.changed)} images differ from their source; --changed imports them again")
     for path, message in report.failed:
@@ -80,7 +86,8 @@ def index(
     dataset: Dataset,
     indexers: Names = None,
     mode: Annotated[
-        str, typer.Option(help="incremental makes stale images anew, replace makes all.")
+        Literal["incremental", "replace"],
+        typer.Option(help="incremental makes stale images anew, replace makes all."),
     ] = "incremental",
     images: Images = None,
     where: Annotated[
@@ -104,7 +111,11 @@ def index(
             continue
         with update_bar(indexer.name) as progress:
             report = kym.update_index(
-                indexer, mode=mode, image_ids=image_ids, on_error="record", progress=progress  # type: ignore[arg-type]
+                indexer,
+                mode=mode,
+                image_ids=image_ids,
+                on_error="record",
+                progress=progress,
             )
         typer.echo(report.summary)
         for failure in report.failures:
@@ -177,9 +188,9 @@ def tables(dataset: Dataset, format_: FormatOption = None) -> None:
 
 @app.command()
 def demo(
-    folder: Annotated[
-        Path, typer.Argument(help="Where to make the demo dataset.")
-    ] = Path("kymflow-demo"),
+    folder: Annotated[Path, typer.Argument(help="Where to make the demo dataset.")] = Path(
+        "kymflow-demo"
+    ),
 ) -> None:
     """Make a small dataset of synthetic kymographs, index it, change it, and query it."""
     from kymflow.cli.demo import run_demo
@@ -224,9 +235,7 @@ def _image_ids(kym: Any, images: list[str] | None, where: str | None) -> list[st
 def _counted(verdicts: Any) -> Any:
     import polars as pl
 
-    counts = verdicts.group_by("action", "reason").agg(
-        images=pl.len(), rows=pl.col("n_rows").sum()
-    )
+    counts = verdicts.group_by("action", "reason").agg(images=pl.len(), rows=pl.col("n_rows").sum())
     return counts.sort("action", "images", "reason", descending=[False, True, False])
 
 

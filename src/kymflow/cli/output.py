@@ -36,8 +36,9 @@ class Output:
         self.format = format_ or self._default()
 
     def _default(self) -> Format:
-        if self.path is not None and self.path.suffix[1:] in Format:
-            return Format(self.path.suffix[1:])
+        endings = {f".{each}": each for each in Format}
+        if self.path is not None and self.path.suffix in endings:
+            return endings[self.path.suffix]
         return Format.TABLE if self.path is None and sys.stdout.isatty() else Format.CSV
 
     def print(self, frame: pl.DataFrame) -> None:
@@ -83,10 +84,10 @@ def encode(frame: pl.DataFrame, format_: Format) -> bytes:
 
 def print_table(frame: pl.DataFrame) -> None:
     """Print the first rows of a frame as a table that fits the terminal."""
+    from rich import box
     from rich.console import Console
     from rich.markup import escape
     from rich.table import Table
-    from rich import box
 
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name, dtype in frame.schema.items():

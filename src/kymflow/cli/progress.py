@@ -21,7 +21,9 @@ def update_bar(name: str) -> Iterator[Callable[[Progress], None] | None]:
         task = bar.add_task(name)
 
         def show(step: Progress) -> None:
-            bar.update(task, description=f"{name}: {step.stage}", completed=step.done, total=step.total)
+            bar.update(
+                task, description=f"{name}: {step.stage}", completed=step.done, total=step.total
+            )
 
         yield show
 

@@ -117,8 +117,8 @@ def _extract_one_by_one(job: Job, image_ids: Sequence[str]) -> ExtractedBatch:
             raise
         frames.append(rows.with_columns(pl.lit(image_id, dtype=pl.String).alias("image_id")))
     try:
-        rows = pl.concat(frames, how="diagonal_relaxed") if frames else pl.DataFrame(
-            schema=PROVENANCE
+        rows = (
+            pl.concat(frames, how="diagonal_relaxed") if frames else pl.DataFrame(schema=PROVENANCE)
         )
     except pl.exceptions.PolarsError as error:
         raise IndexerOutputError(

@@ -74,9 +74,7 @@ def _normal(tree: ast.AST) -> str:
     """Return source text without comments, docstrings and layout."""
     bare = ast.parse(ast.unparse(tree))
     for node in ast.walk(bare):
-        if not isinstance(
-            node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Module
-        ):
+        if not isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Module):
             continue
         first = node.body[0] if node.body else None
         if (

@@ -130,9 +130,7 @@ def table_name(indexer: Indexer) -> str:
     if not isinstance(indexer, Indexer):
         verbs = ("name", "analysis_version", "params_hash", "extract_rows")
         lacking = ", ".join(verb for verb in verbs if not hasattr(indexer, verb))
-        raise InvalidIndexerError(
-            f"{type(indexer).__name__} is not an indexer: it lacks {lacking}"
-        )
+        raise InvalidIndexerError(f"{type(indexer).__name__} is not an indexer: it lacks {lacking}")
     name = indexer.name
     if not isinstance(name, str) or not re.fullmatch(NAME_PATTERN, name):
         raise InvalidIndexerError(f"indexer name {name!r} must match {NAME_PATTERN}")

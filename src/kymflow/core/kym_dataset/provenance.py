@@ -97,7 +97,9 @@ def _canonical(value: object, where: str) -> object:
         return value
     if isinstance(value, float):
         if not math.isfinite(value):
-            raise ParamsError(f"{where} is {value}, which JSON can't hold; use null or leave it out")
+            raise ParamsError(
+                f"{where} is {value}, which JSON can't hold; use null or leave it out"
+            )
         return float(value) or 0.0
     if isinstance(value, int):
         return value
@@ -127,9 +129,7 @@ def _from_numpy(value: object) -> object:
 def _key(key: object, where: str) -> str:
     if isinstance(key, str):
         return key
-    raise ParamsError(
-        f"{where} has the key {key!r}, a {type(key).__name__}; keys must be strings"
-    )
+    raise ParamsError(f"{where} has the key {key!r}, a {type(key).__name__}; keys must be strings")
 
 
 def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:

@@ -52,7 +52,9 @@ def find_images(folder: Path) -> list[LabImage]:
         UsageError: If it is not a folder.
     """
     if not folder.exists():
-        raise DatasetNotFoundError("there is no such lab folder; check the path", artifact=str(folder))
+        raise DatasetNotFoundError(
+            "there is no such lab folder; check the path", artifact=str(folder)
+        )
     if not folder.is_dir():
         raise UsageError("a lab folder is a folder, not a file", artifact=str(folder))
     return sorted(_walk(folder), key=lambda image: image.path)
@@ -70,9 +72,7 @@ def _walk(root: Path) -> Iterator[LabImage]:
                 yield _image(root, here / name, beside, made)
 
 
-def _image(
-    root: Path, tif: Path, beside: Mapping[str, Path], made: Mapping[str, Path]
-) -> LabImage:
+def _image(root: Path, tif: Path, beside: Mapping[str, Path], made: Mapping[str, Path]) -> LabImage:
     stem = tif.stem.lower()
     older = made.get(f"{stem}_kymanalysis.json")
     return LabImage(

@@ -70,10 +70,8 @@ def read_header(path: Path) -> Header:
 
 def _text(path: Path) -> str:
     data = read_bytes(path)
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        encodings = ["utf-16"]
-    else:
-        encodings = ["utf-8-sig", "latin-1"]
+    utf16 = data[:2] in (b"\xff\xfe", b"\xfe\xff")
+    encodings = ["utf-16"] if utf16 else ["utf-8-sig", "latin-1"]
     for encoding in encodings:
         try:
             return data.decode(encoding)
@@ -92,7 +90,9 @@ def _interpreted(sections: dict[str, dict[str, str]]) -> Header:
         sections=sections,
         acquired_at=_date(sections.get("General", {}).get("Date", "")),
         um_per_pixel=float(pixel[1]) if pixel else None,
-        seconds_per_line=float(total[1]) / 1000 / shape[0] if total and shape and shape[0] else None,
+        seconds_per_line=float(total[1]) / 1000 / shape[0]
+        if total and shape and shape[0]
+        else None,
         shape=shape,
     )
 

@@ -13,9 +13,7 @@ from kymflow.core.lab_folder.reading import broken, read_object, section
 VERSION = "2.0"
 
 
-def build_metadata(
-    image: LabImage, shape: Sequence[int], source: dict[str, Any]
-) -> dict[str, Any]:
+def build_metadata(image: LabImage, shape: Sequence[int], source: dict[str, Any]) -> dict[str, Any]:
     """Return the payload that an image's ``metadata`` artifact holds.
 
     Args:

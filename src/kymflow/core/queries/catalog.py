@@ -10,7 +10,7 @@ import polars as pl
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
 
-_SCHEMA = {
+_SCHEMA: dict[str, type[pl.DataType] | pl.DataType] = {
     "table": pl.String,
     "rows": pl.Int64,
     "images": pl.Int64,

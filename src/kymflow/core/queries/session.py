@@ -124,4 +124,3 @@ def select_images(dataset: ZarrDataset, where: str) -> list[str]:
     with Session(dataset) as session:
         picked = session.query(f"SELECT image_id FROM kym_images WHERE ({where}\n)")
     return picked["image_id"].to_list()
-

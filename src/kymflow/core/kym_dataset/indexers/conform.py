@@ -28,7 +28,8 @@ def conform(
     }
     rows = rows.rename(renames)
     declared = [
-        _cast(rows[name], name, dtype) if name in rows.columns
+        _cast(rows[name], name, dtype)
+        if name in rows.columns
         else pl.Series(name, [None], dtype=dtype).new_from_index(0, rows.height)
         for name, dtype in schema.items()
     ]
