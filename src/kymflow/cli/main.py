@@ -107,7 +107,8 @@ def index(
     failed = False
     for indexer in chosen:
         if dry_run:
-            _print_counts(kym, indexer, image_ids, mode)
+            verdicts = kym.staleness(indexer, image_ids=image_ids, mode=mode)
+            Output(None).print(_named(indexer, _counted(verdicts)))
             continue
         with update_bar(indexer.name) as progress:
             report = kym.update_index(
@@ -158,7 +159,7 @@ def status(
             verdicts = verdicts.filter(pl.col("reason").is_in(reason))
         if not images:
             verdicts = _counted(verdicts)
-        frames.append(verdicts.select(pl.lit(indexer.name).alias("indexer"), pl.all()))
+        frames.append(_named(indexer, verdicts))
     if frames:
         Output(format_).print(pl.concat(frames))
 
@@ -239,16 +240,10 @@ def _counted(verdicts: Any) -> Any:
     return counts.sort("action", "images", "reason", descending=[False, True, False])
 
 
-def _print_counts(kym: Any, indexer: Any, image_ids: list[str] | None, mode: str) -> None:
+def _named(indexer: Any, frame: Any) -> Any:
     import polars as pl
 
-    verdicts = kym.staleness(indexer, image_ids=image_ids)
-    if mode == "replace":
-        forced = pl.col("action") == "skip"
-        verdicts = verdicts.with_columns(
-            action=pl.when(forced).then(pl.lit("update")).otherwise("action")
-        )
-    Output(None).print(_counted(verdicts).select(pl.lit(indexer.name).alias("indexer"), pl.all()))
+    return frame.select(pl.lit(indexer.name).alias("indexer"), pl.all())
 
 
 if __name__ == "__main__":

@@ -105,13 +105,18 @@ class KymDataset:
         return report
 
     def staleness(
-        self, indexer: Indexer, *, image_ids: Iterable[str] | None = None
+        self,
+        indexer: Indexer,
+        *,
+        image_ids: Iterable[str] | None = None,
+        mode: Mode = "incremental",
     ) -> pl.DataFrame:
-        """Say what an incremental update would do, and why; nothing is changed.
+        """Say what an update would do, and why; nothing is changed.
 
         Args:
             indexer: The indexer.
             image_ids: Only these images; all if None.
+            mode: Of the update that would follow.
 
         Returns:
             Frame (image_id str, action ``skip``/``update``/``prune``, reason str, n_rows int64),
@@ -123,7 +128,7 @@ class KymDataset:
         ledger = Ledger(self.dataset, table_name(indexer))
         job = Job(self.dataset, indexer, _version(indexer), code_fingerprint(indexer))
         decision = self._decide(
-            take_survey(self.dataset, indexer, image_ids), job, ledger, "incremental"
+            take_survey(self.dataset, indexer, image_ids), job, ledger, mode
         )
         _warn_of_changed_code(job, ledger)
         return decision.sort("image_id")

@@ -1,0 +1,69 @@
+"""Fixtures shared by all tests."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from kymflow_zarr import ZarrDataset, ZarrImageRecord
+
+AddImage = Callable[..., ZarrImageRecord]
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> ZarrDataset:
+    """Return a new, empty dataset."""
+    return ZarrDataset(tmp_path / "data.zarr", mode="a")
+
+
+@pytest.fixture
+def add_image(dataset: ZarrDataset) -> AddImage:
+    """Return a function that adds an image with params and as many events as asked."""
+
+    def add(image_id: str, n_events: int = 1, **params: object) -> ZarrImageRecord:
+        record = dataset.add_image(np.zeros((8, 4), np.uint16), axes="tx", image_id=image_id)
+        record.save_json("velocity_events/params", params or {"mad_k": 3.0})
+        save_events(record, n_events)
+        return record
+
+    return add
+
+
+def save_events(record: ZarrImageRecord, n_events: int) -> None:
+    """Write an image's events artifact."""
+    frame = pl.DataFrame(
+        {
+            "roi_id": [1] * n_events,
+            "event_id": [str(n) for n in range(n_events)],
+            "t_start_s": [0.5 * n for n in range(n_events)],
+        },
+        schema={"roi_id": pl.Int32, "event_id": pl.String, "t_start_s": pl.Float64},
+    )
+    record.save_df_parquet("velocity_events/events", frame)
+
+
+@pytest.fixture
+def set_events() -> Callable[[ZarrImageRecord, int], None]:
+    """Return the function that replaces an image's events."""
+    return save_events
+
+
+@pytest.fixture(scope="session")
+def lab_data() -> Path:
+    """Return the folder of real lab data; skip where it is absent."""
+    named = os.environ.get("KYMFLOW_LAB_DATA")
+    path = Path(named) if named else Path(__file__).parent.parent / "shared" / "data"
+    if not (path / "lab").is_dir():
+        pytest.skip("real lab data is not here; KYMFLOW_LAB_DATA names its folder")
+    return path
+
+
+@pytest.fixture(scope="session")
+def lab_folder(lab_data: Path) -> Path:
+    """Return the real lab folder."""
+    return lab_data / "lab"

@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from kymflow_zarr.files import atomic_path, read_many, write_atomic
+
+
+def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:
+    target = tmp_path / "file"
+    write_atomic(target, b"old")
+
+    def fail() -> None:
+        with atomic_path(target) as temporary:
+            temporary.write_bytes(b"half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail()
+    assert target.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_reading_many_keeps_order_and_marks_what_is_absent(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"A" * 3_000_000)
+    (tmp_path / "b").write_bytes(b"")
+    paths = [str(tmp_path / name) for name in ("b", "none", "a", "a/below-a-file")]
+    assert list(read_many(paths)) == [b"", None, b"A" * 3_000_000, None]
