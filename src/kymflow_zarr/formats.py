@@ -59,7 +59,14 @@ def gunzip(data: bytes) -> bytes:
 
 
 def encode_csv_gz(frame: pl.DataFrame) -> bytes:
-    """Return a frame as gzipped CSV."""
+    """Return a frame as gzipped CSV.
+
+    Raises:
+        UsageError: If a column is nested, which CSV can't hold.
+    """
+    nested = [name for name, dtype in frame.schema.items() if dtype.is_nested()]
+    if nested:
+        raise UsageError(f"CSV can't hold the nested column {nested[0]!r}; save it as Parquet")
     return gzip.compress(frame.write_csv().encode("utf-8"), mtime=0)
 
 

@@ -152,12 +152,15 @@ def _united(paths: Sequence[Path], table: Path) -> dict[str, str]:
     import polars as pl
 
     united: dict[str, pl.DataType] = {}
+    holders: dict[str, list[Path]] = {}
     for path in paths:
         for name, dtype in pl.read_parquet_schema(path).items():
             before = united.setdefault(name, dtype)
             common = common_dtype(before, dtype)
-            if common is None and _all_null(path, name):
+            if common is None and _all_null([path], name):
                 common = before
+            if common is None and _all_null(holders[name], name):
+                common = dtype
             if common is None:
                 raise TableSchemaError(
                     f"column {name!r} holds {before} in the table's rows and {dtype} in the new "
@@ -166,6 +169,7 @@ def _united(paths: Sequence[Path], table: Path) -> dict[str, str]:
                     artifact=str(table),
                 )
             united[name] = common
+            holders.setdefault(name, []).append(path)
     typed = {name: pl.String() if dtype == pl.Null else dtype for name, dtype in united.items()}
     with duckdb.connect() as con:
         con.register("typed", pl.DataFrame(schema=typed))
@@ -173,10 +177,11 @@ def _united(paths: Sequence[Path], table: Path) -> dict[str, str]:
     return {name: str(type_) for name, type_ in zip(typed, types, strict=True)}
 
 
-def _all_null(path: Path, column: str) -> bool:
+def _all_null(paths: Sequence[Path], column: str) -> bool:
     import polars as pl
 
-    return bool(pl.scan_parquet(path).select(pl.col(column).count()).collect().item() == 0)
+    counts = [pl.scan_parquet(path).select(pl.col(column).count()).collect() for path in paths]
+    return all(count.item() == 0 for count in counts)
 
 
 def common_dtype(left: pl.DataType, right: pl.DataType) -> pl.DataType | None:

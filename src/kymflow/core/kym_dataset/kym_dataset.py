@@ -127,9 +127,7 @@ class KymDataset:
         """
         ledger = Ledger(self.dataset, table_name(indexer))
         job = Job(self.dataset, indexer, _version(indexer), code_fingerprint(indexer))
-        decision = self._decide(
-            take_survey(self.dataset, indexer, image_ids), job, ledger, mode
-        )
+        decision = self._decide(take_survey(self.dataset, indexer, image_ids), job, ledger, mode)
         _warn_of_changed_code(job, ledger)
         return decision.sort("image_id")
 

@@ -58,7 +58,9 @@ def test_many_rows_stay_together_and_in_order(dataset: ZarrDataset, tmp_path: Pa
     new.write_parquet(part)
     dataset.tables.replace_rows("t", replaced=replaced, parts=[part], empty=big.clear())
     rows = dataset.load_table("t")
-    expected = pl.concat([big.join(replaced, on="image_id", how="anti", maintain_order="left"), new])
+    expected = pl.concat(
+        [big.join(replaced, on="image_id", how="anti", maintain_order="left"), new]
+    )
     assert rows.equals(expected)
 
 
