@@ -1,0 +1,108 @@
+"""What is shipped: the wheel, the layers, the cost of importing."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import kymflow_sql
+
+ROOT = Path(__file__).parent.parent
+HEAVY = ("polars", "duckdb", "zarr", "numpy", "pyarrow", "tifffile", "rich")
+
+
+def loaded_by(code: str) -> set[str]:
+    script = f"import sys\n{code}\nprint(*sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+    return set(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import kymflow",
+        "import kymflow_zarr",
+        "import kymflow.core.kym_dataset",
+        "import kymflow.core.lab_folder",
+        "from kymflow_zarr import DatasetError",
+    ],
+)
+def test_importing_loads_no_heavy_library(code: str) -> None:
+    assert loaded_by(code).isdisjoint(HEAVY)
+
+
+def test_storage_never_loads_the_core() -> None:
+    loaded = loaded_by("from kymflow_zarr import ZarrDataset, TableStore")
+    assert not {name for name in loaded if name.split(".")[0] == "kymflow"}
+
+
+def test_public_names_can_all_be_had() -> None:
+    import kymflow.core.kym_dataset as engine
+    import kymflow_zarr as storage
+
+    for module in (engine, storage):
+        for name in module.__all__:
+            assert getattr(module, name) is not None
+
+
+def test_every_statement_says_its_inputs_and_output() -> None:
+    assert "engine/staleness" in kymflow_sql.names()
+    for name in kymflow_sql.names():
+        header = "\n".join(
+            line for line in kymflow_sql.statement(name).splitlines() if line.startswith("--")
+        )
+        assert "Output" in header, name
+        assert "Inputs" in header or "Tables" in header, name
+    with pytest.raises(KeyError, match="engine/staleness"):
+        kymflow_sql.statement("engine/none")
+
+
+def test_no_module_is_a_god_module() -> None:
+    long = [
+        (path.name, count)
+        for path in (ROOT / "src").rglob("*.py")
+        if "tests" not in path.parts and (count := len(path.read_text().splitlines())) > 400
+    ]
+    assert long == []
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("wheel")
+    built = ROOT / "dist"
+    wheels = sorted(built.glob("kymflow-*.whl")) if built.is_dir() else []
+    if not wheels:
+        command = ["uv", "build", "--quiet", "--wheel", "--out-dir", str(folder)]
+        try:
+            subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+        except (FileNotFoundError, subprocess.CalledProcessError):
+            pytest.skip("the wheel is built by uv, with its registry in reach")
+        wheels = sorted(folder.glob("*.whl"))
+    return wheels[-1]
+
+
+def test_an_installed_wheel_has_its_statements_and_no_tests(wheel: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        names = archive.namelist()
+        archive.extractall(tmp_path)
+    assert not [name for name in names if "/tests/" in name or "examples" in name]
+    packages = {p.parent.relative_to(ROOT / "src").as_posix() for p in (ROOT / "src").rglob("*.py")}
+    shipped = {str(Path(name).parent) for name in names if name.endswith(".py")}
+    assert {p for p in packages if "tests" not in p and "core/zarr" not in p} <= shipped
+    for package in ("kymflow", "kymflow_zarr", "kymflow_sql"):
+        assert f"{package}/py.typed" in names
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r}); import kymflow_sql; "
+        f"assert kymflow_sql.__file__.startswith({str(tmp_path)!r}); "
+        "print(len([kymflow_sql.statement(name) for name in kymflow_sql.names()]))"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
+    )
+    assert int(done.stdout) == len(kymflow_sql.names())

@@ -1,0 +1,77 @@
+"""The main job on real data: a lab folder goes in, a queried event table comes out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from kymflow.core.kym_dataset import ImageIndexer, KymDataset, VelocityEventIndexer
+from kymflow.core.lab_folder import import_folder
+from kymflow_zarr import ZarrDataset
+
+CAPILLARY = "Capillary1_0001.tif"
+
+
+@pytest.fixture
+def kym(lab_folder: Path, dataset: ZarrDataset) -> KymDataset:
+    report = import_folder(lab_folder, dataset)
+    assert (len(report.added), report.failed) == (4, [])
+    return KymDataset(dataset)
+
+
+def test_real_events_are_queried_and_one_change_updates_one_image(
+    kym: KymDataset, lab_folder: Path
+) -> None:
+    for indexer in (ImageIndexer(), VelocityEventIndexer()):
+        assert kym.update_index(indexer).updated == 4
+        assert kym.update_index(indexer, mode="incremental").skipped == 4
+    rows = kym.sql(
+        "SELECT source_path, roi_id, channel, event_type, i_start, t_start_s, score "
+        "FROM kym_velocity_events JOIN kym_images USING (image_id)"
+    )
+    events_file = lab_folder / "flow-analysis" / "Capillary1_0001_events.json"
+    expected = [
+        (CAPILLARY, 1, 1, e["event_type"], e["i_start"], e["t_start"], e["score_peak"])
+        for e in json.loads(events_file.read_text())["velocity_events"]["1:1"]
+    ]
+    assert rows.rows() == expected
+
+    image_id = kym.sql(f"SELECT image_id FROM kym_images WHERE source_path = '{CAPILLARY}'").item()
+    params = {**VelocityEventIndexer.default_params, "mad_k": 4.0}
+    kym.dataset.record(image_id).save_json("velocity_events/params", params)
+    why = kym.explain(VelocityEventIndexer(), image_id)
+    assert [str(change) for change in why.changes] == ["mad_k: 3.0 → 4.0"]
+    report = kym.update_index(VelocityEventIndexer(), mode="incremental")
+    assert (report.updated, report.skipped) == (1, 3)
+
+
+def test_editing_metadata_makes_one_image_stale(kym: KymDataset) -> None:
+    kym.update_index(ImageIndexer())
+    record = next(kym.dataset.iter_records())
+    metadata = record.load_metadata_payload()
+    metadata["experiment_metadata"]["condition"] = "control"
+    record.save_metadata_payload(metadata)
+    report = kym.update_index(ImageIndexer(), mode="incremental")
+    assert (report.updated, report.skipped) == (1, 3)
+    assert kym.sql("SELECT count(*) FROM kym_images WHERE condition = 'control'").item() == 1
+
+
+def test_traces_come_in_whole(kym: KymDataset, lab_folder: Path) -> None:
+    lines = sum(
+        len(path.read_bytes().splitlines()) - 1 for path in lab_folder.rglob("flow-analysis/*.csv")
+    )
+    traces = [record.load_df_parquet("velocity/trace") for record in kym.dataset.iter_records()]
+    assert sum(trace.height for trace in traces) == lines
+
+
+def test_what_the_images_table_tells(kym: KymDataset) -> None:
+    kym.update_index(ImageIndexer())
+    row = kym.sql(
+        "SELECT folder_1, folder_2, acquired_at, shape, dtype, n_rois, accepted, um_per_pixel "
+        "FROM kym_images WHERE source_path LIKE '%A89_0002.tif'"
+    ).row(0)
+    assert row[:2] == ("28d AngII", "20250722")
+    assert row[2].isoformat() == "2025-07-22T12:13:14.620000"
+    assert row[3:] == ([30000, 19], "uint16", 2, True, 0.45)
