@@ -112,18 +112,28 @@ def _import_one(
 
 def _write(image: LabImage, root: Path, dataset: ZarrDataset, replaced: str | None) -> str:
     pixels = read_pixels(image.tif)
-    metadata = build_metadata(image, pixels.shape, describe_source(image, root))
+    source = describe_source(image, root)
+    metadata = build_metadata(image, pixels.shape, source)
     trace = read_trace(image.trace) if image.trace else None
     events = read_events(image.events) if image.events else None
     with dataset.stage_image(replaced, replacing=replaced is not None) as staged:
         if replaced is not None:
             _keep_own_artifacts(dataset.record(replaced), staged)
         staged.save_array(pixels, axes=AXES)
-        staged.save_metadata_payload(metadata)
         if trace is not None:
             staged.save_df_parquet(TRACE, trace)
         if events is not None:
             _save_events(staged, events)
+        source["artifacts"] = [
+            name
+            for name, brought in (
+                (f"{TRACE}.parquet", trace is not None),
+                (f"{EVENTS}.parquet", events is not None),
+                (f"{PARAMS}.json", events is not None and events.params is not None),
+            )
+            if brought
+        ]
+        staged.save_metadata_payload(metadata)
     return staged.image_id
 
 
@@ -134,7 +144,9 @@ def _save_events(staged: ZarrImageRecord, events: Events) -> None:
 
 
 def _keep_own_artifacts(old: ZarrImageRecord, staged: ZarrImageRecord) -> None:
-    """Carry over the artifacts of an image that its folder does not bring itself."""
+    """Carry over the artifacts of an image that did not come from its folder."""
     for folder in ("analysis", "analysis_arrays"):
         if (old.path / folder).is_dir():
             shutil.copytree(old.path / folder, staged.path / folder)
+    for key in old.load_metadata_payload()["source"].get("artifacts", []):
+        (staged.path / "analysis" / key).unlink(missing_ok=True)

@@ -160,7 +160,7 @@ def test_two_folders_with_the_same_names_are_two_sets(folder: Path, dataset: Zar
 
 BROKEN = {
     "new.TIF": [b"", b"II*\0", b"no TIFF at all"],
-    "new.json": [b"{", b"[1]", b'{"rois": 3}', b'{"rois": [3]}', b'{"header": []}', b"\xff\xfe"],
+    "new.json": [b"{", b"[1]", b'{"rois": 3}', b'{"rois": [3]}', b'{"header": [1]}', b"\xff\xfe"],
     "new.txt": [b"no quotes", b'"Date"\t"before a section"'],
     "flow-analysis/new_radon.csv": [b"a,b\n1,2\n", b"time,velocity\nx,y\n", b""],
     "flow-analysis/new_events.json": [
