@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kymflow_sql import statement
+from kymflow_zarr.dtypes import common_dtype
 from kymflow_zarr.errors import CommitError, TableSchemaError, TableUnreadableError
 from kymflow_zarr.files import atomic_path
 
 if TYPE_CHECKING:
     import duckdb
     import polars as pl
-    from polars.datatypes import DataTypeClass
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,50 +182,6 @@ def _all_null(paths: Sequence[Path], column: str) -> bool:
 
     counts = [pl.scan_parquet(path).select(pl.col(column).count()).collect() for path in paths]
     return all(count.item() == 0 for count in counts)
-
-
-def common_dtype(left: pl.DataType, right: pl.DataType) -> pl.DataType | None:
-    """Return the type that holds every value of both types, or None where there is none.
-
-    Nulls take the other side's type, integers and floats widen, timestamps take the finer unit.
-    Text never silently swallows numbers, nor numbers booleans.
-    """
-    import polars as pl
-
-    if left == right or right == pl.Null:
-        return left
-    if left == pl.Null:
-        return right
-    if left.is_integer() and right.is_integer():
-        return _wider_integer(left, right)
-    if left.is_numeric() and right.is_numeric():
-        plain = not (left.is_decimal() or right.is_decimal())
-        return pl.Float64() if plain else None
-    if isinstance(left, pl.Datetime) and isinstance(right, pl.Datetime):
-        finest = left if left.time_unit == "ns" else right
-        return finest if left.time_zone == right.time_zone else None
-    if isinstance(left, pl.List) and isinstance(right, pl.List):
-        inner = common_dtype(_instance(left.inner), _instance(right.inner))
-        return None if inner is None else pl.List(inner)
-    return None
-
-
-def _wider_integer(left: pl.DataType, right: pl.DataType) -> pl.DataType | None:
-    import polars as pl
-
-    ladder: list[type[pl.DataType]] = [pl.Int8, pl.Int16, pl.Int32, pl.Int64]
-    unsigned: list[type[pl.DataType]] = [pl.UInt8, pl.UInt16, pl.UInt32, pl.UInt64]
-    sides = [left.base_type(), right.base_type()]
-    if all(side in unsigned for side in sides):
-        return max(sides, key=unsigned.index)()
-    ranks = [ladder.index(s) if s in ladder else unsigned.index(s) + 1 for s in sides]
-    return ladder[max(ranks)]() if max(ranks) < len(ladder) else None
-
-
-def _instance(dtype: pl.DataType | DataTypeClass) -> pl.DataType:
-    import polars as pl
-
-    return dtype if isinstance(dtype, pl.DataType) else dtype()
 
 
 def _first_line(error: Exception) -> str:

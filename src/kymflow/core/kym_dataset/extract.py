@@ -14,6 +14,7 @@ from kymflow.core.kym_dataset.indexer_base import BulkExtractor, ExtractedBatch,
 from kymflow.core.kym_dataset.ledger import PARAMS_SCHEMA, RUNS_SCHEMA
 from kymflow.core.kym_dataset.provenance import stable_json_dumps, text_hash
 from kymflow.core.kym_dataset.staging import Part, Staging
+from kymflow_zarr.dtypes import stack
 from kymflow_zarr.errors import ArtifactError, UsageError
 from kymflow_zarr.frames import as_polars, storable
 
@@ -117,16 +118,11 @@ def _extract_one_by_one(job: Job, image_ids: Sequence[str]) -> ExtractedBatch:
             raise
         frames.append(rows.with_columns(pl.lit(image_id, dtype=pl.String).alias("image_id")))
     try:
-        rows = (
-            pl.concat(frames, how="diagonal_relaxed") if frames else pl.DataFrame(schema=PROVENANCE)
-        )
-    except pl.exceptions.PolarsError as error:
+        return ExtractedBatch(stack(frames or [pl.DataFrame(schema=PROVENANCE)]), errors)
+    except UsageError as error:
         raise IndexerOutputError(
-            f"indexer {job.indexer.name!r} returned frames of one batch with types that don't "
-            f"fit together: {error}; cast the column to one type in extract_rows",
-            dataset=str(job.dataset.path),
+            f"indexer {job.indexer.name!r}: {error.message}", dataset=str(job.dataset.path)
         ) from error
-    return ExtractedBatch(rows, errors)
 
 
 def _with_provenance(job: Job, rows: pl.DataFrame, good: pl.DataFrame) -> pl.DataFrame:

@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable, Mapping, Sequence
+import os
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import polars as pl
 
-from kymflow.core.errors import ParamsError
+from kymflow.core.errors import IndexerOutputError, ParamsError
 from kymflow.core.kym_dataset.indexer_base import BaseIndexer, ExtractedBatch, ParamsHashes
 from kymflow.core.kym_dataset.indexers.conform import conform
 from kymflow.core.kym_dataset.provenance import parse_json, stable_json_dumps, text_hash
-from kymflow_zarr.errors import ArtifactError, ArtifactNotFoundError, ArtifactSchemaError
+from kymflow_zarr.dtypes import stack
+from kymflow_zarr.errors import (
+    ArtifactError,
+    ArtifactNotFoundError,
+    ArtifactSchemaError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset, ZarrImageRecord
@@ -108,20 +115,25 @@ class ArtifactIndexer(BaseIndexer):
     def extract_batch(self, dataset: ZarrDataset, image_ids: Sequence[str]) -> ExtractedBatch:
         """Return the rows of many images, by one scan over their Parquet files where that goes."""
         sources, errors = self._sources(dataset, image_ids)
-        parquet = {str(p): i for i, p in sources.items() if p is not None and p.suffix != ".gz"}
+        parquet = {path: i for i, path in sources.items() if path and path.endswith(".parquet")}
         frames: list[pl.DataFrame] = []
         scanned = self._scan(parquet)
         if scanned is not None:
             frames.append(scanned)
         for image_id, path in sources.items():
-            if path is None or (scanned is not None and str(path) in parquet):
+            if path is None or (scanned is not None and path in parquet):
                 continue
             try:
                 frames.append(self._read_one(dataset.record(image_id)))
             except ArtifactError as error:
                 errors[image_id] = error
         frames.append(pl.DataFrame(schema={"image_id": pl.String(), **self.schema}))
-        return ExtractedBatch(pl.concat(frames, how="diagonal_relaxed"), errors)
+        try:
+            return ExtractedBatch(stack(frames), errors)
+        except UsageError as error:
+            raise IndexerOutputError(
+                f"indexer {self.name!r}: {error.message}", dataset=str(dataset.path)
+            ) from error
 
     def _scan(self, parquet: Mapping[str, str]) -> pl.DataFrame | None:
         """Read many Parquet files of one schema at once; None where they are not so alike."""
@@ -160,23 +172,27 @@ class ArtifactIndexer(BaseIndexer):
 
     def _sources(
         self, dataset: ZarrDataset, image_ids: Sequence[str]
-    ) -> tuple[dict[str, Any], dict[str, Exception]]:
+    ) -> tuple[dict[str, str | None], dict[str, Exception]]:
         """Return each image's rows file, None for an image that was never analysed."""
-        sources: dict[str, Any] = {}
+        sources: dict[str, str | None] = {}
         errors: dict[str, Exception] = {}
         for image_id in image_ids:
-            rec = dataset.record(image_id)
-            found = next((path for path in self._candidates(rec) if path.exists()), None)
+            found = self._rows_file(dataset, image_id)
             if found is None and self._first_blobs(dataset, [image_id])[0] is not None:
-                errors[image_id] = self._no_rows(rec)
+                errors[image_id] = self._no_rows(dataset.record(image_id))
             else:
                 sources[image_id] = found
         return sources, errors
 
-    def _candidates(self, rec: ZarrImageRecord) -> Iterable[Any]:
+    def _rows_file(self, dataset: ZarrDataset, image_id: str) -> str | None:
+        # Plain strings: this runs once an image, and a Path costs more than the look-up itself.
+        folder = f"{dataset.path}/images/{image_id}/analysis"
         for artifact in self.rows_artifacts:
-            yield rec.artifact_path(artifact, ".parquet")
-            yield rec.artifact_path(artifact, ".csv.gz")
+            for suffix in (".parquet", ".csv.gz"):
+                path = f"{folder}/{artifact}{suffix}"
+                if os.path.exists(path):
+                    return path
+        return None
 
     def _no_rows(self, rec: ZarrImageRecord) -> ArtifactNotFoundError:
         return ArtifactNotFoundError(
@@ -206,7 +222,7 @@ class ArtifactIndexer(BaseIndexer):
 
     def _params_of(self, rec: ZarrImageRecord, blob: bytes | None) -> Mapping[str, Any] | None:
         if blob is None:
-            analysed = any(path.exists() for path in self._candidates(rec))
+            analysed = self._rows_file(rec.dataset, rec.image_id) is not None
             return self.default_params if analysed else None
         try:
             params = parse_json(blob)

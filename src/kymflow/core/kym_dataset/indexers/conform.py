@@ -40,9 +40,12 @@ def conform(
 def _cast(column: pl.Series, name: str, dtype: pl.DataType) -> pl.Series:
     if column.dtype == dtype:
         return column
-    whole = dtype.is_integer() or dtype == pl.String
-    if column.dtype.is_float() and whole:
-        column = _whole_numbers(column, required=dtype.is_integer())
+    if column.dtype.is_float() and dtype == pl.String:
+        return _float_texts(column)
+    if column.dtype.is_float() and dtype.is_integer():
+        column = column.fill_nan(None)
+        if not (column.drop_nulls() % 1 == 0).all():
+            raise ValueError(f"column {name!r} must hold whole numbers and holds fractions")
     try:
         return column.cast(dtype, strict=True)
     except pl.exceptions.PolarsError as error:
@@ -51,10 +54,9 @@ def _cast(column: pl.Series, name: str, dtype: pl.DataType) -> pl.Series:
         ) from error
 
 
-def _whole_numbers(column: pl.Series, *, required: bool) -> pl.Series:
-    filled = column.fill_nan(None)
-    if bool((filled.drop_nulls() % 1 == 0).all()):
-        return filled.cast(pl.Int64)
-    if required:
-        raise ValueError(f"column {column.name!r} must hold whole numbers and holds fractions")
-    return column
+def _float_texts(column: pl.Series) -> pl.Series:
+    """Return numbers as texts, value by value: 1.0 as "1", 1.5 as "1.5", NaN as null."""
+    number = pl.col(column.name)
+    whole = number.cast(pl.Int64, strict=False)
+    text = pl.when(number == whole).then(whole.cast(pl.String)).otherwise(number.cast(pl.String))
+    return column.fill_nan(None).to_frame().select(text.alias(column.name)).to_series()

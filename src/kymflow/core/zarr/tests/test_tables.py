@@ -13,7 +13,7 @@ from kymflow_zarr import (
     UsageError,
     ZarrDataset,
 )
-from kymflow_zarr.merge import common_dtype
+from kymflow_zarr.dtypes import common_dtype
 
 OLD = pl.DataFrame({"image_id": ["b", "b", "a", "c"], "n": [1, 2, 3, 4]})
 

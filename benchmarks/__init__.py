@@ -1,0 +1,1 @@
+"""Benchmarks: each phase against the least work it could do."""
