@@ -106,3 +106,32 @@ def test_an_installed_wheel_has_its_statements_and_no_tests(wheel: Path, tmp_pat
         [sys.executable, "-c", code], capture_output=True, text=True, check=True, cwd=tmp_path
     )
     assert int(done.stdout) == len(kymflow_sql.names())
+
+
+def test_indexers_of_other_packages_are_found(tmp_path: Path) -> None:
+    (tmp_path / "mylab.py").write_text(
+        "from kymflow.core.kym_dataset import ArtifactIndexer\n"
+        "class Stalls(ArtifactIndexer):\n"
+        "    name = 'stalls'\n"
+        "    version = 'stalls@1'\n"
+        "    params_artifact = 'stalls/params'\n"
+        "    rows_artifacts = ('stalls/rows',)\n"
+    )
+    info = tmp_path / "mylab-1.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: mylab\nVersion: 1\n")
+    (info / "entry_points.txt").write_text(
+        "[kymflow.indexers]\nstalls = mylab:Stalls\nbroken = mylab:Nothing\n"
+    )
+    code = (
+        f"import sys; sys.path.insert(0, {str(tmp_path)!r})\n"
+        "from kymflow.core.errors import InvalidIndexerError\n"
+        "from kymflow.core.kym_dataset import available_indexers, load_indexer\n"
+        "print(available_indexers(), load_indexer('stalls').analysis_version())\n"
+        "try: load_indexer('broken')\n"
+        "except InvalidIndexerError as error: print(error)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    found, broken = done.stdout.splitlines()
+    assert found == "['broken', 'images', 'stalls', 'velocity_events'] stalls@1"
+    assert "can't be loaded" in broken

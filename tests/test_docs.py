@@ -1,0 +1,76 @@
+"""The docs say what the code does: their examples run."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kymflow.core.kym_dataset import ImageIndexer, KymDataset, VelocityEventIndexer
+from kymflow.core.kym_dataset.decide import REASONS
+from kymflow_zarr import ZarrDataset
+
+ROOT = Path(__file__).parent.parent
+DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def blocks(path: Path, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", path.read_text(), re.DOTALL)
+
+
+def test_python_in_the_docs_runs(dataset: ZarrDataset, add_image, monkeypatch) -> None:
+    add_image("a", 2)
+    dataset.path.rename(dataset.path.with_name("lab.zarr"))
+    monkeypatch.chdir(dataset.path.parent)
+    examples = [block for path in DOCS for block in blocks(path, "python")]
+    assert len(examples) >= 3
+    for example in examples:
+        exec(example, {})
+
+
+def test_an_indexer_of_the_docs_indexes(dataset: ZarrDataset, add_image) -> None:
+    add_image("a")
+    names: dict[str, object] = {}
+    exec(blocks(ROOT / "docs" / "indexers.md", "python")[0], names)
+    KymDataset(dataset).update_index(names["Brightness"]())
+    assert dataset.load_table("kym_brightness")["mean"].to_list() == [0.0]
+
+
+def test_sql_in_the_docs_is_answered(dataset: ZarrDataset, add_image) -> None:
+    add_image("a", 2)
+    kym = KymDataset(dataset)
+    for indexer in (ImageIndexer(), VelocityEventIndexer()):
+        kym.update_index(indexer)
+    for path in DOCS:
+        for query in blocks(path, "sql"):
+            assert kym.sql(query).height == 1
+        for query in re.findall(r'kymflow sql \S+ "(SELECT[^"]+)"', path.read_text()):
+            assert kym.sql(query).height == 1
+
+
+def test_every_reason_is_explained() -> None:
+    text = (ROOT / "docs" / "design.md").read_text()
+    assert [reason for reason in REASONS if f"`{reason}`" not in text] == []
+
+
+@pytest.mark.parametrize("command", ["import", "index", "status", "sql", "tables", "demo"])
+def test_every_command_and_its_options_are_in_the_reference(command: str) -> None:
+    reference = (ROOT / "docs" / "cli.md").read_text()
+    [line] = [row for row in reference.splitlines() if row.startswith(f"| `kymflow {command}")]
+    shown = subprocess.run(
+        [sys.executable, "-m", "kymflow.cli.main", command, "--help"],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout
+    for option in re.findall(r"--[a-z-]+", line):
+        assert option in shown
+
+
+def test_links_lead_somewhere() -> None:
+    for path in DOCS:
+        for target in re.findall(r"\]\(([^):]+\.md)\)", path.read_text()):
+            assert (path.parent / target).exists(), target
