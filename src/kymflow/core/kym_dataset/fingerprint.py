@@ -6,6 +6,7 @@ import ast
 import hashlib
 import inspect
 import textwrap
+from functools import cache
 from types import ModuleType
 
 _ENGINE = "kymflow.core.kym_dataset.indexer_base"
@@ -23,13 +24,17 @@ def code_fingerprint(indexer: object) -> str | None:
     Returns:
         SHA-256 in hexadecimal; None for code typed into a bare prompt.
     """
+    return _fingerprint(type(indexer))
+
+
+@cache
+def _fingerprint(indexer: type) -> str | None:
     pieces: list[str] = []
-    for cls in type(indexer).__mro__:
+    for cls in indexer.__mro__:
         if cls.__module__ in ("builtins", "abc", "typing", _ENGINE):
             continue
         try:
-            source = textwrap.dedent(inspect.getsource(cls))
-            tree = ast.parse(source)
+            tree = ast.parse(textwrap.dedent(inspect.getsource(cls)))
         except (OSError, TypeError, SyntaxError):
             return None
         pieces.append(_normal(tree))
