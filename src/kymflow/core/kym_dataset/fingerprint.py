@@ -8,6 +8,7 @@ import inspect
 import textwrap
 from functools import cache
 from types import ModuleType
+from typing import Any
 
 _ENGINE = "kymflow.core.kym_dataset.indexer_base"
 
@@ -24,7 +25,9 @@ def code_fingerprint(indexer: object) -> str | None:
     Returns:
         SHA-256 in hexadecimal; None for code typed into a bare prompt.
     """
-    return _fingerprint(type(indexer))
+    # mypy takes a class's __hash__ for that of its instances.
+    cls: Any = type(indexer)
+    return _fingerprint(cls)
 
 
 @cache

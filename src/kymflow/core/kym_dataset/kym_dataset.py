@@ -12,17 +12,16 @@ from typing import TYPE_CHECKING, Any, Literal
 import polars as pl
 
 from kymflow.core.errors import CodeChangedWarning, InvalidIndexerError, ParamsError
-from kymflow.core.kym_dataset.commit import commit
 from kymflow.core.kym_dataset.decide import Mode, decide
 from kymflow.core.kym_dataset.explain import Explanation, explain
-from kymflow.core.kym_dataset.extract import Job, StagedBatch, extract, failed_runs
+from kymflow.core.kym_dataset.extract import Job
 from kymflow.core.kym_dataset.fingerprint import code_fingerprint
 from kymflow.core.kym_dataset.indexer_base import Indexer, table_name
 from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow.core.kym_dataset.provenance import stable_json_dumps
-from kymflow.core.kym_dataset.report import Failure, Progress, ProgressCallback, UpdateReport
-from kymflow.core.kym_dataset.staging import Part, Staging
+from kymflow.core.kym_dataset.report import ProgressCallback, UpdateReport
 from kymflow.core.kym_dataset.survey import Survey, take_survey
+from kymflow.core.kym_dataset.update import Update
 from kymflow_zarr.errors import ArtifactError, ImageNotFoundError, UsageError
 
 if TYPE_CHECKING:
@@ -95,7 +94,7 @@ class KymDataset:
             _warn_of_changed_code(job, ledger)
         if on_error == "raise":
             _raise_first(survey.errors)
-        work = _Work(job, survey, decision, ledger, table)
+        work = Update(job, survey, decision, ledger, table)
         work.run(stop_at_failure=on_error == "raise", progress=progress)
         report = work.report(mode, time.perf_counter() - started)
         self.last_update_stats = report
@@ -195,117 +194,6 @@ class KymDataset:
             return json.loads(stable_json_dumps(read(self.dataset.record(image_id))))
         except (ArtifactError, ParamsError, NotImplementedError):
             return ...
-
-
-class _Work:
-    """One update between its decision and its report."""
-
-    def __init__(
-        self, job: Job, survey: Survey, decision: pl.DataFrame, ledger: Ledger, table: str
-    ) -> None:
-        self.job = job
-        self.survey = survey
-        self.decision = decision
-        self.ledger = ledger
-        self.table = table
-        self.errors: dict[str, Exception] = dict(survey.errors)
-        self.updated = 0
-        self.resumed = 0
-
-    def run(self, *, stop_at_failure: bool, progress: ProgressCallback | None) -> None:
-        """Extract what is due and commit it."""
-        due = self.survey.current.join(
-            self.decision.filter(pl.col("action") == "update"),
-            on="image_id",
-            how="semi",
-            maintain_order="left",
-        ).drop_nulls("params_hash")
-        gone = [*self._pruned(), *self._forgotten()]
-        exists = self.job.dataset.tables.exists(self.table)
-        if due.is_empty() and not gone and not self.errors and exists:
-            return
-        with Staging(
-            self.job.dataset, self.table, self.job.analysis_version, self.job.code_hash
-        ) as staging:
-            parts = self._take_over(staging, due)
-            due = _without(due, parts)
-            self._tell(progress, due)
-            for batch in extract(self.job, due, staging):
-                parts.append(batch.part)
-                self._count(batch)
-                self._tell(progress, due)
-                if batch.errors and stop_at_failure:
-                    break
-            if progress:
-                progress(Progress("commit", 0, self.updated))
-            commit(
-                self.job.dataset,
-                self.table,
-                self.ledger,
-                staging,
-                parts=parts,
-                gone=gone,
-                failed=failed_runs(self.job, self.survey.current, self.errors),
-            )
-            if progress:
-                progress(Progress("commit", self.updated, self.updated))
-
-    def report(self, mode: Mode, seconds: float) -> UpdateReport:
-        """Return what was done."""
-        counts = dict(self.decision.group_by("reason").len().sort("reason").iter_rows())
-        actions = dict(self.decision.group_by("action").len().iter_rows())
-        rows = self.job.dataset.scan_table(self.table).select(pl.len()).collect().item()
-        return UpdateReport(
-            indexer=self.job.indexer.name,
-            mode=mode,
-            table=self.table,
-            updated=self.updated,
-            skipped=actions.get("skip", 0),
-            missing=counts.get("missing", 0),
-            pruned=actions.get("prune", 0),
-            failed=len(self.errors),
-            resumed=self.resumed,
-            rows=rows,
-            reasons=counts,
-            failures=tuple(Failure.of(image_id, e) for image_id, e in self.errors.items()),
-            seconds=seconds,
-        )
-
-    def _pruned(self) -> list[str | None]:
-        return self.decision.filter(pl.col("action") == "prune")["image_id"].to_list()
-
-    def _forgotten(self) -> list[str]:
-        """Return images that only the ledger still knows: deleted ones that had no rows."""
-        if not self.survey.whole:
-            return []
-        runs = self.ledger.load().select("image_id")
-        return runs.join(self.decision, on="image_id", how="anti")["image_id"].to_list()
-
-    def _take_over(self, staging: Staging, due: pl.DataFrame) -> list[Part]:
-        parts = staging.take_over(due)
-        self.resumed = sum(_images_in(part) for part in parts)
-        self.updated += self.resumed
-        return parts
-
-    def _count(self, batch: StagedBatch) -> None:
-        self.updated += batch.n_ok
-        self.errors.update(batch.errors)
-
-    def _tell(self, progress: ProgressCallback | None, due: pl.DataFrame) -> None:
-        if progress:
-            done = self.updated + len(self.errors) - len(self.survey.errors)
-            progress(Progress("extract", done, due.height + self.resumed))
-
-
-def _without(due: pl.DataFrame, parts: list[Part]) -> pl.DataFrame:
-    for part in parts:
-        staged = pl.read_parquet(part.runs, columns=["image_id"])
-        due = due.join(staged, on="image_id", how="anti", maintain_order="left")
-    return due
-
-
-def _images_in(part: Part) -> int:
-    return int(pl.scan_parquet(part.runs).select(pl.len()).collect().item())
 
 
 def _version(indexer: Indexer) -> str:
