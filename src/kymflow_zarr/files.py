@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import os
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import TypeVar
+
+T = TypeVar("T")
+_READ_TRIES = 50
 
 
 @contextmanager
@@ -34,6 +38,33 @@ def write_atomic(path: Path, data: bytes) -> None:
     """Write a whole file atomically and durably."""
     with atomic_path(path) as temporary:
         temporary.write_bytes(data)
+
+
+def read_unchanged(paths: Sequence[Path], read: Callable[[], T]) -> T:
+    """Read files that others may replace meanwhile, as they were at one moment.
+
+    Parquet readers open a file once for its footer and again for its data. A file renamed over it
+    in between gives the footer of one and the data of the other, so a read during which a file
+    was replaced is done again.
+
+    Args:
+        paths: The files.
+        read: Reads them.
+
+    Returns:
+        What ``read`` returned while no file was replaced.
+    """
+    for _ in range(_READ_TRIES):
+        before = [_identity(path) for path in paths]
+        try:
+            result = read()
+        except Exception:
+            if [_identity(path) for path in paths] == before:
+                raise
+            continue
+        if [_identity(path) for path in paths] == before:
+            return result
+    return read()
 
 
 def read_many(paths: Iterable[str]) -> Iterator[bytes | None]:
@@ -69,6 +100,14 @@ def read_many(paths: Iterable[str]) -> Iterator[bytes | None]:
         finally:
             close(descriptor)
         yield data
+
+
+def _identity(path: Path) -> tuple[int, int, int] | None:
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def _flush(path: Path) -> None:

@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from kymflow_zarr.errors import TableNotFoundError, TableUnreadableError, UsageError
-from kymflow_zarr.files import atomic_path
+from kymflow_zarr.files import atomic_path, read_unchanged
 from kymflow_zarr.frames import as_polars, storable
 from kymflow_zarr.merge import Merged, replace_rows
 from kymflow_zarr.names import check_image_id, check_table_name
@@ -91,7 +91,20 @@ class TableStore:
             TableNotFoundError: If there is no such table.
             TableUnreadableError: If its file is damaged.
         """
-        return self.scan(name).collect()
+        return read_unchanged([self.path(name)], lambda: self.scan(name).collect())
+
+    def count(self, name: str) -> int:
+        """Return how many rows a table has.
+
+        Raises:
+            TableNotFoundError: If there is no such table.
+        """
+        import polars as pl
+
+        rows = pl.len()
+        return read_unchanged(
+            [self.path(name)], lambda: int(self.scan(name).select(rows).collect().item())
+        )
 
     def save(self, name: str, frame: object) -> Path:
         """Write a whole table, in place of the one of that name if there is one.

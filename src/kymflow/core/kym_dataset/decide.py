@@ -11,6 +11,7 @@ from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow.core.kym_dataset.survey import Survey
 from kymflow_sql import statement
 from kymflow_zarr.errors import TableUnreadableError
+from kymflow_zarr.files import read_unchanged
 from kymflow_zarr.merge import quoted
 
 if TYPE_CHECKING:
@@ -51,16 +52,8 @@ def decide(
     Raises:
         TableUnreadableError: If the table's file is not a table of ours.
     """
-    with duckdb.connect() as con:
-        con.register("current", survey.current)
-        _view_rows(con, table)
-        con.register("ledger", ledger.load())
-        try:
-            decision = con.sql(
-                statement("engine/staleness"), params={"analysis_version": analysis_version}
-            ).pl()
-        except duckdb.IOException as error:
-            raise _unreadable(table, error) from error
+    files = [table, ledger.runs_path]
+    decision = read_unchanged(files, lambda: _judge(survey, table, ledger, analysis_version))
     if not survey.whole:
         asked = [*survey.current["image_id"], *survey.absent]
         decision = decision.filter(pl.col("image_id").is_in(asked))
@@ -71,6 +64,19 @@ def decide(
             reason=pl.when(forced).then(pl.lit("forced")).otherwise("reason"),
         )
     return decision
+
+
+def _judge(survey: Survey, table: Path, ledger: Ledger, analysis_version: str) -> pl.DataFrame:
+    with duckdb.connect() as con:
+        con.register("current", survey.current)
+        _view_rows(con, table)
+        con.register("ledger", ledger.load())
+        try:
+            return con.sql(
+                statement("engine/staleness"), params={"analysis_version": analysis_version}
+            ).pl()
+        except duckdb.Error as error:
+            raise _unreadable(table, error) from error
 
 
 def _view_rows(con: duckdb.DuckDBPyConnection, table: Path) -> None:

@@ -169,10 +169,9 @@ class KymDataset:
         Raises:
             QueryError: If the query can't be answered.
         """
-        from kymflow.core.queries.session import Session
+        from kymflow.core.queries.session import answer
 
-        with Session(self.dataset) as session:
-            return session.query(query, params)
+        return answer(self.dataset, query, params)
 
     def _decide(self, survey: Survey, job: Job, ledger: Ledger, mode: Mode) -> pl.DataFrame:
         table = self.dataset.tables.path(table_name(job.indexer))

@@ -13,7 +13,7 @@ import polars as pl
 
 from kymflow_sql import statement
 from kymflow_zarr.errors import TableUnreadableError
-from kymflow_zarr.files import atomic_path
+from kymflow_zarr.files import atomic_path, read_unchanged
 from kymflow_zarr.merge import replace_rows
 
 if TYPE_CHECKING:
@@ -120,7 +120,7 @@ def _load(path: Path, schema: pl.Schema) -> pl.DataFrame:
     if not path.exists():
         return pl.DataFrame(schema=schema)
     try:
-        frame = pl.read_parquet(path)
+        frame = read_unchanged([path], lambda: pl.read_parquet(path))
         return frame.select(
             pl.col(name).cast(dtype) if name in frame.columns else pl.lit(None, dtype).alias(name)
             for name, dtype in schema.items()

@@ -81,7 +81,7 @@ class Update:
         """Return what was done."""
         counts = dict(self.decision.group_by("reason").len().sort("reason").iter_rows())
         actions = dict(self.decision.group_by("action").len().iter_rows())
-        rows = self.job.dataset.scan_table(self.table).select(pl.len()).collect().item()
+        rows = self.job.dataset.tables.count(self.table)
         return UpdateReport(
             indexer=self.job.indexer.name,
             mode=mode,

@@ -10,6 +10,7 @@ import duckdb
 import polars as pl
 
 from kymflow.core.errors import QueryError
+from kymflow_zarr.files import read_unchanged
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -106,6 +107,27 @@ def view_files(dataset: ZarrDataset) -> dict[str, Path]:
     return {name: path.resolve() for name, path in sorted({**tables, **known}.items())}
 
 
+def answer(
+    dataset: ZarrDataset, sql: str, params: Mapping[str, Any] | list[Any] | None = None
+) -> pl.DataFrame:
+    """Return the answer of one query, from tables as they were at one moment.
+
+    Args:
+        dataset: The dataset; reading it is enough.
+        sql: DuckDB SQL.
+        params: Values for ``$name`` or ``?`` in it.
+
+    Raises:
+        QueryError: If DuckDB refuses the query; the message is DuckDB's.
+    """
+
+    def ask() -> pl.DataFrame:
+        with Session(dataset) as session:
+            return session.query(sql, params)
+
+    return read_unchanged(list(view_files(dataset).values()), ask)
+
+
 def select_images(dataset: ZarrDataset, where: str) -> list[str]:
     """Return the ids of the images that a SQL condition over ``kym_images`` picks.
 
@@ -121,6 +143,5 @@ def select_images(dataset: ZarrDataset, where: str) -> list[str]:
             "a condition over kym_images needs that table; run `kymflow index DATASET images`",
             dataset=str(dataset.path),
         )
-    with Session(dataset) as session:
-        picked = session.query(f"SELECT image_id FROM kym_images WHERE ({where}\n)")
+    picked = answer(dataset, f"SELECT image_id FROM kym_images WHERE ({where}\n)")
     return picked["image_id"].to_list()
