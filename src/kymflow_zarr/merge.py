@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from kymflow_sql import statement
 from kymflow_zarr.dtypes import common_dtype
+from kymflow_zarr.duck import quoted
 from kymflow_zarr.errors import CommitError, TableSchemaError, TableUnreadableError
 from kymflow_zarr.files import atomic_path
 
@@ -77,11 +78,6 @@ def replace_rows(
                     artifact=str(table),
                 )
     return Merged(kept=kept, added=added)
-
-
-def quoted(identifier: str) -> str:
-    """Return a name as a quoted SQL identifier."""
-    return '"' + identifier.replace('"', '""') + '"'
 
 
 def _count_kept(con: duckdb.DuckDBPyConnection, table: Path, key: str) -> int:

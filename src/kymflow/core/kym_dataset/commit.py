@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from kymflow.core.kym_dataset.extract import PROVENANCE
 from kymflow.core.kym_dataset.ledger import Ledger
+from kymflow.core.kym_dataset.schemas import PROVENANCE
 from kymflow.core.kym_dataset.staging import Part, Staging
 
 if TYPE_CHECKING:

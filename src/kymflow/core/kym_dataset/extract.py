@@ -11,8 +11,8 @@ import polars as pl
 
 from kymflow.core.errors import IndexerOutputError, ParamsError
 from kymflow.core.kym_dataset.indexer_base import BulkExtractor, ExtractedBatch, Indexer
-from kymflow.core.kym_dataset.ledger import PARAMS_SCHEMA, RUNS_SCHEMA
 from kymflow.core.kym_dataset.provenance import stable_json_dumps, text_hash
+from kymflow.core.kym_dataset.schemas import PARAMS, PROVENANCE, RUNS
 from kymflow.core.kym_dataset.staging import Part, Staging
 from kymflow_zarr.dtypes import stack
 from kymflow_zarr.errors import ArtifactError, UsageError
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
 
 BATCH = 2_000
-PROVENANCE = pl.Schema(
-    {"image_id": pl.String(), "analysis_version": pl.String(), "params_hash": pl.String()}
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,12 +167,12 @@ def _stamped(job: Job, runs: pl.DataFrame, *, status: str) -> pl.DataFrame:
     stamped = runs.with_columns(
         analysis_version=pl.lit(job.analysis_version),
         status=pl.lit(status),
-        indexed_at=pl.lit(datetime.now(UTC)).cast(RUNS_SCHEMA["indexed_at"]),
+        indexed_at=pl.lit(datetime.now(UTC)).cast(RUNS["indexed_at"]),
         code_hash=pl.lit(job.code_hash, dtype=pl.String),
     )
     return stamped.select(
         pl.col(name) if name in stamped.columns else pl.lit(None, dtype).alias(name)
-        for name, dtype in RUNS_SCHEMA.items()
+        for name, dtype in RUNS.items()
     )
 
 
@@ -198,4 +195,4 @@ def _params(job: Job, good: pl.DataFrame, known: set[str]) -> pl.DataFrame:
                 continue
             if text_hash(text) == params_hash:
                 found[params_hash] = text
-    return pl.DataFrame({"params_hash": list(found), "params": list(found.values())}, PARAMS_SCHEMA)
+    return pl.DataFrame({"params_hash": list(found), "params": list(found.values())}, PARAMS)

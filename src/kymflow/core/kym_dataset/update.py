@@ -105,7 +105,7 @@ class Update:
         """Return images that only the ledger still knows: deleted ones that had no rows."""
         if not self.survey.whole:
             return []
-        runs = self.ledger.load().select("image_id")
+        runs = self.ledger.load("image_id")
         return runs.join(self.decision, on="image_id", how="anti")["image_id"].to_list()
 
     def _take_over(self, staging: Staging, due: pl.DataFrame) -> list[Part]:
