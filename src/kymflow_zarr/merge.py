@@ -60,14 +60,14 @@ def replace_rows(
 
     with duckdb.connect() as con:
         con.register("replaced", replaced.select(key=key).unique())
-        kept = _count_kept(con, table, key)
+        kept = _mark_replaced(con, table, key)
         with atomic_path(table) as output:
             bare = output.with_name(f"{output.name}.empty")
             empty.write_parquet(bare)
             try:
                 sources = [*parts, bare]
                 schema = _united([*([table] if kept else []), *sources], table)
-                written = _copy(con, table, sources, output, key, schema, merge=kept > 0)
+                written = _copy(con, table, sources, output, schema, merge=kept > 0)
             finally:
                 bare.unlink()
             added = _rows_in(con, parts)
@@ -80,21 +80,26 @@ def replace_rows(
     return Merged(kept=kept, added=added)
 
 
-def _count_kept(con: duckdb.DuckDBPyConnection, table: Path, key: str) -> int:
+def _mark_replaced(con: duckdb.DuckDBPyConnection, table: Path, key: str) -> int:
+    """Mark the rows of the replaced keys and return how many others there are."""
     import duckdb
 
     if not table.exists():
         return 0
-    sql = statement("engine/count_kept").format(key=quoted(key))
     try:
-        row = con.execute(sql, {"table": os.fspath(table)}).fetchone()
+        rows = _rows_in(con, [table])
+        if rows == 0:
+            return 0
+        mark = statement("engine/mark_replaced").format(key=quoted(key))
+        con.execute(mark, {"table": os.fspath(table), "last_row": rows - 1})
+        marked = con.execute("SELECT bit_count(getvariable('replaced_rows'))").fetchone()
     except duckdb.Error as error:
         raise TableUnreadableError(
             f"the table file can't be read ({_first_line(error)}); restore it, or delete it and "
             f"build the table again",
             artifact=str(table),
         ) from error
-    return int(row[0]) if row else 0
+    return rows - int(marked[0] or 0) if marked else rows
 
 
 def _rows_in(con: duckdb.DuckDBPyConnection, parts: Sequence[Path]) -> int:
@@ -110,7 +115,6 @@ def _copy(
     table: Path,
     sources: Sequence[Path],
     output: Path,
-    key: str,
     schema: Mapping[str, str],
     *,
     merge: bool,
@@ -128,7 +132,6 @@ def _copy(
     else:
         name = "engine/replace_rows"
         holes["kept"] = _select_list(schema, "old", set(pl.read_parquet_schema(table)))
-        holes["key"] = quoted(key)
         inputs["table"] = os.fspath(table)
     row = con.execute(statement(name).format(**holes), inputs).fetchone()
     return int(row[0]) if row else 0
