@@ -11,7 +11,12 @@ import polars as pl
 from kymflow.core.errors import IndexerOutputError, ParamsError
 from kymflow.core.kym_dataset.indexer_base import BaseIndexer, ExtractedBatch, ParamsHashes
 from kymflow.core.kym_dataset.indexers.conform import conform
-from kymflow.core.kym_dataset.provenance import parse_json, stable_json_dumps, text_hash
+from kymflow.core.kym_dataset.provenance import (
+    dumps_parsed,
+    parse_json,
+    stable_json_dumps,
+    text_hash,
+)
 from kymflow_zarr.dtypes import stack
 from kymflow_zarr.errors import (
     ArtifactError,
@@ -217,8 +222,9 @@ class ArtifactIndexer(BaseIndexer):
         return stable_json_dumps(rec.load_json(self.params_artifact)).encode()
 
     def _canonical(self, rec: ZarrImageRecord, blob: bytes | None) -> str:
+        params = self._params_of(rec, blob)
         try:
-            return stable_json_dumps(self._params_of(rec, blob))
+            return stable_json_dumps(params) if blob is None else dumps_parsed(params)
         except ParamsError as error:
             raise self._bad_params(rec, str(error)) from error
 
