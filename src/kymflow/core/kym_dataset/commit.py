@@ -59,5 +59,8 @@ def commit(
             replaced = pl.concat([replaced, failed.select("image_id")])
         if not replaced.is_empty():
             ledger.record(runs, replaced)
-        ledger.remember_params([part.params for part in parts])
+        ledger.remember_params(
+            [part.params for part in parts if part.params.exists()],
+            staging.folder / "params.parquet",
+        )
     staging.clear()
