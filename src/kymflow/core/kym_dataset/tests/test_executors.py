@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -41,6 +44,16 @@ class Deadly(PerImage):
         if rec.image_id == "c" and not (rec.path / "spared").exists():
             os._exit(9)
         return super().extract_rows(rec)
+
+
+class Patient(PerImage):
+    """Says that it is at work, and waits for ever."""
+
+    name = "patient"
+
+    def extract_rows(self, rec):
+        print("at work", flush=True)
+        threading.Event().wait()
 
 
 class Faulty(PerImage):
@@ -143,3 +156,23 @@ def test_tasks_are_called_off_after_a_failure(tmp_path: Path) -> None:
     with ThreadPoolExecutor(1) as threads, pytest.raises(ZeroDivisionError):
         list(run_in_order(touch, range(10_000), threads))
     assert len(list(tmp_path.iterdir())) < 1000
+
+
+def test_workers_die_with_a_killed_parent(kym: KymDataset) -> None:
+    script = (
+        "import os, sys\n"
+        "from kymflow.core.kym_dataset import KymDataset\n"
+        "from kymflow.core.kym_dataset.tests.test_executors import Patient\n"
+        "from kymflow_zarr import ZarrDataset\n"
+        "if __name__ == '__main__':\n"
+        "    KymDataset(ZarrDataset(sys.argv[1])).update_index(Patient(), workers=1)\n"
+    )
+    run = subprocess.Popen(
+        [sys.executable, "-c", script, str(kym.dataset.path)], stdout=subprocess.PIPE
+    )
+    assert run.stdout is not None
+    assert run.stdout.readline() == b"at work\n"
+    run.kill()
+    # The worker holds the pipe as well: its end comes when the worker is gone too.
+    assert run.stdout.read() == b""
+    run.wait()
