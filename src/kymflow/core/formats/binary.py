@@ -18,7 +18,7 @@ def write_parquet(batches: pa.RecordBatchReader, sink: BinaryIO) -> None:
     import pyarrow.parquet as pq
 
     writer = None
-    for table in _row_groups(portable(batches, maps=True)):
+    for table in _row_groups(portable(batches)):
         writer = writer or pq.ParquetWriter(sink, table.schema, compression="zstd")
         writer.write_table(table, row_group_size=ROW_GROUP)
     if writer is not None:
@@ -28,7 +28,7 @@ def write_parquet(batches: pa.RecordBatchReader, sink: BinaryIO) -> None:
 def write_arrow(batches: pa.RecordBatchReader, sink: BinaryIO) -> None:
     """Write an Arrow IPC file."""
     writer = None
-    for table in portable(batches, maps=True):
+    for table in portable(batches):
         writer = writer or pa.ipc.new_file(sink, table.schema)
         writer.write_table(table)
     if writer is not None:

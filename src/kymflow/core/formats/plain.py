@@ -17,23 +17,25 @@ _STAMP = f"%Y-%m-%dT{_CLOCK}"
 
 
 def frames(batches: pa.RecordBatchReader) -> Iterator[pl.DataFrame]:
-    """Yield batches as frames, one without rows if there are none; see :func:`portable`."""
-    for table in portable(batches, maps=False):
-        yield cast(pl.DataFrame, pl.from_arrow(table))
+    """Yield batches as frames, one without rows if there are none; see :func:`portable`.
+
+    Maps become lists of key and value, for not every Polars knows them.
+    """
+    for table in portable(batches):
+        schema = pa.schema(
+            [(field.name, _without_maps(field.type)) for field in table.schema]
+        )
+        yield cast(pl.DataFrame, pl.from_arrow(table.cast(schema)))
 
 
-def portable(batches: pa.RecordBatchReader, *, maps: bool) -> Iterator[pa.Table]:
+def portable(batches: pa.RecordBatchReader) -> Iterator[pa.Table]:
     """Yield batches in types that every reader knows, one without rows if there are none.
 
     Intervals become ISO 8601 durations, unions JSON. Of columns of one name the second and later
     ones are numbered.
-
-    Args:
-        batches: The rows.
-        maps: Whether maps stay as they are; else they become JSON as well.
     """
     names = unique_names(batches.schema.names)
-    foreign = [n for n, field in enumerate(batches.schema) if _is_foreign(field.type, maps=maps)]
+    foreign = [place for place, field in enumerate(batches.schema) if _is_foreign(field.type)]
     some = False
     for batch in batches:
         if batch.num_rows:
@@ -121,12 +123,22 @@ def _portable(rows: pa.RecordBatch | pa.Table, names: list[str], foreign: list[i
     return pa.table(columns, names=names)
 
 
-def _is_foreign(dtype: pa.DataType, *, maps: bool) -> bool:
+def _is_foreign(dtype: pa.DataType) -> bool:
     if pa.types.is_interval(dtype) or pa.types.is_union(dtype):
         return True
-    if pa.types.is_map(dtype) and not maps:
-        return True
-    return any(_is_foreign(dtype.field(n).type, maps=maps) for n in range(dtype.num_fields))
+    return any(_is_foreign(dtype.field(n).type) for n in range(dtype.num_fields))
+
+
+def _without_maps(dtype: pa.DataType) -> pa.DataType:
+    """Return a type with maps as lists of their entries, at every depth."""
+    if pa.types.is_map(dtype):
+        entry = [("key", dtype.key_type), ("value", _without_maps(dtype.item_type))]
+        return pa.list_(pa.struct(entry))
+    if pa.types.is_struct(dtype):
+        return pa.struct([(field.name, _without_maps(field.type)) for field in dtype])
+    if pa.types.is_list(dtype):
+        return pa.list_(_without_maps(dtype.value_type))
+    return dtype
 
 
 def _foreign_text(value: object) -> str | None:

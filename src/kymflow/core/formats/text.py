@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 UNPRINTABLE = r"[\p{C}\p{Zl}\p{Zp}]"
 """What could steer a terminal or hide on a page: controls, formats, separators of lines."""
 
+PADDED = 40
+"""A Markdown cell that is longer breaks the alignment of its line."""
+
 _SPECIAL = r"([\\`*<\[|~])"
 _ENTITY = r"&(#?\w+;)"
 _EMPHASIS = r"(^|[^\p{L}\p{N}])_|_([^\p{L}\p{N}]|$)"  # inside a word Markdown leaves it alone
@@ -34,7 +37,7 @@ write_tsv = partial(_write_separated, separator="\t")
 
 
 def write_markdown(batches: pa.RecordBatchReader, sink: BinaryIO) -> None:
-    """Write a pipe table, numbers to the right, its columns as wide as the first batch asks."""
+    """Write a pipe table, numbers to the right, padded as the first batch asks."""
     from rich.cells import cell_len
 
     widths: list[int] = []
@@ -46,7 +49,7 @@ def write_markdown(batches: pa.RecordBatchReader, sink: BinaryIO) -> None:
             names = pl.Series(frame.columns).to_frame("name").select(_escaped(pl.col("name")))
             heads = names["name"].to_list()
             widths = [
-                max(3, *map(cell_len, (head, *column)))
+                min(max(3, *map(cell_len, (head, *column))), PADDED)
                 for head, column in zip(heads, cells.iter_columns(), strict=True)
             ]
             rules = ["-" * (width - right) + ":" * right for width, right in zip(widths, numeric)]
