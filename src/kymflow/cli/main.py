@@ -9,7 +9,7 @@ import click
 
 from kymflow.cli.errors import pipe_may_close, reported
 
-COMMANDS = ("import", "index", "status", "sql", "tables", "demo")
+COMMANDS = ("import", "index", "status", "sql", "tables", "schema", "demo")
 """In the order of the help."""
 
 

@@ -124,8 +124,10 @@ def _column(values: pl.Series) -> Column:
     if values.dtype.is_float():
         cells = _aligned([_number(value) for value in values])
     else:
-        column = texts(values.to_frame()).select(printable(pl.first().cast(pl.String)))
-        cells = [NULL if text is None else text for text in column.to_series()]
+        column = printable(pl.first().cast(pl.String))
+        if values.dtype.is_temporal():
+            column = column.str.replace("T", " ").str.replace("+00:00", "Z", literal=True)
+        cells = texts(values.to_frame()).select(column.fill_null(NULL)).to_series().to_list()
     name = pl.select(printable(pl.lit(values.name))).item()
     widest = max(map(cell_len, cells), default=0)
     right = values.dtype.is_numeric()
