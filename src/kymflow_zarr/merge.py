@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kymflow_sql import statement
+from kymflow_sql import filled
 from kymflow_zarr.dtypes import common_dtype
 from kymflow_zarr.duck import quoted
 from kymflow_zarr.errors import CommitError, TableSchemaError, TableUnreadableError
@@ -90,7 +90,7 @@ def _mark_replaced(con: duckdb.DuckDBPyConnection, table: Path, key: str) -> int
         rows = _rows_in(con, [table])
         if rows == 0:
             return 0
-        mark = statement("engine/mark_replaced").format(key=quoted(key))
+        mark = filled("engine/mark_replaced", key=quoted(key))
         con.execute(mark, {"table": os.fspath(table), "last_row": rows - 1})
         marked = con.execute("SELECT bit_count(getvariable('replaced_rows'))").fetchone()
     except duckdb.Error as error:
@@ -136,7 +136,7 @@ def _copy(
         name = "engine/replace_rows"
         holes["kept"] = _select_list(schema, "old", set(pl.read_parquet_schema(table)))
         inputs["table"] = os.fspath(table)
-    row = con.execute(statement(name).format(**holes), inputs).fetchone()
+    row = con.execute(filled(name, **holes), inputs).fetchone()
     return int(row[0]) if row else 0
 
 
