@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from kymflow_zarr import ZarrDataset
+from kymflow.core.kym_dataset import KymDataset, VelocityEventIndexer
+from kymflow_zarr import UsageError, ZarrDataset
+
+Fill = Callable[[ZarrDataset, Mapping[str, int]], ZarrDataset]
+EVENTS = VelocityEventIndexer()
 
 
 def test_a_line_break_in_a_column_name_does_not_run_as_sql(
@@ -19,3 +24,29 @@ def test_a_line_break_in_a_column_name_does_not_run_as_sql(
         dataset.replace_rows_for_image_id("t", image_id, pl.DataFrame({name: [1, 2]}))
     assert not stolen.exists()
     assert dataset.load_table("t")[name].to_list() == [1, 2, 1, 2]
+
+
+STRANGE = ("[a]*?{x}", "50%20 % ä'\"$;#", "image_id=z", "a[1]", "back\\slash")
+MATCHED = {"[a]*?{x}": "aax{x}", "a[1]": "a1"}
+
+
+@pytest.mark.parametrize("folder", STRANGE)
+def test_a_dataset_is_read_by_exactly_its_path(tmp_path: Path, folder: str, fill: Fill) -> None:
+    """Polars and DuckDB take paths for patterns; siblings that match them are not read."""
+    for name in (MATCHED.get(folder, "sibling"), folder):
+        kym = KymDataset(fill(ZarrDataset(tmp_path / "key=1" / name / "d.zarr"), {name[:2]: 2}))
+        kym.update_index(EVENTS)
+    fill(kym.dataset, {"b": 1, "none": 0})
+    assert kym.update_index(EVENTS, mode="incremental").rows == 3
+    kym.dataset.delete_image("b")
+    report = kym.update_index(EVENTS, mode="incremental")
+    assert (report.pruned, report.skipped, report.updated) == (1, 2, 0)
+    rows = kym.dataset.load_table("kym_velocity_events")
+    assert rows["image_id"].to_list() == [folder[:2]] * 2
+    assert "key" not in rows.columns
+
+
+def test_a_path_that_duckdb_cant_spell_is_refused(tmp_path: Path, fill: Fill) -> None:
+    dataset = fill(ZarrDataset(tmp_path / "back\\slash[1]" / "d.zarr"), {"a": 1})
+    with pytest.raises(UsageError, match="rename a folder"):
+        KymDataset(dataset).update_index(EVENTS)

@@ -7,6 +7,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from kymflow_zarr import parquet
 from kymflow_zarr.errors import TableNotFoundError, TableUnreadableError, UsageError
 from kymflow_zarr.files import atomic_path, read_unchanged
 from kymflow_zarr.frames import as_polars, storable
@@ -73,7 +74,7 @@ class TableStore:
                 f"there is no table {name!r}; tables here: {known}", dataset=self._where
             )
         try:
-            frame = pl.scan_parquet(path)
+            frame = parquet.scan(path)
             frame.collect_schema()
         except (pl.exceptions.PolarsError, OSError) as error:
             raise TableUnreadableError(
