@@ -50,3 +50,25 @@ def test_a_path_that_duckdb_cant_spell_is_refused(tmp_path: Path, fill: Fill) ->
     dataset = fill(ZarrDataset(tmp_path / "back\\slash[1]" / "d.zarr"), {"a": 1})
     with pytest.raises(UsageError, match="rename a folder"):
         KymDataset(dataset).update_index(EVENTS)
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ['"', "'", '"; DROP TABLE old; --', "a\nb", "{0}", "{kept}", "%s", "$table", "?"],
+        ["filename", "file_index", "rowid", "old", "new", "replaced", "select", "old.image_id"],
+        ["image_id ", " ", "x" * 10_000, "\u202e", "\x1b[31m", "<b>", "__index_level_0__"],
+    ],
+)
+def test_any_other_column_name_is_kept(dataset: ZarrDataset, names: list[str]) -> None:
+    frame = pl.DataFrame({name: [1, 2] for name in names})
+    for image_id in ("x", "y", "x"):
+        dataset.replace_rows_for_image_id("t", image_id, frame)
+    assert dataset.load_table("t").select(names).equals(pl.concat([frame, frame]))
+
+
+@pytest.mark.parametrize("name", ["", "a\0b", "file_row_number", "File_Row_Number"])
+def test_column_names_that_sql_cant_hold_are_refused(dataset: ZarrDataset, name: str) -> None:
+    with pytest.raises(UsageError, match="rename"):
+        dataset.replace_rows_for_image_id("t", "x", pl.DataFrame({name: [1]}))
+    assert dataset.list_table_names() == []
