@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -72,3 +74,26 @@ def test_column_names_that_sql_cant_hold_are_refused(dataset: ZarrDataset, name:
     with pytest.raises(UsageError, match="rename"):
         dataset.replace_rows_for_image_id("t", "x", pl.DataFrame({name: [1]}))
     assert dataset.list_table_names() == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+def test_what_can_be_no_name_is_passed_over_with_a_warning(
+    dataset: ZarrDataset, fill: Fill, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One such folder among images or tables would else stop every run."""
+    fill(dataset, {"a": 1})
+    KymDataset(dataset).update_index(EVENTS)
+    for name in (b"\xff", b"a\nb", b"nul", b"x" * 240, b"c:"):
+        os.mkdir(os.path.join(os.fsencode(dataset.path), b"images", name))
+        shutil.copy(
+            dataset.tables.path("kym_velocity_events"),
+            os.path.join(os.fsencode(dataset.path), b"tables", name + b".parquet"),
+        )
+    (dataset.path / "tables" / "folder.parquet").mkdir()
+    assert dataset.list_image_ids() == ["a"]
+    assert dataset.list_table_names() == ["kym_velocity_events"]
+    assert "5 entries" in caplog.text
+    assert "rename them" in caplog.text
+    assert "\\nb" in caplog.text
+    assert KymDataset(dataset).update_index(EVENTS, mode="incremental").skipped == 1
+    assert dataset.update_manifest().height == 1

@@ -7,15 +7,37 @@ elsewhere must not meet that.
 
 from __future__ import annotations
 
+import logging
 import re
+from pathlib import Path
 
 from kymflow_zarr.errors import InvalidNameError
+
+log = logging.getLogger(__name__)
 
 MAX_BYTES = 200
 _DEVICE = r"(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$) *(?:\.|$)"
 _PART = re.compile(
     rf"(?!{_DEVICE})[^./\\:\x00-\x1f\x7f-\x9f][^/\\:\x00-\x1f\x7f-\x9f]*(?<![. ])", re.IGNORECASE
 )
+# A hundred thousand usual names, each at the start of a line, are let pass in one go.
+_USUAL = re.compile(r"(?:[0-9A-Za-z][0-9A-Za-z_-]{4,99}+\n)*+")
+
+
+def without_strangers(names: list[str], folder: Path) -> list[str]:
+    """Return the names found in a folder less those that may not be names; these are logged."""
+    if _USUAL.fullmatch("".join(f"{name}\n" for name in names)):
+        return names
+    strangers = {name: None for name in names if not may_be_name(name)}
+    if strangers:
+        log.warning(
+            "%s holds %d entries whose names may not be used and which are passed over, such as "
+            "%a; rename them",
+            folder,
+            len(strangers),
+            next(iter(strangers)),
+        )
+    return [name for name in names if name not in strangers]
 
 
 def may_be_name(text: str) -> bool:
