@@ -11,7 +11,12 @@ from kymflow.cli.commands.common import dataset_argument, open_tables
 
 @click.command("export")
 @dataset_argument
-@click.argument("tables", metavar="[TABLE]...", nargs=-1, help="What to export.")
+@click.argument(
+    "tables",
+    metavar="[TABLE]...",
+    nargs=-1,
+    help="Tables, ledgers (<table>_runs) or params (<table>_params).",
+)
 @click.option(
     "-o",
     "--output",

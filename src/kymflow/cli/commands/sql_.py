@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import click
 
 from kymflow.cli.commands.common import dataset_argument, open_tables
-from kymflow.cli.output import Output, output_options
+from kymflow.cli.output import TABLE, Output, output_options
 from kymflow.cli.question import Question, question_options
 
 
@@ -29,5 +30,5 @@ def command(path: Path, question: Question | None, explain: bool, output: Output
         run_shell(kym)
         return
     if explain:
-        question = question.explained()
+        question, output = question.explained(), replace(output, format=output.format or TABLE)
     output.print_batches(question.batches(kym))

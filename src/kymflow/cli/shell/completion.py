@@ -18,6 +18,9 @@ from kymflow_zarr.errors import DatasetError
 if TYPE_CHECKING:
     from kymflow.core.kym_dataset import KymDataset
 
+COMMON = ("count", "avg", "sum", "min", "max", "median", "round", "coalesce", "quantile_cont")
+"""Functions to offer before DuckDB's many others."""
+
 _WORD = re.compile(r"(?:(?P<table>\w+)\.)?(?P<start>\w*)$")
 _WANTS_TABLE = re.compile(
     r"\b(?:from|join|summarize|describe)\s+(?:\w+\s*,\s*)*\w*$", re.IGNORECASE
@@ -105,7 +108,8 @@ class SqlCompleter(Completer):
             columns |= words.columns[table]
         yield from _offered(start, columns.items())
         yield from _offered(start, ((name, "table") for name in words.columns))
-        yield from _offered(start, words.words.items())
+        common = dict.fromkeys(COMMON, "function")
+        yield from _offered(start, (common | words.words).items())
 
     def _columns_of(self, name: str, text: str) -> dict[str, str]:
         aliases = {alias: table for table, alias in _READS.findall(text)}

@@ -43,14 +43,10 @@ def converse(kym: KymDataset) -> None:
     )
     while True:
         try:
-            line = session.prompt()
+            shell.take(session.prompt())
         except KeyboardInterrupt:  # it clears the line
             continue
-        except EOFError:
-            return
-        try:
-            shell.take(line)
-        except Leave:
+        except (EOFError, Leave):
             return
         known.forget()
 
