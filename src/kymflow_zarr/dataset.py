@@ -172,7 +172,7 @@ class ZarrDataset:
         Raises:
             InvalidNameError: If the id may not be one.
         """
-        return ZarrImageRecord(self, image_id, self._images / check_image_id(image_id))
+        return ZarrImageRecord(self, check_image_id(image_id))
 
     def has_image(self, image_id: str) -> bool:
         """Tell whether an image is in the dataset."""

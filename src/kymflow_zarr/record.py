@@ -39,21 +39,33 @@ class ZarrImageRecord:
 
     Made by :meth:`ZarrDataset.record` and its siblings.
 
+    Args:
+        dataset: The dataset.
+        image_id: The image's id.
+        path: The image's folder while it is being made; by default where images lie.
+
     Attributes:
         dataset: The dataset.
         image_id: The image's id.
-        path: The image's folder.
     """
 
-    __slots__ = ("dataset", "image_id", "path")
+    __slots__ = ("_path", "dataset", "image_id")
 
-    def __init__(self, dataset: ZarrDataset, image_id: str, path: Path) -> None:
+    def __init__(self, dataset: ZarrDataset, image_id: str, path: Path | None = None) -> None:
         self.dataset = dataset
         self.image_id = image_id
-        self.path = path
+        self._path = path
 
     def __repr__(self) -> str:
         return f"ZarrImageRecord({str(self.dataset.path)!r}, {self.image_id!r})"
+
+    @property
+    def path(self) -> Path:
+        """The image's folder."""
+        # Joined when first asked for: bulk work makes a handle an image and rarely asks.
+        if self._path is None:
+            self._path = self.dataset.path / "images" / self.image_id
+        return self._path
 
     def exists(self) -> bool:
         """Tell whether the image is in the dataset."""

@@ -9,7 +9,8 @@
     ├── MissingExtraError               a library of an optional extra is not installed
     ├── IndexerOutputError              an indexer returned rows that can't go into its table
     ├── QueryError                      a SQL query can't be answered
-    └── SourceFileError                 a file of a lab folder can't be read
+    ├── SourceFileError                 a file of a lab folder can't be read
+    └── WorkerError                     a worker process died
 
     UserWarning
     └── CodeChangedWarning              an indexer's code changed, its analysis_version did not
@@ -27,6 +28,7 @@ __all__ = [
     "ParamsError",
     "QueryError",
     "SourceFileError",
+    "WorkerError",
 ]
 
 
@@ -64,6 +66,12 @@ class SourceFileError(DatasetError, ValueError):
     """A file of a lab folder can't be read; mend or remove the file named in ``artifact``."""
 
     code = "source-file"
+
+
+class WorkerError(DatasetError, RuntimeError):
+    """A worker process died; run the update again, with fewer workers if memory ran out."""
+
+    code = "worker"
 
 
 class CodeChangedWarning(UserWarning):

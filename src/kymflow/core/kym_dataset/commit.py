@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from kymflow.core.kym_dataset.extract import PROVENANCE
 from kymflow.core.kym_dataset.ledger import Ledger
+from kymflow.core.kym_dataset.schemas import PROVENANCE
 from kymflow.core.kym_dataset.staging import Part, Staging
 
 if TYPE_CHECKING:
@@ -59,5 +59,8 @@ def commit(
             replaced = pl.concat([replaced, failed.select("image_id")])
         if not replaced.is_empty():
             ledger.record(runs, replaced)
-        ledger.remember_params([part.params for part in parts])
+        ledger.remember_params(
+            [part.params for part in parts if part.params.exists()],
+            staging.folder / "params.parquet",
+        )
     staging.clear()

@@ -11,7 +11,7 @@ from kymflow.core.kym_dataset.indexer_base import table_name
 from kymflow.core.kym_dataset.registry import available_indexers, load_indexer
 from kymflow.core.units import unit_of
 from kymflow_sql import statement
-from kymflow_zarr.merge import quoted
+from kymflow_zarr.duck import quoted
 
 if TYPE_CHECKING:
     from kymflow.core.kym_dataset import KymDataset
