@@ -96,7 +96,7 @@ class InvalidArrayError(UsageError):
 
 
 class ReadOnlyError(DatasetError, PermissionError):
-    """The dataset is open for reading only."""
+    """The dataset is open for reading only, or what is to change lies behind a link out of it."""
 
     code = "read-only"
 

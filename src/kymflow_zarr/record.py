@@ -93,7 +93,7 @@ class ZarrImageRecord:
         """
         from kymflow_zarr import pixels
 
-        self.dataset.check_writable("save pixels")
+        self.dataset.check_writable("save pixels", self.path / "data")
         checked = pixels.checked_array(array)
         names = pixels.checked_axes(axes, checked.ndim)
         now = datetime.now(UTC).isoformat()
@@ -256,7 +256,7 @@ class ZarrImageRecord:
         Returns:
             How many files were deleted.
         """
-        self.dataset.check_writable("delete artifacts")
+        self.dataset.check_writable("delete artifacts", self.path / "analysis")
         chosen = [
             key
             for key in self.list_analysis_keys()
@@ -279,9 +279,9 @@ class ZarrImageRecord:
         """Save an array made by an analysis, beside the table artifacts."""
         from kymflow_zarr import pixels
 
-        self.dataset.check_writable(f"save array artifact {name!r}")
-        checked = pixels.checked_array(array)
         path = self._array_path(name)
+        self.dataset.check_writable(f"save array artifact {name!r}", path)
+        checked = pixels.checked_array(array)
         pixels.write_array(
             path,
             checked,
@@ -313,7 +313,7 @@ class ZarrImageRecord:
 
     def _save(self, name: str, suffix: str, data: bytes) -> Path:
         path = self.artifact_path(name, suffix)
-        self.dataset.check_writable(f"save artifact {name!r}")
+        self.dataset.check_writable(f"save artifact {name!r}", path.parent)
         self._check_exists()
         write_atomic(path, data)
         return path
@@ -321,7 +321,7 @@ class ZarrImageRecord:
     @contextmanager
     def _writing(self, name: str, suffix: str) -> Iterator[Path]:
         path = self.artifact_path(name, suffix)
-        self.dataset.check_writable(f"save artifact {name!r}")
+        self.dataset.check_writable(f"save artifact {name!r}", path.parent)
         self._check_exists()
         with atomic_path(path) as temporary:
             yield temporary

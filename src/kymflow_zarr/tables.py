@@ -125,8 +125,8 @@ class TableStore:
             ReadOnlyError: If the dataset is open for reading only.
             UsageError: If the frame can't be stored.
         """
-        self._dataset.check_writable(f"save table {name!r}")
         path = self.path(name)
+        self._dataset.check_writable(f"save table {name!r}", path.parent)
         rows = storable(as_polars(frame))
         with self.lock(name), atomic_path(path) as temporary:
             rows.write_parquet(temporary, compression="zstd")
@@ -139,7 +139,7 @@ class TableStore:
             ReadOnlyError: If the dataset is open for reading only.
             TableNotFoundError: If there is no such table.
         """
-        self._dataset.check_writable(f"delete table {name!r}")
+        self._dataset.check_writable(f"delete table {name!r}", self.path(name).parent)
         with self.lock(name):
             if not self.exists(name):
                 raise TableNotFoundError(f"there is no table {name!r}", dataset=self._where)
@@ -164,7 +164,8 @@ class TableStore:
         """
         import polars as pl
 
-        self._dataset.check_writable(f"change table {name!r}")
+        staging = self._dataset.path / "index" / "staging"
+        self._dataset.check_writable(f"change table {name!r}", staging)
         check_image_id(image_id)
         rows = storable(as_polars(frame))
         if ID in rows.columns and not rows.filter(pl.col(ID).ne_missing(image_id)).is_empty():
@@ -175,7 +176,6 @@ class TableStore:
                 image_id=image_id,
             )
         rows = rows.with_columns(pl.lit(image_id, dtype=pl.String).alias(ID))
-        staging = self._dataset.path / "index" / "staging"
         staging.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=staging) as folder:
             part = Path(folder) / "rows.parquet"
@@ -201,17 +201,17 @@ class TableStore:
             TableSchemaError: If a column's types can't be reconciled.
             CommitError: If the row counts don't add up. The table stands as it was.
         """
-        self._dataset.check_writable(f"change table {name!r}")
+        path = self.path(name)
+        self._dataset.check_writable(f"change table {name!r}", path.parent)
         with self.lock(name):
-            return replace_rows(
-                self.path(name), key=ID, replaced=replaced, parts=parts, empty=empty
-            )
+            return replace_rows(path, key=ID, replaced=replaced, parts=parts, empty=empty)
 
     def lock(self, name: str) -> BaseFileLock:
         """Return the lock that the writers of a table share; it can be taken again while held."""
         from filelock import FileLock
 
         path = self._dataset.path / "index" / "locks" / f"{check_table_name(name)}.lock"
+        self._dataset.check_writable("take a lock", path.parent)
         path.parent.mkdir(parents=True, exist_ok=True)
         return FileLock(path, is_singleton=True)
 
