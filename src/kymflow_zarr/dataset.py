@@ -239,7 +239,7 @@ class ZarrDataset:
             ) from error
         remove(aside)
 
-    def get_many(self, keys: Iterable[str]) -> Iterator[bytes | None]:
+    def get_many(self, keys: Iterable[str]) -> Iterator[bytes | OSError | None]:
         """Read many small blobs.
 
         Args:
@@ -247,10 +247,7 @@ class ZarrDataset:
                 ``images/<image_id>/analysis/<name>.json``.
 
         Yields:
-            Each blob, None where there is none.
-
-        Raises:
-            OSError: If a blob is there but can't be read.
+            Each blob, None where there is none, the error where it can't be read.
         """
         root = f"{self.path}/"
         return read_many(root + key for key in keys)

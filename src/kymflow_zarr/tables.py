@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from kymflow_zarr import parquet
-from kymflow_zarr.errors import TableNotFoundError, TableUnreadableError, UsageError
+from kymflow_zarr.errors import TableNotFoundError, TableUnreadableError, UsageError, first_line
 from kymflow_zarr.files import atomic_path, read_unchanged
 from kymflow_zarr.frames import as_polars, storable
 from kymflow_zarr.merge import Merged, replace_rows
@@ -69,24 +70,15 @@ class TableStore:
             TableNotFoundError: If there is no such table.
             TableUnreadableError: If its file is not Parquet.
         """
-        import polars as pl
-
         path = self.path(name)
         if not path.is_file():
             known = ", ".join(self.names()) or "none yet"
             raise TableNotFoundError(
                 f"there is no table {name!r}; tables here: {known}", dataset=self._where
             )
-        try:
+        with self._reading(path):
             frame = parquet.scan(path)
             frame.collect_schema()
-        except (pl.exceptions.PolarsError, OSError) as error:
-            raise TableUnreadableError(
-                f"table {name!r} can't be read ({error}); restore the file, or delete it and "
-                f"build the table again",
-                dataset=self._where,
-                artifact=str(path),
-            ) from error
         return frame
 
     def load(self, name: str) -> pl.DataFrame:
@@ -96,7 +88,7 @@ class TableStore:
             TableNotFoundError: If there is no such table.
             TableUnreadableError: If its file is damaged.
         """
-        return read_unchanged([self.path(name)], lambda: self.scan(name).collect())
+        return self._collect(name, lambda rows: rows)
 
     def count(self, name: str) -> int:
         """Return how many rows a table has.
@@ -106,10 +98,7 @@ class TableStore:
         """
         import polars as pl
 
-        rows = pl.len()
-        return read_unchanged(
-            [self.path(name)], lambda: int(self.scan(name).select(rows).collect().item())
-        )
+        return int(self._collect(name, lambda rows: rows.select(pl.len())).item())
 
     def save(self, name: str, frame: object) -> Path:
         """Write a whole table, in place of the one of that name if there is one.
@@ -214,6 +203,32 @@ class TableStore:
         self._dataset.check_writable("take a lock", path.parent)
         path.parent.mkdir(parents=True, exist_ok=True)
         return FileLock(path, is_singleton=True)
+
+    def _collect(self, name: str, query: Callable[[pl.LazyFrame], pl.LazyFrame]) -> pl.DataFrame:
+        path = self.path(name)
+
+        def read() -> pl.DataFrame:
+            with self._reading(path):
+                return query(self.scan(name)).collect()
+            raise AssertionError("unreachable")
+
+        return read_unchanged([path], read)
+
+    @contextmanager
+    def _reading(self, path: Path) -> Iterator[None]:
+        import polars as pl
+
+        try:
+            yield
+        except FileNotFoundError:
+            raise
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+            raise TableUnreadableError(
+                f"table {path.stem!r} can't be read ({first_line(error)}); restore the file, or "
+                f"delete it and build the table again",
+                dataset=self._where,
+                artifact=str(path),
+            ) from error
 
     @property
     def _where(self) -> str:

@@ -23,14 +23,20 @@ from kymflow_zarr.errors import (
     ArtifactError,
     ArtifactNotFoundError,
     ArtifactSchemaError,
+    ArtifactUnreadableError,
     UsageError,
 )
+from kymflow_zarr.files import read_many
+from kymflow_zarr.formats import gunzip
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset, ZarrImageRecord
 
 _REMEMBERED = 4096
 _PATH = "__path"
+
+Blob = bytes | Exception | None
+"""A file's bytes, None where there is none, the error where it can't be read."""
 
 
 class ArtifactIndexer(BaseIndexer):
@@ -80,8 +86,7 @@ class ArtifactIndexer(BaseIndexer):
 
     def params_hash(self, rec: ZarrImageRecord) -> str:
         """Return the hash of one image's params."""
-        blob = self._blob(rec)
-        return text_hash(self._canonical(rec, blob))
+        return text_hash(self._canonical(rec, self._blob(rec)))
 
     def extract_rows(self, rec: ZarrImageRecord) -> pl.DataFrame:
         """Return one image's rows, in the order of its artifact.
@@ -100,7 +105,7 @@ class ArtifactIndexer(BaseIndexer):
         """Return the params hash of many images; equal bytes are parsed and hashed once."""
         hashes: list[str | None] = []
         errors: dict[str, Exception] = {}
-        known: dict[bytes | None, str] = {}
+        known: dict[Blob, str] = {}
         for image_id, blob in zip(image_ids, self._blobs(dataset, image_ids), strict=True):
             if blob in known:
                 hashes.append(known[blob])
@@ -192,7 +197,7 @@ class ArtifactIndexer(BaseIndexer):
         for artifact in self.rows_artifacts:
             for suffix in (".parquet", ".csv.gz"):
                 path = f"{folder}/{artifact}{suffix}"
-                if os.path.exists(path):
+                if _is_there(path):
                     return path
         return None
 
@@ -205,32 +210,42 @@ class ArtifactIndexer(BaseIndexer):
             artifact=self.rows_artifacts[0],
         )
 
-    def _blobs(self, dataset: ZarrDataset, image_ids: Sequence[str]) -> Iterator[bytes | None]:
+    def _blobs(self, dataset: ZarrDataset, image_ids: Sequence[str]) -> Iterator[Blob]:
         """Yield each image's params bytes; a ``.json.gz`` is looked for where no ``.json`` is."""
         stem = f"analysis/{self.params_artifact}.json"
         blobs = dataset.get_many(f"images/{image_id}/{stem}" for image_id in image_ids)
         for image_id, blob in zip(image_ids, blobs, strict=True):
             yield self._unpacked(dataset.record(image_id)) if blob is None else blob
 
-    def _blob(self, rec: ZarrImageRecord) -> bytes | None:
+    def _blob(self, rec: ZarrImageRecord) -> Blob:
         return next(self._blobs(rec.dataset, [rec.image_id]))
 
-    def _unpacked(self, rec: ZarrImageRecord) -> bytes | None:
-        if not rec.artifact_path(self.params_artifact, ".json.gz").exists():
-            return None
-        return stable_json_dumps(rec.load_json(self.params_artifact)).encode()
+    def _unpacked(self, rec: ZarrImageRecord) -> Blob:
+        path = rec.artifact_path(self.params_artifact, ".json.gz")
+        [packed] = read_many([os.fspath(path)])
+        try:
+            return gunzip(packed) if isinstance(packed, bytes) else packed
+        except ValueError as error:
+            return error
 
-    def _canonical(self, rec: ZarrImageRecord, blob: bytes | None) -> str:
+    def _canonical(self, rec: ZarrImageRecord, blob: Blob) -> str:
         params = self._params_of(rec, blob)
         try:
             return stable_json_dumps(params) if blob is None else dumps_parsed(params)
         except ParamsError as error:
             raise self._bad_params(rec, str(error)) from error
 
-    def _params_of(self, rec: ZarrImageRecord, blob: bytes | None) -> Mapping[str, Any] | None:
+    def _params_of(self, rec: ZarrImageRecord, blob: Blob) -> Mapping[str, Any] | None:
         if blob is None:
             analysed = self._rows_file(rec.dataset, rec.image_id) is not None
             return self.default_params if analysed else None
+        if isinstance(blob, Exception):
+            raise ArtifactUnreadableError(
+                f"the params can't be read: {blob}; mend the file",
+                dataset=str(rec.dataset.path),
+                image_id=rec.image_id,
+                artifact=self.params_artifact,
+            ) from blob
         try:
             params = parse_json(blob)
         except ValueError as error:
@@ -250,3 +265,14 @@ class ArtifactIndexer(BaseIndexer):
     @property
     def _whole_schema(self) -> dict[str, pl.DataType]:
         return {"image_id": pl.String(), **self.schema}
+
+
+def _is_there(path: str) -> bool:
+    """Tell whether there is a file; one that can't be looked at is, and fails when it is read."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
