@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 from collections.abc import Callable, Mapping
 
+import polars as pl
 import pytest
 
 from kymflow.core.kym_dataset import ImageIndexer, KymDataset, UpdateReport, VelocityEventIndexer
@@ -99,6 +100,44 @@ def test_packed_params_that_cant_be_read_fail_their_image_alone(
     assert report.rows == 3
 
 
+@pytest.mark.parametrize("mode", ["replace", "incremental"])
+def test_events_that_cant_be_read_fail_their_image_alone(
+    dataset: ZarrDataset, place, mode: str
+) -> None:
+    """Among them are files that make Polars' scan of all files at once fail."""
+    ids = place(corpus.PARQUET, ROWS)
+    report = KymDataset(dataset).update_index(EVENTS, on_error="record", mode=mode)
+    check_failures(report, ids)
+    rows = dataset.load_table("kym_velocity_events")
+    assert rows["image_id"].to_list() == ["aa", "aa", "zz"]
+    with pytest.raises(ArtifactError) as raised:
+        KymDataset(dataset).update_index(EVENTS, mode="incremental")
+    check_message(raised.value)
+
+
+def test_packed_events_that_cant_be_read_fail_their_image_alone(
+    dataset: ZarrDataset, place
+) -> None:
+    packed = {name: gzip.compress(data) for name, data in corpus.CSV.items()} | corpus.GZIP
+    del packed["garbage behind"]  # a CSV of one odd column
+    ids = place(packed, ROWS.replace(".parquet", ".csv.gz"), ROWS)
+    report = KymDataset(dataset).update_index(EVENTS, on_error="record")
+    check_failures(report, ids)
+    assert report.rows == 3
+
+
+def test_metadata_that_cant_be_read_fails_its_image_alone(dataset: ZarrDataset, place) -> None:
+    ids = place(corpus.JSON | corpus.METADATA, "metadata.json")
+    report = KymDataset(dataset).update_index(IMAGES, on_error="record")
+    check_failures(report, ids)
+    assert report.rows == 2
+    lenient = {"NaN", "infinity", "1e999", "twice", "twice within", *corpus.METADATA}
+    for image_id in (image_id for image_id, name in ids.items() if name not in lenient):
+        with pytest.raises(ArtifactError) as raised:
+            dataset.record(image_id).load_metadata_payload()
+        check_message(raised.value)
+
+
 def test_odd_metadata_becomes_nulls_and_texts(dataset: ZarrDataset, fill: Fill) -> None:
     for name, payload in corpus.ODD_METADATA.items():
         fill(dataset, {name: 0})
@@ -151,3 +190,42 @@ def test_a_root_that_cant_be_read_is_no_dataset(dataset: ZarrDataset, name: str)
     with pytest.raises(DatasetError, match="dataset") as raised:
         ZarrDataset(dataset.path)
     check_message(raised.value)
+
+
+def test_pandas_index_without_a_name_is_no_column(dataset: ZarrDataset, fill: Fill) -> None:
+    fill(dataset, {"a": 1, "b": 1})
+    for image_id, suffix in (("a", ".parquet"), ("b", ".csv.gz")):
+        record = dataset.record(image_id)
+        record.delete_analysis([".parquet"])
+        frame = pl.DataFrame({"": [0, 1], "roi_id": [1, 2]})
+        save = record.save_df_parquet if suffix == ".parquet" else record.save_df_csv_gz
+        save("velocity_events/events", frame)
+    KymDataset(dataset).update_index(EVENTS)
+    rows = dataset.load_table("kym_velocity_events")
+    assert rows["roi_id"].to_list() == [1, 2, 1, 2]
+    assert not [name for name in rows.columns if name.startswith("column")]
+
+
+def test_the_type_that_most_images_hold_goes(dataset: ZarrDataset, fill: Fill) -> None:
+    """An undeclared column of another type, or of a name in other case, fails its image alone."""
+    columns: dict[str, pl.DataFrame] = {
+        "1-null": pl.DataFrame({"mine": [None]}),
+        "2-odd": pl.DataFrame({"mine": [1]}),
+        "3": pl.DataFrame({"mine": ["x"]}),
+        "4-other": pl.DataFrame({"yours": [1]}),
+        "5": pl.DataFrame({"mine": ["y"]}),
+        "6-odd": pl.DataFrame({"MINE": ["z"]}),
+        "7-float": pl.DataFrame({"yours": [0.5]}),
+        "8-null": pl.DataFrame({"mine": [None]}, {"mine": pl.Int64}),
+    }
+    for image_id, frame in columns.items():
+        fill(dataset, {image_id: 1})
+        dataset.record(image_id).save_df_parquet("velocity_events/events", frame)
+    report = KymDataset(dataset).update_index(EVENTS, on_error="record")
+    messages = {failure.image_id: failure.message for failure in report.failures}
+    assert sorted(messages) == ["2-odd", "6-odd"]
+    assert "'mine' holds Int64 and other images' String" in messages["2-odd"]
+    assert "'MINE' is 'mine' for other images" in messages["6-odd"]
+    rows = dataset.load_table("kym_velocity_events")
+    assert rows["mine"].to_list() == [None, "x", None, "y", None, None]
+    assert rows["yours"].to_list() == [None, None, 1.0, None, 0.5, None]

@@ -74,8 +74,10 @@ def gunzip(data: bytes, limit: int = MAX_BLOB) -> bytes:
     """Return gzipped bytes unpacked, if they are no more than a limit.
 
     Raises:
-        ValueError: If the bytes are not gzip, are cut short, or unpack to more.
+        ValueError: If the bytes are none, are not gzip, are cut short, or unpack to more.
     """
+    if not data:
+        raise ValueError("it is empty")
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
             unpacked = stream.read(limit + 1)

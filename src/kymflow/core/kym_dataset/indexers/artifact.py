@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import polars as pl
 
-from kymflow.core.errors import IndexerOutputError, ParamsError
+from kymflow.core.errors import ParamsError
+from kymflow.core.kym_dataset.fit import odd_columns, without
 from kymflow.core.kym_dataset.indexer_base import BaseIndexer, ExtractedBatch, ParamsHashes
 from kymflow.core.kym_dataset.indexers.conform import conform
 from kymflow.core.kym_dataset.provenance import (
@@ -25,9 +26,11 @@ from kymflow_zarr.errors import (
     ArtifactSchemaError,
     ArtifactUnreadableError,
     UsageError,
+    first_line,
 )
 from kymflow_zarr.files import read_many
 from kymflow_zarr.formats import gunzip
+from kymflow_zarr.frames import storable
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset, ZarrImageRecord
@@ -136,13 +139,24 @@ class ArtifactIndexer(BaseIndexer):
                 frames.append(self._read_one(dataset.record(image_id)))
             except ArtifactError as error:
                 errors[image_id] = error
-        frames.append(pl.DataFrame(schema={"image_id": pl.String(), **self.schema}))
+        frames.append(pl.DataFrame(schema=self._whole_schema))
         try:
             return ExtractedBatch(stack(frames), errors)
-        except UsageError as error:
-            raise IndexerOutputError(
-                f"indexer {self.name!r}: {error.message}", dataset=str(dataset.path)
-            ) from error
+        except UsageError:
+            fitting = self._fitting(dataset, frames, errors)
+            return ExtractedBatch(stack(fitting), errors)
+
+    def _fitting(
+        self, dataset: ZarrDataset, frames: Sequence[pl.DataFrame], errors: dict[str, Exception]
+    ) -> list[pl.DataFrame]:
+        """Return the frames less the images whose columns don't fit the others'; these failed."""
+        fitting = []
+        for frame, odd in zip(frames, odd_columns([f.lazy() for f in frames]), strict=True):
+            rest, out = without(frame, odd)
+            fitting.append(rest)
+            for image_id, why in out.items():
+                errors[image_id] = self._bad_rows(dataset.record(image_id), why)
+        return fitting
 
     def _scan(self, paths: Mapping[str, str]) -> pl.DataFrame | None:
         """Read many Parquet files of one schema at once; None where they are not so alike."""
@@ -154,8 +168,13 @@ class ArtifactIndexer(BaseIndexer):
             placed = rows.drop("image_id", strict=False).join(
                 images, on=_PATH, how="left", maintain_order="left"
             )
-            return conform(placed.drop(_PATH), self._whole_schema, self.aliases)
-        except (pl.exceptions.PolarsError, OSError, ValueError):
+            return storable(conform(placed.drop(_PATH), self._whole_schema, self.aliases))
+        except (
+            pl.exceptions.PolarsError,
+            pl.exceptions.PanicException,
+            OSError,
+            ValueError,
+        ):
             return None
 
     def _read_one(self, rec: ZarrImageRecord) -> pl.DataFrame:
@@ -167,14 +186,9 @@ class ArtifactIndexer(BaseIndexer):
                     continue
                 owned = rows.with_columns(pl.lit(rec.image_id, dtype=pl.String).alias("image_id"))
                 try:
-                    return conform(owned, self._whole_schema, self.aliases)
-                except ValueError as error:
-                    raise ArtifactSchemaError(
-                        f"{error}; mend the artifact or make it anew",
-                        dataset=str(rec.dataset.path),
-                        image_id=rec.image_id,
-                        artifact=artifact,
-                    ) from error
+                    return storable(conform(owned, self._whole_schema, self.aliases))
+                except (ValueError, pl.exceptions.PanicException) as error:
+                    raise self._bad_rows(rec, first_line(error), artifact) from error
         raise self._no_rows(rec)
 
     def _sources(
@@ -253,6 +267,16 @@ class ArtifactIndexer(BaseIndexer):
         if not isinstance(params, dict):
             raise self._bad_params(rec, f"it holds a {type(params).__name__}, not an object")
         return params
+
+    def _bad_rows(
+        self, rec: ZarrImageRecord, why: str, artifact: str | None = None
+    ) -> ArtifactSchemaError:
+        return ArtifactSchemaError(
+            f"{why}; mend the artifact or make it anew",
+            dataset=str(rec.dataset.path),
+            image_id=rec.image_id,
+            artifact=artifact or self.rows_artifacts[0],
+        )
 
     def _bad_params(self, rec: ZarrImageRecord, why: str) -> ArtifactSchemaError:
         return ArtifactSchemaError(

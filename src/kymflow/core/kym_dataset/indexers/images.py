@@ -12,8 +12,16 @@ import polars as pl
 from kymflow.core.kym_dataset.indexer_base import ExtractedBatch
 from kymflow.core.kym_dataset.indexers.artifact import ArtifactIndexer, Blob
 from kymflow.core.kym_dataset.indexers.conform import conform
-from kymflow_zarr.errors import ArtifactError, ArtifactSchemaError, ArtifactUnreadableError
+from kymflow.core.kym_dataset.schemas import PROVENANCE
+from kymflow_zarr.errors import (
+    ArtifactError,
+    ArtifactSchemaError,
+    ArtifactUnreadableError,
+    UsageError,
+    first_line,
+)
 from kymflow_zarr.formats import decode_object
+from kymflow_zarr.frames import check_column_names
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset, ZarrImageRecord
@@ -85,9 +93,14 @@ class ImageIndexer(ArtifactIndexer):
             rec = dataset.record(image_id)
             try:
                 metadata = self._params_of(rec, blob) or {}
-                rows.append({"image_id": image_id, **self._row(rec, metadata, array_blob)})
+                row = {"image_id": image_id, **self._row(rec, metadata, array_blob)}
+                check_column_names(list(row))
             except ArtifactError as error:
                 errors[image_id] = error
+            except (UsageError, RecursionError) as error:
+                errors[image_id] = self._bad_params(rec, first_line(error))
+            else:
+                rows.append(row)
         names = dict.fromkeys(name for row in rows for name in row)
         frame = pl.DataFrame(
             rows, schema={name: self._whole_schema.get(name, pl.String()) for name in names}
@@ -184,7 +197,7 @@ def _experiment(
             whole = number is not None and number % 1 == 0 and abs(number) < _INT64
             yield name, int(number) if number is not None and whole else None
         elif name:
-            clash = name not in EXPERIMENT_TEXT and name in {*taken, "image_id"}
+            clash = name not in EXPERIMENT_TEXT and name in {*taken, *PROVENANCE}
             yield f"experiment_{name}" if clash else name, _text(value)
 
 
