@@ -43,7 +43,7 @@ def test_sql_in_the_docs_is_answered(dataset: ZarrDataset, add_image) -> None:
     for path in DOCS:
         for query in blocks(path, "sql"):
             assert kym.sql(query).height == 1
-        for query in re.findall(r'kymflow sql \S+ "(SELECT[^"]+)"', path.read_text()):
+        for query in re.findall(r'kymflow (?:sql|plot) \S+ "(SELECT[^"]+)"', path.read_text()):
             assert kym.sql(query).height == 1
 
 
