@@ -15,7 +15,8 @@ import polars as pl
 
 from benchmarks import content
 from benchmarks.work import TABLE
-from kymflow.core.kym_dataset.ledger import RUNS_SCHEMA, Ledger
+from kymflow.core.kym_dataset.ledger import Ledger
+from kymflow.core.kym_dataset.schemas import RUNS
 from kymflow.core.kym_dataset.survey import Survey
 from kymflow_zarr import ZarrDataset
 
@@ -118,7 +119,7 @@ def _runs(indexed: pl.DataFrame) -> pl.DataFrame:
         error=pl.lit(None, pl.String),
         indexed_at=pl.lit(content.FIRST_DAY),
         code_hash=pl.lit(None, pl.String),
-    ).cast(RUNS_SCHEMA)
+    ).cast(RUNS)
 
 
 def _current(images: pl.DataFrame) -> pl.DataFrame:

@@ -5,42 +5,60 @@
 --          existing  relation (image_id, params_hash, analysis_version): the table's rows
 --          ledger    relation (image_id, params_hash, analysis_version, status, n_rows): the last
 --                    run of each image; may be empty
---          $analysis_version  the indexer's version now
+--          variable analysis_version: the indexer's version now
 -- Output   (image_id, action, reason, n_rows), one row an image; n_rows counts its rows in the table
 --
 -- Every comparison is NULL-safe. The table is the truth for images that have rows; the ledger is
 -- the memory for those that have none.
+--
+-- Hashes and versions are compared by their MD5 as a number: DuckDB takes it once a dictionary
+-- entry of the Parquet file, and numbers aggregate four times as fast as 64-character texts.
 WITH held AS (
     SELECT
         image_id,
         count(*) AS n_rows,
-        min(params_hash) AS params_hash,
-        min(analysis_version) AS analysis_version,
+        min(md5_number(params_hash)) AS params,
+        min(md5_number(analysis_version)) AS version,
         count(params_hash) = count(*)
             AND count(analysis_version) = count(*)
-            AND min(params_hash) = max(params_hash)
-            AND min(analysis_version) = max(analysis_version) AS uniform
+            AND min(md5_number(params_hash)) = max(md5_number(params_hash))
+            AND min(md5_number(analysis_version)) = max(md5_number(analysis_version)) AS uniform
     FROM existing
     GROUP BY image_id
 ),
 
+wanted AS (
+    SELECT image_id, md5_number(params_hash) AS params
+    FROM current
+),
+
+last_run AS (
+    SELECT
+        image_id,
+        status,
+        n_rows,
+        md5_number(params_hash) AS params,
+        analysis_version IS NOT DISTINCT FROM getvariable('analysis_version') AS same_version
+    FROM ledger
+),
+
 known AS (
     SELECT
-        coalesce(current.image_id, held.image_id) AS image_id,
-        current.image_id IS NOT NULL AS in_dataset,
+        coalesce(wanted.image_id, held.image_id) AS image_id,
+        wanted.image_id IS NOT NULL AS in_dataset,
         coalesce(held.n_rows, 0) AS n_rows,
         held.uniform,
-        current.params_hash IS NULL AS unreadable,
-        held.params_hash IS NOT DISTINCT FROM current.params_hash AS same_params,
-        held.analysis_version IS NOT DISTINCT FROM $analysis_version AS same_version,
-        ledger.status,
-        ledger.n_rows AS ledger_rows,
-        ledger.params_hash IS NOT DISTINCT FROM current.params_hash AS ledger_same_params,
-        ledger.params_hash IS NOT DISTINCT FROM current.params_hash
-            AND ledger.analysis_version IS NOT DISTINCT FROM $analysis_version AS ledger_current
-    FROM current
-    FULL JOIN held ON current.image_id = held.image_id
-    LEFT JOIN ledger ON current.image_id = ledger.image_id
+        wanted.params IS NULL AS unreadable,
+        held.params IS NOT DISTINCT FROM wanted.params AS same_params,
+        held.version IS NOT DISTINCT FROM md5_number(getvariable('analysis_version'))
+            AS same_version,
+        last_run.status,
+        last_run.n_rows AS run_rows,
+        last_run.params IS NOT DISTINCT FROM wanted.params AS run_same_params,
+        last_run.params IS NOT DISTINCT FROM wanted.params AND last_run.same_version AS run_current
+    FROM wanted
+    FULL JOIN held ON wanted.image_id = held.image_id
+    LEFT JOIN last_run ON wanted.image_id = last_run.image_id
 ),
 
 judged AS (
@@ -49,19 +67,18 @@ judged AS (
         n_rows,
         CASE
             WHEN NOT in_dataset THEN 'deleted'
-            WHEN unreadable OR (status = 'failed' AND ledger_current) THEN 'failed'
-            WHEN n_rows = 0 AND status = 'ok' AND ledger_rows = 0 THEN
+            WHEN unreadable OR (status = 'failed' AND run_current) THEN 'failed'
+            WHEN n_rows = 0 AND status = 'ok' AND run_rows = 0 THEN
                 CASE
-                    WHEN ledger_current THEN 'fresh_zero_rows'
-                    WHEN ledger_same_params THEN 'version_changed'
+                    WHEN run_current THEN 'fresh_zero_rows'
+                    WHEN run_same_params THEN 'version_changed'
                     ELSE 'params_changed'
                 END
             WHEN n_rows = 0 THEN 'missing'
             WHEN NOT uniform THEN 'mixed_provenance'
             WHEN NOT same_params THEN 'params_changed'
             WHEN NOT same_version THEN 'version_changed'
-            WHEN status = 'ok' AND ledger_current AND ledger_rows <> n_rows
-                THEN 'row_count_mismatch'
+            WHEN status = 'ok' AND run_current AND run_rows <> n_rows THEN 'row_count_mismatch'
             ELSE 'fresh'
         END AS reason
     FROM known

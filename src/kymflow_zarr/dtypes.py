@@ -20,6 +20,17 @@ def stack(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """
     import polars as pl
 
+    if not frames:
+        return pl.DataFrame()
+    try:
+        return pl.concat(frames, how="vertical")
+    except (pl.exceptions.ShapeError, pl.exceptions.SchemaError):
+        return _stack_unlike(frames)
+
+
+def _stack_unlike(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
+    import polars as pl
+
     united: dict[str, pl.DataType] = {}
     for frame in frames:
         for name, dtype in frame.schema.items():

@@ -11,6 +11,8 @@ from typing import TypeVar
 
 T = TypeVar("T")
 _READ_TRIES = 50
+_SMALL = 16 * 1024
+_O_BINARY = getattr(os, "O_BINARY", 0)  # Windows alone knows it, and needs it
 
 
 @contextmanager
@@ -71,7 +73,7 @@ def read_many(paths: Iterable[str]) -> Iterator[bytes | None]:
     """Read many small files, one after another.
 
     A plain loop is the fastest there is on a local disk: several times faster than a thread
-    pool. Each read is sized by the file, so that no large buffers pile up.
+    pool. The first read asks for more than a small file holds, which saves asking for its size.
 
     Args:
         paths: The files.
@@ -82,7 +84,7 @@ def read_many(paths: Iterable[str]) -> Iterator[bytes | None]:
     Raises:
         OSError: If a file is there but can't be read.
     """
-    open_, read, close, fstat, flags = os.open, os.read, os.close, os.fstat, os.O_RDONLY
+    open_, read, close, flags = os.open, os.read, os.close, os.O_RDONLY | _O_BINARY
     for path in paths:
         try:
             descriptor = open_(path, flags)
@@ -90,16 +92,20 @@ def read_many(paths: Iterable[str]) -> Iterator[bytes | None]:
             yield None
             continue
         try:
-            size = fstat(descriptor).st_size
-            data = read(descriptor, size + 1)
-            while len(data) < size:
-                more = read(descriptor, size - len(data))
-                if not more:
-                    break
-                data += more
+            data = read(descriptor, _SMALL)
+            if len(data) == _SMALL:
+                data += _rest(descriptor)
         finally:
             close(descriptor)
         yield data
+
+
+def _rest(descriptor: int) -> bytes:
+    """Return what is left of an open file; each read is sized by the file."""
+    chunks = []
+    while chunk := os.read(descriptor, max(_SMALL, os.fstat(descriptor).st_size)):
+        chunks.append(chunk)
+    return b"".join(chunks)
 
 
 def _identity(path: Path) -> tuple[int, int, int] | None:

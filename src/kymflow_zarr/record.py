@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from kymflow_zarr import formats
+from kymflow_zarr import formats, parquet
 from kymflow_zarr.errors import (
     ArtifactNotFoundError,
     ArtifactSchemaError,
@@ -39,21 +39,33 @@ class ZarrImageRecord:
 
     Made by :meth:`ZarrDataset.record` and its siblings.
 
+    Args:
+        dataset: The dataset.
+        image_id: The image's id.
+        path: The image's folder while it is being made; by default where images lie.
+
     Attributes:
         dataset: The dataset.
         image_id: The image's id.
-        path: The image's folder.
     """
 
-    __slots__ = ("dataset", "image_id", "path")
+    __slots__ = ("_path", "dataset", "image_id")
 
-    def __init__(self, dataset: ZarrDataset, image_id: str, path: Path) -> None:
+    def __init__(self, dataset: ZarrDataset, image_id: str, path: Path | None = None) -> None:
         self.dataset = dataset
         self.image_id = image_id
-        self.path = path
+        self._path = path
 
     def __repr__(self) -> str:
         return f"ZarrImageRecord({str(self.dataset.path)!r}, {self.image_id!r})"
+
+    @property
+    def path(self) -> Path:
+        """The image's folder."""
+        # Joined when first asked for: bulk work makes a handle an image and rarely asks.
+        if self._path is None:
+            self._path = self.dataset.path / "images" / self.image_id
+        return self._path
 
     def exists(self) -> bool:
         """Tell whether the image is in the dataset."""
@@ -186,11 +198,9 @@ class ZarrImageRecord:
             ArtifactNotFoundError: If there is none.
             ArtifactUnreadableError: If it is damaged.
         """
-        import polars as pl
-
         path = self.artifact_path(name, ".parquet")
         with self._reading(name, path):
-            return pl.read_parquet(path, hive_partitioning=False, glob=False)
+            return parquet.scan(path).collect()
         raise AssertionError("unreachable")
 
     def save_df_csv_gz(self, name: str, frame: object) -> Path:

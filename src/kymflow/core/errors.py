@@ -6,9 +6,11 @@
     ├── UsageError
     │   ├── InvalidIndexerError         an indexer's name or verbs are not as they must be
     │   └── ParamsError                 params without one canonical JSON form
+    ├── MissingExtraError               a library of an optional extra is not installed
     ├── IndexerOutputError              an indexer returned rows that can't go into its table
     ├── QueryError                      a SQL query can't be answered
-    └── SourceFileError                 a file of a lab folder can't be read
+    ├── SourceFileError                 a file of a lab folder can't be read
+    └── WorkerError                     a worker process died
 
     UserWarning
     └── CodeChangedWarning              an indexer's code changed, its analysis_version did not
@@ -22,9 +24,11 @@ __all__ = [
     "CodeChangedWarning",
     "IndexerOutputError",
     "InvalidIndexerError",
+    "MissingExtraError",
     "ParamsError",
     "QueryError",
     "SourceFileError",
+    "WorkerError",
 ]
 
 
@@ -46,6 +50,12 @@ class IndexerOutputError(DatasetError, ValueError):
     code = "indexer-output"
 
 
+class MissingExtraError(DatasetError, ImportError):
+    """A library of an optional extra is not installed; install the extra."""
+
+    code = "missing-extra"
+
+
 class QueryError(DatasetError, ValueError):
     """A SQL query can't be answered; change the query."""
 
@@ -56,6 +66,12 @@ class SourceFileError(DatasetError, ValueError):
     """A file of a lab folder can't be read; mend or remove the file named in ``artifact``."""
 
     code = "source-file"
+
+
+class WorkerError(DatasetError, RuntimeError):
+    """A worker process died; run the update again, with fewer workers if memory ran out."""
+
+    code = "worker"
 
 
 class CodeChangedWarning(UserWarning):

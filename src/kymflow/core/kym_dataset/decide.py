@@ -8,11 +8,12 @@ import duckdb
 import polars as pl
 
 from kymflow.core.kym_dataset.ledger import Ledger
+from kymflow.core.kym_dataset.schemas import PROVENANCE
 from kymflow.core.kym_dataset.survey import Survey
 from kymflow_sql import statement
+from kymflow_zarr.duck import view_parquet
 from kymflow_zarr.errors import TableUnreadableError
 from kymflow_zarr.files import read_unchanged
-from kymflow_zarr.merge import quoted
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -54,9 +55,6 @@ def decide(
     """
     files = [table, ledger.runs_path]
     decision = read_unchanged(files, lambda: _judge(survey, table, ledger, analysis_version))
-    if not survey.whole:
-        asked = [*survey.current["image_id"], *survey.absent]
-        decision = decision.filter(pl.col("image_id").is_in(asked))
     if mode == "replace":
         forced = pl.col("action") == "skip"
         decision = decision.with_columns(
@@ -68,38 +66,45 @@ def decide(
 
 def _judge(survey: Survey, table: Path, ledger: Ledger, analysis_version: str) -> pl.DataFrame:
     with duckdb.connect() as con:
+        # A variable, not a parameter: DuckDB runs a relation with parameters on one thread.
+        con.execute("SET VARIABLE analysis_version = $1", [analysis_version])
         con.register("current", survey.current)
-        _view_rows(con, table)
-        con.register("ledger", ledger.load())
+        _view_rows(con, table, _condition(con, survey))
+        ledger.view(con)
         try:
-            return con.sql(
-                statement("engine/staleness"), params={"analysis_version": analysis_version}
-            ).pl()
+            return con.sql(statement("engine/staleness")).pl()
         except duckdb.Error as error:
-            raise _unreadable(table, error) from error
+            if not ledger.is_damaged():
+                raise _unreadable(table, error) from error
+            con.register("ledger", ledger.load())
+            return con.sql(statement("engine/staleness")).pl()
 
 
-def _view_rows(con: duckdb.DuckDBPyConnection, table: Path) -> None:
+def _condition(con: duckdb.DuckDBPyConnection, survey: Survey) -> str:
+    """Return what rows must meet to count, so that a few images cost no group-by over all."""
+    if survey.whole:
+        return "true"
+    asked = [*survey.current["image_id"], *survey.absent]
+    con.register("asked", pl.DataFrame({"image_id": asked}, {"image_id": pl.String}))
+    return "image_id IN (FROM asked)"
+
+
+def _view_rows(con: duckdb.DuckDBPyConnection, table: Path, where: str) -> None:
     """Make the view ``existing`` over the table; provenance columns it lacks are null."""
-    schema = {"image_id": pl.String, "params_hash": pl.String, "analysis_version": pl.String}
     if not table.exists():
-        con.register("existing", pl.DataFrame(schema=schema))
+        con.register("existing", pl.DataFrame(schema=PROVENANCE))
         return
     try:
-        rows = con.read_parquet(str(table))
+        schema = dict.fromkeys(PROVENANCE, "VARCHAR")
+        columns = view_parquet(con, "existing", table, schema, where=where)
     except duckdb.Error as error:
         raise _unreadable(table, error) from error
-    if "image_id" not in rows.columns:
+    if "image_id" not in columns:
         raise TableUnreadableError(
             "the table has no column image_id, so it is not one of the engine's; "
             "move it away and build the table again",
             artifact=str(table),
         )
-    columns = [
-        f"CAST({quoted(name) if name in rows.columns else 'NULL'} AS VARCHAR) AS {name}"
-        for name in schema
-    ]
-    rows.project(", ".join(columns)).create_view("existing")
 
 
 def _unreadable(table: Path, error: Exception) -> TableUnreadableError:

@@ -11,8 +11,8 @@ import polars as pl
 
 from kymflow.core.errors import IndexerOutputError, ParamsError
 from kymflow.core.kym_dataset.indexer_base import BulkExtractor, ExtractedBatch, Indexer
-from kymflow.core.kym_dataset.ledger import PARAMS_SCHEMA, RUNS_SCHEMA
 from kymflow.core.kym_dataset.provenance import stable_json_dumps, text_hash
+from kymflow.core.kym_dataset.schemas import PARAMS, PROVENANCE, RUNS
 from kymflow.core.kym_dataset.staging import Part, Staging
 from kymflow_zarr.dtypes import stack
 from kymflow_zarr.errors import ArtifactError, UsageError
@@ -22,9 +22,33 @@ if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
 
 BATCH = 2_000
-PROVENANCE = pl.Schema(
-    {"image_id": pl.String(), "analysis_version": pl.String(), "params_hash": pl.String()}
-)
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a batch is extracted with."""
+
+    dataset: ZarrDataset
+    indexer: Indexer
+    analysis_version: str
+    code_hash: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One batch to extract and stage: all that a worker needs to know.
+
+    Attributes:
+        job: What to extract it with.
+        due: Frame (image_id, params_hash) of its images.
+        new_params: An image for each params hash that no task before this one had.
+        part: Where to put it.
+    """
+
+    job: Job
+    due: pl.DataFrame
+    new_params: Mapping[str, str]
+    part: Part
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,18 +66,8 @@ class StagedBatch:
     errors: Mapping[str, Exception]
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
-    """What a batch is extracted with."""
-
-    dataset: ZarrDataset
-    indexer: Indexer
-    analysis_version: str
-    code_hash: str | None
-
-
-def extract(job: Job, due: pl.DataFrame, staging: Staging) -> Iterator[StagedBatch]:
-    """Extract due images into staged parts.
+def plan(job: Job, due: pl.DataFrame, staging: Staging) -> Iterator[Task]:
+    """Cut due images into tasks.
 
     Args:
         job: The dataset and the indexer.
@@ -61,21 +75,32 @@ def extract(job: Job, due: pl.DataFrame, staging: Staging) -> Iterator[StagedBat
         staging: Where to put the parts.
 
     Yields:
-        One batch after another, each on disk.
+        One task a batch, in the order of the images.
+    """
+    known: set[str] = set()
+    for batch in due.iter_slices(BATCH):
+        new = {
+            params_hash: image_id
+            for image_id, params_hash in batch.unique("params_hash", keep="first").iter_rows()
+            if params_hash not in known
+        }
+        known.update(new)
+        yield Task(job, batch, new, staging.next_part())
+
+
+def extract(task: Task) -> StagedBatch:
+    """Extract one batch into its staged part; this runs here or in a worker.
 
     Raises:
         IndexerOutputError: If the indexer returns rows that can't go into the table.
         Exception: Whatever else the indexer raises, with the image noted on it.
     """
-    known: set[str] = set()
-    for batch in due.iter_slices(BATCH):
-        image_ids = batch["image_id"].to_list()
-        extracted = _extract_batch(job, image_ids)
-        good = batch.filter(~pl.col("image_id").is_in(list(extracted.errors)))
-        rows = _with_provenance(job, extracted.rows, good)
-        part = staging.next_part()
-        part.write(rows, _runs(job, good, rows), _params(job, good, known))
-        yield StagedBatch(part, good.height, extracted.errors)
+    job = task.job
+    extracted = _extract_batch(job, task.due["image_id"].to_list())
+    good = task.due.filter(~pl.col("image_id").is_in(list(extracted.errors)))
+    rows = _with_provenance(job, extracted.rows, good)
+    task.part.write(rows, _runs(job, good, rows), _params(job, task.new_params))
+    return StagedBatch(task.part, good.height, extracted.errors)
 
 
 def failed_runs(job: Job, current: pl.DataFrame, errors: Mapping[str, Exception]) -> pl.DataFrame:
@@ -105,7 +130,7 @@ def _extract_batch(job: Job, image_ids: Sequence[str]) -> ExtractedBatch:
 
 
 def _extract_one_by_one(job: Job, image_ids: Sequence[str]) -> ExtractedBatch:
-    frames: list[pl.DataFrame] = []
+    frames: dict[str, pl.DataFrame] = {}
     errors: dict[str, Exception] = {}
     for image_id in image_ids:
         try:
@@ -116,13 +141,24 @@ def _extract_one_by_one(job: Job, image_ids: Sequence[str]) -> ExtractedBatch:
         except Exception as error:
             error.add_note(f"while extracting image_id {image_id}")
             raise
-        frames.append(rows.with_columns(pl.lit(image_id, dtype=pl.String).alias("image_id")))
+        reserved = PROVENANCE.keys() & rows.columns
+        frames[image_id] = rows.drop(*reserved) if reserved else rows
     try:
-        return ExtractedBatch(stack(frames or [pl.DataFrame(schema=PROVENANCE)]), errors)
+        return ExtractedBatch(_stacked(frames), errors)
     except UsageError as error:
         raise IndexerOutputError(
             f"indexer {job.indexer.name!r}: {error.message}", dataset=str(job.dataset.path)
         ) from error
+
+
+def _stacked(frames: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """Return the rows of all images under one another, with their ``image_id``."""
+    ids = pl.DataFrame(
+        {"image_id": list(frames), "n": [frame.height for frame in frames.values()]},
+        schema={"image_id": pl.String, "n": pl.Int64},
+    )
+    owners = ids.select(pl.col("image_id").repeat_by("n").list.explode(empty_as_null=False))
+    return stack(list(frames.values())).with_columns(owners["image_id"])
 
 
 def _with_provenance(job: Job, rows: pl.DataFrame, good: pl.DataFrame) -> pl.DataFrame:
@@ -170,32 +206,29 @@ def _stamped(job: Job, runs: pl.DataFrame, *, status: str) -> pl.DataFrame:
     stamped = runs.with_columns(
         analysis_version=pl.lit(job.analysis_version),
         status=pl.lit(status),
-        indexed_at=pl.lit(datetime.now(UTC)).cast(RUNS_SCHEMA["indexed_at"]),
+        indexed_at=pl.lit(datetime.now(UTC)).cast(RUNS["indexed_at"]),
         code_hash=pl.lit(job.code_hash, dtype=pl.String),
     )
     return stamped.select(
         pl.col(name) if name in stamped.columns else pl.lit(None, dtype).alias(name)
-        for name, dtype in RUNS_SCHEMA.items()
+        for name, dtype in RUNS.items()
     )
 
 
-def _params(job: Job, good: pl.DataFrame, known: set[str]) -> pl.DataFrame:
-    """Return the params JSON behind each hash of a batch that is not known yet.
+def _params(job: Job, new_params: Mapping[str, str]) -> pl.DataFrame:
+    """Return the params JSON behind each new hash.
 
-    One image stands for all of its hash. Params that changed since the survey are left out: the
-    next update finds the image stale and records them.
+    Params that changed since the survey are left out: the next update finds the image stale and
+    records them.
     """
     found: dict[str, str] = {}
     read = getattr(job.indexer, "params", None)
     if callable(read):
-        for image_id, params_hash in good.unique("params_hash").iter_rows():
-            if params_hash in known:
-                continue
-            known.add(params_hash)
+        for params_hash, image_id in new_params.items():
             try:
                 text = stable_json_dumps(read(job.dataset.record(image_id)))
             except (ArtifactError, ParamsError, NotImplementedError):
                 continue
             if text_hash(text) == params_hash:
                 found[params_hash] = text
-    return pl.DataFrame({"params_hash": list(found), "params": list(found.values())}, PARAMS_SCHEMA)
+    return pl.DataFrame({"params_hash": list(found), "params": list(found.values())}, PARAMS)

@@ -7,12 +7,14 @@ import logging
 import time
 import warnings
 from collections.abc import Iterable, Mapping
+from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any, Literal
 
 import polars as pl
 
 from kymflow.core.errors import CodeChangedWarning, InvalidIndexerError, ParamsError
 from kymflow.core.kym_dataset.decide import Mode, decide
+from kymflow.core.kym_dataset.executors import check_can_travel, worker_pool
 from kymflow.core.kym_dataset.explain import Explanation, explain
 from kymflow.core.kym_dataset.extract import Job
 from kymflow.core.kym_dataset.fingerprint import code_fingerprint
@@ -53,6 +55,8 @@ class KymDataset:
         image_ids: Iterable[str] | None = None,
         on_error: Literal["raise", "record"] = "raise",
         progress: ProgressCallback | None = None,
+        workers: int | None = None,
+        executor: Executor | None = None,
     ) -> UpdateReport:
         """Bring an indexer's table up to date.
 
@@ -66,6 +70,10 @@ class KymDataset:
                 report and the ledger; ``"raise"`` commits what was done before and raises. The
                 failed image's old rows stand either way.
             progress: Called with a :class:`Progress` after each step.
+            workers: Extract in this many local processes; in this one if None. It pays where
+                an image costs milliseconds; see docs/benchmarks.md.
+            executor: Extract on this ``concurrent.futures.Executor`` instead, such as Dask's
+                ``Client.get_executor()``. Its workers must reach the dataset's folder.
 
         Returns:
             What was done; also kept in ``last_update_stats``.
@@ -77,6 +85,7 @@ class KymDataset:
             ArtifactError: With ``on_error="raise"``, the first failure.
             TableSchemaError: If a column's type can't be reconciled with the table's.
             IndexerOutputError: If the indexer returns rows that can't be stored.
+            WorkerError: If a worker process died; what was staged before is kept.
 
         Warns:
             CodeChangedWarning: If rows that are kept were made by other code of the same version.
@@ -86,6 +95,8 @@ class KymDataset:
         _check_choice("mode", mode, ("replace", "incremental"))
         _check_choice("on_error", on_error, ("raise", "record"))
         self.dataset.check_writable(f"update table {table!r}")
+        if workers is not None or executor is not None:
+            check_can_travel(indexer)
         job = Job(self.dataset, indexer, _version(indexer), code_fingerprint(indexer))
         ledger = Ledger(self.dataset, table)
         survey = take_survey(self.dataset, indexer, image_ids, progress)
@@ -95,7 +106,8 @@ class KymDataset:
         if on_error == "raise":
             _raise_first(survey.errors)
         work = Update(job, survey, decision, ledger, table)
-        work.run(stop_at_failure=on_error == "raise", progress=progress)
+        with worker_pool(workers, executor) as pool:
+            work.run(stop_at_failure=on_error == "raise", progress=progress, executor=pool)
         report = work.report(mode, time.perf_counter() - started)
         self.last_update_stats = report
         log.info(report.summary)

@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING
 import duckdb
 import polars as pl
 
-from kymflow_sql import statement
+from kymflow.core.kym_dataset.schemas import PARAMS, RUNS
+from kymflow_zarr import parquet
+from kymflow_zarr.duck import view_parquet
 from kymflow_zarr.errors import TableUnreadableError
-from kymflow_zarr.files import atomic_path, read_unchanged
+from kymflow_zarr.files import read_unchanged
 from kymflow_zarr.merge import replace_rows
 
 if TYPE_CHECKING:
@@ -21,19 +23,13 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-RUNS_SCHEMA = pl.Schema(
-    {
-        "image_id": pl.String(),
-        "params_hash": pl.String(),
-        "analysis_version": pl.String(),
-        "status": pl.String(),
-        "n_rows": pl.Int64(),
-        "error": pl.String(),
-        "indexed_at": pl.Datetime("us", "UTC"),
-        "code_hash": pl.String(),
-    }
-)
-PARAMS_SCHEMA = pl.Schema({"params_hash": pl.String(), "params": pl.String()})
+_DECIDING = {
+    "image_id": "VARCHAR",
+    "params_hash": "VARCHAR",
+    "analysis_version": "VARCHAR",
+    "status": "VARCHAR",
+    "n_rows": "BIGINT",
+}
 
 
 class Ledger:
@@ -51,14 +47,17 @@ class Ledger:
         self.runs_path = dataset.path / "index" / f"{table}.runs.parquet"
         self.params_path = dataset.path / "index" / f"{table}.params.parquet"
 
-    def load(self) -> pl.DataFrame:
+    def load(self, *columns: str) -> pl.DataFrame:
         """Return the last run of every image.
+
+        Args:
+            columns: Only these; all if none is named.
 
         Returns:
             Frame (image_id, params_hash, analysis_version, status ``ok``/``failed``, n_rows,
             error, indexed_at UTC, code_hash), one row an image; empty where nothing was run.
         """
-        return _load(self.runs_path, RUNS_SCHEMA)
+        return _load(self.runs_path, pl.Schema({name: RUNS[name] for name in columns or RUNS}))
 
     def load_params(self) -> pl.DataFrame:
         """Return the canonical params JSON of every hash ever used.
@@ -66,7 +65,7 @@ class Ledger:
         Returns:
             Frame (params_hash, params), one row a distinct params.
         """
-        return _load(self.params_path, PARAMS_SCHEMA)
+        return _load(self.params_path, PARAMS)
 
     def record(self, runs: Sequence[Path], replaced: pl.DataFrame) -> None:
         """Replace the runs of some images.
@@ -75,56 +74,100 @@ class Ledger:
             runs: Parquet files with the new runs.
             replaced: Frame whose column ``image_id`` lists the images whose old runs go.
         """
-        rewrite = partial(
-            replace_rows,
-            self.runs_path,
-            key="image_id",
-            replaced=replaced,
-            parts=runs,
-            empty=pl.DataFrame(schema=RUNS_SCHEMA),
-        )
-        try:
-            rewrite()
-        except TableUnreadableError:
-            self.runs_path.unlink()
-            rewrite()
+        _rewrite(self.runs_path, "image_id", replaced, runs, RUNS)
 
-    def remember_params(self, params: Sequence[Path]) -> None:
-        """Add the params behind new hashes.
+    def remember_params(self, params: Sequence[Path], scratch: Path) -> None:
+        """Add the params behind hashes that are not known yet.
 
         Args:
             params: Parquet files (params_hash, params).
+            scratch: A file to write on the way.
         """
-        known = self.load_params()
-        staged = [pl.read_parquet(path) for path in params]
-        merged = pl.concat([known, *staged]).unique("params_hash", maintain_order=True)
-        if merged.height > known.height:
-            with atomic_path(self.params_path) as temporary:
-                merged.write_parquet(temporary, compression="zstd")
+        if not params:
+            return
+        known = _load(self.params_path, pl.Schema({"params_hash": pl.String()}))
+        staged = parquet.scan(params).unique("params_hash", maintain_order=True)
+        new = staged.collect().join(known, on="params_hash", how="anti", maintain_order="left")
+        if not new.is_empty():
+            new.write_parquet(scratch)
+            _rewrite(self.params_path, "params_hash", new, [scratch], PARAMS)
 
     def runs_by_other_code(self, analysis_version: str, code_hash: str | None) -> int:
         """Count the images last run at this version by code other than today's."""
         if code_hash is None:
             return 0
-        with duckdb.connect() as con:
-            con.register("ledger", self.load())
-            row = con.execute(
-                statement("engine/code_changed"),
-                {"analysis_version": analysis_version, "code_hash": code_hash},
-            ).fetchone()
-        return int(row[0]) if row else 0
+        runs = self.load("status", "analysis_version", "code_hash")
+        return runs.filter(
+            pl.col("status") == "ok",
+            pl.col("analysis_version") == analysis_version,
+            pl.col("code_hash") != code_hash,
+        ).height
+
+    def view(self, con: duckdb.DuckDBPyConnection) -> None:
+        """Make the view ``ledger`` of the columns that decide; empty where nothing was run."""
+        if self.runs_path.exists():
+            try:
+                view_parquet(con, "ledger", self.runs_path, _DECIDING)
+                return
+            except duckdb.Error as error:
+                _warn_of_damage(self.runs_path, error)
+        con.register("ledger", pl.DataFrame(schema={name: RUNS[name] for name in _DECIDING}))
+
+    def is_damaged(self) -> bool:
+        """Tell whether the record of runs is there and can't be read."""
+        try:
+            _read(self.runs_path, RUNS)
+        except FileNotFoundError:
+            return False
+        except (pl.exceptions.PolarsError, OSError):
+            return True
+        return False
+
+
+def _rewrite(
+    path: Path, key: str, replaced: pl.DataFrame, parts: Sequence[Path], schema: pl.Schema
+) -> None:
+    """Replace rows of a ledger file; one that can't be read is made anew."""
+    rewrite = partial(
+        replace_rows,
+        path,
+        key=key,
+        replaced=replaced.select(key),
+        parts=parts,
+        empty=pl.DataFrame(schema=schema),
+    )
+    try:
+        rewrite()
+    except TableUnreadableError:
+        path.unlink()
+        rewrite()
 
 
 def _load(path: Path, schema: pl.Schema) -> pl.DataFrame:
-    """Return a ledger file in today's schema; columns that an older writer lacked are null."""
-    if not path.exists():
-        return pl.DataFrame(schema=schema)
+    """Return a ledger file in today's schema; empty where it can't be read."""
     try:
-        frame = read_unchanged([path], lambda: pl.read_parquet(path))
-        return frame.select(
-            pl.col(name).cast(dtype) if name in frame.columns else pl.lit(None, dtype).alias(name)
-            for name, dtype in schema.items()
-        )
-    except (pl.exceptions.PolarsError, OSError) as error:
-        log.warning("ledger file %s can't be read and is left out: %s", path, error)
+        return _read(path, schema)
+    except FileNotFoundError:
         return pl.DataFrame(schema=schema)
+    except (pl.exceptions.PolarsError, OSError) as error:
+        _warn_of_damage(path, error)
+        return pl.DataFrame(schema=schema)
+
+
+def _read(path: Path, schema: pl.Schema) -> pl.DataFrame:
+    """Return a ledger file in today's schema; columns that an older writer lacked are null."""
+
+    def read() -> pl.DataFrame:
+        file = parquet.scan(path)
+        held = file.collect_schema()
+        columns = [
+            pl.col(name).cast(dtype) if name in held else pl.lit(None, dtype).alias(name)
+            for name, dtype in schema.items()
+        ]
+        return file.select(columns).collect()
+
+    return read_unchanged([path], read)
+
+
+def _warn_of_damage(path: Path, error: Exception) -> None:
+    log.warning("ledger file %s can't be read and is left out: %s", path, error)

@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 from filelock import FileLock, Timeout
 
+from kymflow.core.kym_dataset.schemas import PARAMS
+from kymflow_zarr import parquet
 from kymflow_zarr.files import atomic_path, write_atomic
 
 if TYPE_CHECKING:
@@ -25,9 +27,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One staged batch: its rows, the runs that made them, and the params behind them.
+    """One staged batch: its rows, the runs that made them, and the params that were new in it.
 
-    The runs file is written last: a part without it does not count.
+    The runs file is written last: a part without it does not count. A part without new params has
+    no params file.
     """
 
     rows: Path
@@ -40,10 +43,17 @@ class Part:
         return cls(*(folder / f"{name}.{kind}.parquet" for kind in ("rows", "runs", "params")))
 
     def write(self, rows: pl.DataFrame, runs: pl.DataFrame, params: pl.DataFrame) -> None:
-        """Write all three files durably."""
+        """Write the files durably."""
         for path, frame in ((self.rows, rows), (self.params, params), (self.runs, runs)):
+            if path == self.params and frame.is_empty():
+                continue
             with atomic_path(path) as temporary:
                 frame.write_parquet(temporary, compression="zstd", compression_level=1)
+
+    def read_params(self) -> pl.DataFrame:
+        """Return the new params."""
+        held = self.params.exists()
+        return parquet.scan(self.params).collect() if held else pl.DataFrame(schema=PARAMS)
 
 
 class Staging:
@@ -113,18 +123,22 @@ class Staging:
             began = (folder / "run.json").stat().st_mtime
             for runs_path in sorted(folder.glob("*.runs.parquet")):
                 old = Part.in_folder(folder, runs_path.name.removesuffix(".runs.parquet"))
-                runs = pl.read_parquet(old.runs).join(
-                    due, on=["image_id", "params_hash"], how="semi", maintain_order="left"
+                runs = (
+                    parquet.scan(old.runs)
+                    .collect()
+                    .join(due, on=["image_id", "params_hash"], how="semi", maintain_order="left")
                 )
                 touched = [i for i in runs["image_id"] if self._touched_since(i, began)]
                 runs = runs.filter(~pl.col("image_id").is_in(touched))
                 if runs.is_empty():
                     continue
                 part = self.next_part()
-                rows = pl.read_parquet(old.rows).join(
-                    runs, on="image_id", how="semi", maintain_order="left"
+                rows = (
+                    parquet.scan(old.rows)
+                    .collect()
+                    .join(runs, on="image_id", how="semi", maintain_order="left")
                 )
-                part.write(rows, runs, pl.read_parquet(old.params))
+                part.write(rows, runs, old.read_params())
                 parts.append(part)
                 due = due.join(runs, on="image_id", how="anti", maintain_order="left")
         return parts

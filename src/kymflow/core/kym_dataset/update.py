@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from concurrent.futures import Executor
+
 import polars as pl
 
 from kymflow.core.kym_dataset.commit import commit
 from kymflow.core.kym_dataset.decide import Mode
-from kymflow.core.kym_dataset.extract import Job, StagedBatch, extract, failed_runs
+from kymflow.core.kym_dataset.executors import run_in_order
+from kymflow.core.kym_dataset.extract import Job, StagedBatch, extract, failed_runs, plan
 from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow.core.kym_dataset.report import Failure, Progress, ProgressCallback, UpdateReport
 from kymflow.core.kym_dataset.staging import Part, Staging
 from kymflow.core.kym_dataset.survey import Survey
+from kymflow_zarr import parquet
 
 
 class Update:
@@ -39,7 +43,13 @@ class Update:
         self.updated = 0
         self.resumed = 0
 
-    def run(self, *, stop_at_failure: bool, progress: ProgressCallback | None) -> None:
+    def run(
+        self,
+        *,
+        stop_at_failure: bool,
+        progress: ProgressCallback | None,
+        executor: Executor | None,
+    ) -> None:
         """Extract what is due and commit it."""
         due = self.survey.current.join(
             self.decision.filter(pl.col("action") == "update"),
@@ -57,7 +67,8 @@ class Update:
             parts = self._take_over(staging, due)
             due = _without(due, parts)
             self._tell(progress, due)
-            for batch in extract(self.job, due, staging):
+            tasks = plan(self.job, due, staging)
+            for batch in run_in_order(extract, tasks, executor):
                 parts.append(batch.part)
                 self._count(batch)
                 self._tell(progress, due)
@@ -105,7 +116,7 @@ class Update:
         """Return images that only the ledger still knows: deleted ones that had no rows."""
         if not self.survey.whole:
             return []
-        runs = self.ledger.load().select("image_id")
+        runs = self.ledger.load("image_id")
         return runs.join(self.decision, on="image_id", how="anti")["image_id"].to_list()
 
     def _take_over(self, staging: Staging, due: pl.DataFrame) -> list[Part]:
@@ -126,10 +137,10 @@ class Update:
 
 def _without(due: pl.DataFrame, parts: list[Part]) -> pl.DataFrame:
     for part in parts:
-        staged = pl.read_parquet(part.runs, columns=["image_id"])
+        staged = parquet.scan(part.runs).select("image_id").collect()
         due = due.join(staged, on="image_id", how="anti", maintain_order="left")
     return due
 
 
 def _images_in(part: Part) -> int:
-    return int(pl.scan_parquet(part.runs).select(pl.len()).collect().item())
+    return int(parquet.scan(part.runs).select(pl.len()).collect().item())

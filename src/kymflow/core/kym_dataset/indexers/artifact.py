@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import polars as pl
@@ -12,7 +11,13 @@ import polars as pl
 from kymflow.core.errors import IndexerOutputError, ParamsError
 from kymflow.core.kym_dataset.indexer_base import BaseIndexer, ExtractedBatch, ParamsHashes
 from kymflow.core.kym_dataset.indexers.conform import conform
-from kymflow.core.kym_dataset.provenance import parse_json, stable_json_dumps, text_hash
+from kymflow.core.kym_dataset.provenance import (
+    dumps_parsed,
+    parse_json,
+    stable_json_dumps,
+    text_hash,
+)
+from kymflow_zarr import parquet
 from kymflow_zarr.dtypes import stack
 from kymflow_zarr.errors import (
     ArtifactError,
@@ -71,11 +76,11 @@ class ArtifactIndexer(BaseIndexer):
             ArtifactUnreadableError: If the params artifact is not JSON.
             ArtifactSchemaError: If it is not an object.
         """
-        return self._params_of(rec, self._first_blobs(rec.dataset, [rec.image_id])[0])
+        return self._params_of(rec, self._blob(rec))
 
     def params_hash(self, rec: ZarrImageRecord) -> str:
         """Return the hash of one image's params."""
-        blob = self._first_blobs(rec.dataset, [rec.image_id])[0]
+        blob = self._blob(rec)
         return text_hash(self._canonical(rec, blob))
 
     def extract_rows(self, rec: ZarrImageRecord) -> pl.DataFrame:
@@ -95,11 +100,10 @@ class ArtifactIndexer(BaseIndexer):
         """Return the params hash of many images; equal bytes are parsed and hashed once."""
         hashes: list[str | None] = []
         errors: dict[str, Exception] = {}
-        remembered: dict[bytes, str] = {}
-        for image_id, blob in zip(image_ids, self._first_blobs(dataset, image_ids), strict=True):
-            digest = b"" if blob is None else hashlib.sha256(blob).digest()
-            if blob is not None and digest in remembered:
-                hashes.append(remembered[digest])
+        known: dict[bytes | None, str] = {}
+        for image_id, blob in zip(image_ids, self._blobs(dataset, image_ids), strict=True):
+            if blob in known:
+                hashes.append(known[blob])
                 continue
             try:
                 value = text_hash(self._canonical(dataset.record(image_id), blob))
@@ -108,20 +112,20 @@ class ArtifactIndexer(BaseIndexer):
                 errors[image_id] = error
                 continue
             hashes.append(value)
-            if blob is not None and len(remembered) < _REMEMBERED:
-                remembered[digest] = value
+            if blob is not None and len(known) < _REMEMBERED:
+                known[blob] = value
         return ParamsHashes(hashes, errors)
 
     def extract_batch(self, dataset: ZarrDataset, image_ids: Sequence[str]) -> ExtractedBatch:
         """Return the rows of many images, by one scan over their Parquet files where that goes."""
         sources, errors = self._sources(dataset, image_ids)
-        parquet = {path: i for i, path in sources.items() if path and path.endswith(".parquet")}
+        scannable = {path: i for i, path in sources.items() if path and path.endswith(".parquet")}
         frames: list[pl.DataFrame] = []
-        scanned = self._scan(parquet)
+        scanned = self._scan(scannable)
         if scanned is not None:
             frames.append(scanned)
         for image_id, path in sources.items():
-            if path is None or (scanned is not None and path in parquet):
+            if path is None or (scanned is not None and path in scannable):
                 continue
             try:
                 frames.append(self._read_one(dataset.record(image_id)))
@@ -135,15 +139,13 @@ class ArtifactIndexer(BaseIndexer):
                 f"indexer {self.name!r}: {error.message}", dataset=str(dataset.path)
             ) from error
 
-    def _scan(self, parquet: Mapping[str, str]) -> pl.DataFrame | None:
+    def _scan(self, paths: Mapping[str, str]) -> pl.DataFrame | None:
         """Read many Parquet files of one schema at once; None where they are not so alike."""
-        if not parquet:
+        if not paths:
             return None
-        images = pl.DataFrame({_PATH: list(parquet), "image_id": list(parquet.values())})
+        images = pl.DataFrame({_PATH: list(paths), "image_id": list(paths.values())})
         try:
-            rows = pl.scan_parquet(
-                list(parquet), include_file_paths=_PATH, glob=False, hive_partitioning=False
-            ).collect()
+            rows = parquet.scan(list(paths), include_file_paths=_PATH).collect()
             placed = rows.drop("image_id", strict=False).join(
                 images, on=_PATH, how="left", maintain_order="left"
             )
@@ -178,7 +180,7 @@ class ArtifactIndexer(BaseIndexer):
         errors: dict[str, Exception] = {}
         for image_id in image_ids:
             found = self._rows_file(dataset, image_id)
-            if found is None and self._first_blobs(dataset, [image_id])[0] is not None:
+            if found is None and self._blob(dataset.record(image_id)) is not None:
                 errors[image_id] = self._no_rows(dataset.record(image_id))
             else:
                 sources[image_id] = found
@@ -203,20 +205,25 @@ class ArtifactIndexer(BaseIndexer):
             artifact=self.rows_artifacts[0],
         )
 
-    def _first_blobs(self, dataset: ZarrDataset, image_ids: Sequence[str]) -> list[bytes | None]:
-        """Return each image's params bytes; a ``.json.gz`` is looked for where no ``.json`` is."""
+    def _blobs(self, dataset: ZarrDataset, image_ids: Sequence[str]) -> Iterator[bytes | None]:
+        """Yield each image's params bytes; a ``.json.gz`` is looked for where no ``.json`` is."""
         stem = f"analysis/{self.params_artifact}.json"
-        blobs = list(dataset.get_many(f"images/{image_id}/{stem}" for image_id in image_ids))
-        absent = [place for place, blob in enumerate(blobs) if blob is None]
-        for place in absent:
-            rec = dataset.record(image_ids[place])
-            if rec.artifact_path(self.params_artifact, ".json.gz").exists():
-                blobs[place] = stable_json_dumps(rec.load_json(self.params_artifact)).encode()
-        return blobs
+        blobs = dataset.get_many(f"images/{image_id}/{stem}" for image_id in image_ids)
+        for image_id, blob in zip(image_ids, blobs, strict=True):
+            yield self._unpacked(dataset.record(image_id)) if blob is None else blob
+
+    def _blob(self, rec: ZarrImageRecord) -> bytes | None:
+        return next(self._blobs(rec.dataset, [rec.image_id]))
+
+    def _unpacked(self, rec: ZarrImageRecord) -> bytes | None:
+        if not rec.artifact_path(self.params_artifact, ".json.gz").exists():
+            return None
+        return stable_json_dumps(rec.load_json(self.params_artifact)).encode()
 
     def _canonical(self, rec: ZarrImageRecord, blob: bytes | None) -> str:
+        params = self._params_of(rec, blob)
         try:
-            return stable_json_dumps(self._params_of(rec, blob))
+            return stable_json_dumps(params) if blob is None else dumps_parsed(params)
         except ParamsError as error:
             raise self._bad_params(rec, str(error)) from error
 

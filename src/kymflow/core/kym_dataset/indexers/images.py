@@ -76,7 +76,7 @@ class ImageIndexer(ArtifactIndexer):
         """Return a row for each of many images."""
         array = "data/zarr.json" if dataset.zarr_format == 3 else "data/.zarray"
         pixels = dataset.get_many(f"images/{image_id}/{array}" for image_id in image_ids)
-        blobs = self._first_blobs(dataset, image_ids)
+        blobs = self._blobs(dataset, image_ids)
         rows: list[dict[str, Any]] = []
         errors: dict[str, Exception] = {}
         for image_id, blob, array_blob in zip(image_ids, blobs, pixels, strict=True):

@@ -10,7 +10,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kymflow.core.errors import ParamsError
-from kymflow.core.kym_dataset.provenance import params_hash, parse_json, stable_json_dumps
+from kymflow.core.kym_dataset.provenance import (
+    dumps_parsed,
+    params_hash,
+    parse_json,
+    stable_json_dumps,
+)
 
 values = st.recursive(
     st.none()
@@ -39,6 +44,18 @@ def test_hash_is_that_of_the_earlier_kymflow() -> None:
 def test_text_is_stable_over_a_round_trip(value: object) -> None:
     text = stable_json_dumps(value)
     assert stable_json_dumps(json.loads(text)) == text
+
+
+@given(values)
+def test_the_short_cut_for_parsed_json_gives_the_same_text(value: object) -> None:
+    parsed = json.loads(json.dumps(value))
+    assert dumps_parsed(parsed) == stable_json_dumps(parsed)
+
+
+@pytest.mark.parametrize("blob", [b'{"a":1e999}', b'{"a":"\\ud800"}'])
+def test_the_short_cut_refuses_the_same(blob: bytes) -> None:
+    with pytest.raises(ParamsError):
+        dumps_parsed(parse_json(blob))
 
 
 def test_equal_values_have_one_hash() -> None:

@@ -15,6 +15,11 @@ EXISTING = {**CURRENT, "analysis_version": pl.String}
 LEDGER = {**EXISTING, "status": pl.String, "n_rows": pl.Int64}
 
 
+def decided(con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
+    con.execute("SET VARIABLE analysis_version = $1", [V])
+    return con.sql(statement("engine/staleness"))
+
+
 def verdict(
     rows: list[tuple[str | None, str | None]],
     run: tuple[str | None, str, str, int | None] | None = None,
@@ -28,7 +33,7 @@ def verdict(
         con.register("existing", pl.DataFrame(held, EXISTING, orient="row"))
         runs = [("i", *run)] if run else []
         con.register("ledger", pl.DataFrame(runs, LEDGER, orient="row"))
-        answer = con.sql(statement("engine/staleness"), params={"analysis_version": V})
+        answer = decided(con)
         assert answer.columns == ["image_id", "action", "reason", "n_rows"]
         return [row[1:] for row in answer.fetchall()]
 
@@ -86,5 +91,5 @@ def test_rows_without_an_image_are_pruned() -> None:
         con.register("current", pl.DataFrame([("i", H)], CURRENT, orient="row"))
         con.register("existing", pl.DataFrame([(None, H, V)], EXISTING, orient="row"))
         con.register("ledger", pl.DataFrame(schema=LEDGER))
-        answer = con.sql(statement("engine/staleness"), params={"analysis_version": V}).fetchall()
+        answer = decided(con).fetchall()
     assert set(answer) == {("i", "update", "missing", 0), (None, "prune", "deleted", 1)}

@@ -156,7 +156,7 @@ def test_table_deleted_or_rows_lost_is_seen(kym, add_image) -> None:
     assert kym.update_index(EVENTS, mode="incremental").reasons == {"missing": 2}
 
 
-@pytest.mark.parametrize("damage", ["delete", "truncate"])
+@pytest.mark.parametrize("damage", ["delete", "truncate", "overwrite pages"])
 def test_a_lost_ledger_costs_only_images_without_rows(kym, add_image, damage: str) -> None:
     add_image("a", 2)
     add_image("b", 0)
@@ -164,8 +164,11 @@ def test_a_lost_ledger_costs_only_images_without_rows(kym, add_image, damage: st
     ledger = kym.dataset.path / "index" / f"{TABLE}.runs.parquet"
     if damage == "delete":
         ledger.unlink()
-    else:
+    elif damage == "truncate":
         ledger.write_bytes(ledger.read_bytes()[:40])
+    else:
+        whole = ledger.read_bytes()
+        ledger.write_bytes(whole[:4] + bytes(len(whole) // 3) + whole[4 + len(whole) // 3 :])
     report = kym.update_index(EVENTS, mode="incremental")
     assert report.reasons == {"fresh": 1, "missing": 1}
     assert kym.update_index(EVENTS, mode="incremental").reasons == {
