@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -10,6 +11,8 @@ from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
+TEMPORARY = ".tmp"
+_NAME_KEPT = 100
 _READ_TRIES = 50
 _SMALL = 16 * 1024
 _O_BINARY = getattr(os, "O_BINARY", 0)  # Windows alone knows it, and needs it
@@ -25,15 +28,41 @@ def atomic_path(path: Path) -> Iterator[Path]:
     Args:
         path: The file to make or replace; its folder is made if need be.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name[:100]}.{uuid.uuid4().hex}.tmp")
-    try:
+    with temporary_path(path) as temporary:
         yield temporary
         _flush(temporary)
         os.replace(temporary, path)
         _flush_folder(path.parent)
+
+
+@contextmanager
+def temporary_path(path: Path) -> Iterator[Path]:
+    """Yield a hidden path beside a file, for what its writer needs meanwhile; it is removed.
+
+    Args:
+        path: The file; its folder is made if need be.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name[:_NAME_KEPT]}.{uuid.uuid4().hex}{TEMPORARY}")
+    try:
+        yield temporary
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def sweep_temporaries(path: Path) -> None:
+    """Remove what writers of a file that were killed left beside it.
+
+    Args:
+        path: The file. All its writers share a lock, and the caller holds it.
+    """
+    if len(path.name) > _NAME_KEPT:
+        return  # its temporary files can't be told from those of others
+    left = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{32}}{re.escape(TEMPORARY)}")
+    with suppress(FileNotFoundError), os.scandir(path.parent) as entries:
+        for entry in entries:
+            if left.fullmatch(entry.name):
+                os.unlink(entry)
 
 
 def write_atomic(path: Path, data: bytes) -> None:

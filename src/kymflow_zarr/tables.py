@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from kymflow_zarr.errors import TableNotFoundError, TableUnreadableError, UsageError
-from kymflow_zarr.files import atomic_path, read_unchanged
+from kymflow_zarr.files import atomic_path, read_unchanged, sweep_temporaries, temporary_path
 from kymflow_zarr.frames import as_polars, storable
 from kymflow_zarr.merge import Merged, replace_rows
 from kymflow_zarr.names import check_image_id, check_table_name
@@ -123,8 +122,10 @@ class TableStore:
         self._dataset.check_writable(f"save table {name!r}")
         path = self.path(name)
         rows = storable(as_polars(frame))
-        with self.lock(name), atomic_path(path) as temporary:
-            rows.write_parquet(temporary, compression="zstd")
+        with self.lock(name):
+            sweep_temporaries(path)
+            with atomic_path(path) as temporary:
+                rows.write_parquet(temporary, compression="zstd")
         return path
 
     def delete(self, name: str) -> None:
@@ -170,13 +171,13 @@ class TableStore:
                 image_id=image_id,
             )
         rows = rows.with_columns(pl.lit(image_id, dtype=pl.String).alias(ID))
-        staging = self._dataset.path / "index" / "staging"
-        staging.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=staging) as folder:
-            part = Path(folder) / "rows.parquet"
-            rows.write_parquet(part)
-            replaced = pl.DataFrame({ID: [image_id]})
-            return self.replace_rows(name, replaced=replaced, parts=[part], empty=rows.clear())
+        staged = self.path(name).with_suffix(".rows")
+        with self.lock(name):
+            sweep_temporaries(staged)
+            with temporary_path(staged) as part:
+                rows.write_parquet(part)
+                replaced = pl.DataFrame({ID: [image_id]})
+                return self.replace_rows(name, replaced=replaced, parts=[part], empty=rows.clear())
 
     def replace_rows(
         self, name: str, *, replaced: pl.DataFrame, parts: Sequence[Path], empty: pl.DataFrame

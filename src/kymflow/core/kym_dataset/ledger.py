@@ -14,7 +14,7 @@ import polars as pl
 from kymflow.core.kym_dataset.schemas import PARAMS, RUNS
 from kymflow_zarr.duck import view_parquet
 from kymflow_zarr.errors import TableUnreadableError
-from kymflow_zarr.files import atomic_path, read_unchanged
+from kymflow_zarr.files import atomic_path, read_unchanged, sweep_temporaries
 from kymflow_zarr.merge import replace_rows
 
 if TYPE_CHECKING:
@@ -35,7 +35,8 @@ class Ledger:
     """The ledger of one table: ``index/<table>.runs.parquet`` and ``.params.parquet``.
 
     It is derived state. An unreadable ledger is treated as none: images with rows are still
-    judged right from their rows, and images without are computed once more.
+    judged right from their rows, and images without are computed once more. Who writes to it holds
+    the table's lock.
 
     Args:
         dataset: The dataset.
@@ -93,6 +94,7 @@ class Ledger:
         Args:
             params: Parquet files (params_hash, params).
         """
+        sweep_temporaries(self.params_path)
         known = self.load_params()
         staged = [pl.read_parquet(path) for path in params]
         merged = pl.concat([known, *staged]).unique("params_hash", maintain_order=True)

@@ -116,3 +116,21 @@ def test_a_damaged_table_is_a_clear_error(dataset: ZarrDataset) -> None:
         dataset.load_table("t")
     with pytest.raises(TableUnreadableError, match="can't be read"):
         dataset.replace_rows_for_image_id("t", "a", pl.DataFrame({"n": [1]}))
+
+
+@pytest.mark.parametrize("write", ["save", "replace"])
+def test_what_a_killed_writer_left_goes_with_the_next_write(
+    dataset: ZarrDataset, write: str
+) -> None:
+    rows = pl.DataFrame({"image_id": ["a"], "n": [1]})
+    tables = dataset.path / "tables"
+    mine = tables / f".t.parquet.{'0' * 32}.tmp"
+    others = tables / f".t.parquet.parquet.{'0' * 32}.tmp"
+    for left in (mine, others):
+        left.write_bytes(b"half")
+    if write == "save":
+        dataset.save_table("t", rows)
+    else:
+        dataset.replace_rows_for_image_id("t", "a", rows)
+    assert [path.name for path in tables.glob(".*")] == [others.name]
+    assert dataset.list_table_names() == ["t"]
