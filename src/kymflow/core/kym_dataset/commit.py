@@ -9,7 +9,7 @@ import polars as pl
 
 from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow.core.kym_dataset.schemas import PROVENANCE
-from kymflow.core.kym_dataset.staging import Part, Staging
+from kymflow.core.kym_dataset.staging import Part
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
@@ -19,45 +19,43 @@ def commit(
     dataset: ZarrDataset,
     table: str,
     ledger: Ledger,
-    staging: Staging,
     *,
     parts: Sequence[Part],
     gone: Sequence[str | None],
-    failed: pl.DataFrame,
+    standing: Sequence[Part],
 ) -> None:
     """Put staged rows in place of the old ones, and record the runs.
+
+    The params go first and the runs last: a run that is on record is whole.
 
     Args:
         dataset: The dataset.
         table: The table's name.
         ledger: The table's ledger.
-        staging: Where the parts lie; cleared at the end.
         parts: The staged parts.
         gone: Images whose rows and runs go because they are no longer in the dataset; None
             stands for rows that name no image.
-        failed: Ledger rows of the images that could not be indexed; their table rows stand.
+        standing: Parts whose runs are recorded while the rows of their images stand.
 
     Raises:
         TableSchemaError: If a column's types can't be reconciled; the table stands as it was.
         CommitError: If the row counts don't add up; the table stands as it was.
     """
-    runs = [part.runs for part in parts]
+    recorded = [*parts, *standing]
     with dataset.tables.lock(table):
         gone = [image_id for image_id in gone if not (image_id and dataset.has_image(image_id))]
-        done = [pl.read_parquet(path, columns=["image_id"]) for path in runs]
-        replaced = pl.concat([pl.DataFrame({"image_id": gone}, {"image_id": pl.String}), *done])
         if parts or gone or not dataset.tables.exists(table):
             dataset.tables.replace_rows(
                 table,
-                replaced=replaced,
+                replaced=_images(parts, gone),
                 parts=[part.rows for part in parts],
                 empty=pl.DataFrame(schema=PROVENANCE),
             )
-        if not failed.is_empty():
-            runs.append(staging.folder / "failed.parquet")
-            failed.write_parquet(runs[-1])
-            replaced = pl.concat([replaced, failed.select("image_id")])
-        if not replaced.is_empty():
-            ledger.record(runs, replaced)
-        ledger.remember_params([part.params for part in parts])
-    staging.clear()
+        if recorded or gone:
+            ledger.remember_params([part.params for part in recorded])
+            ledger.record([part.runs for part in recorded], _images(recorded, gone))
+
+
+def _images(parts: Sequence[Part], gone: Sequence[str | None]) -> pl.DataFrame:
+    done = [pl.read_parquet(part.runs, columns=["image_id"]) for part in parts]
+    return pl.concat([pl.DataFrame({"image_id": gone}, {"image_id": pl.String}), *done])

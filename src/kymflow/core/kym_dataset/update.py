@@ -12,6 +12,8 @@ from kymflow.core.kym_dataset.executors import run_in_order
 from kymflow.core.kym_dataset.extract import Job, StagedBatch, extract, failed_runs, plan
 from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow.core.kym_dataset.report import Failure, Progress, ProgressCallback, UpdateReport
+from kymflow.core.kym_dataset.resume import DeadRuns, runs_are_left
+from kymflow.core.kym_dataset.schemas import PARAMS
 from kymflow.core.kym_dataset.staging import Part, Staging
 from kymflow.core.kym_dataset.survey import Survey
 
@@ -57,17 +59,19 @@ class Update:
             maintain_order="left",
         ).drop_nulls("params_hash")
         gone = [*self._pruned(), *self._forgotten()]
-        exists = self.job.dataset.tables.exists(self.table)
-        if due.is_empty() and not gone and not self.errors and exists:
+        job, dataset, table = self.job, self.job.dataset, self.table
+        settled = dataset.tables.exists(table) and not runs_are_left(dataset, table)
+        if due.is_empty() and not gone and not self.errors and settled:
             return
-        with Staging(
-            self.job.dataset, self.table, self.job.analysis_version, self.job.code_hash
-        ) as staging:
-            parts = self._take_over(staging, due)
+        maker = {"analysis_version": job.analysis_version, "code_hash": job.code_hash}
+        with Staging(dataset, table, maker) as staging, DeadRuns(dataset, staging) as dead:
+            parts = dead.take_over(due)
+            standing = dead.settle(self._unrecorded())
+            self.resumed = sum(_images_in(part) for part in parts)
+            self.updated += self.resumed
             due = _without(due, parts)
             self._tell(progress, due)
-            tasks = plan(self.job, due, staging)
-            for batch in run_in_order(extract, tasks, executor):
+            for batch in run_in_order(extract, plan(job, due, staging), executor):
                 parts.append(batch.part)
                 self._count(batch)
                 self._tell(progress, due)
@@ -75,17 +79,16 @@ class Update:
                     break
             if progress:
                 progress(Progress("commit", 0, self.updated))
-            commit(
-                self.job.dataset,
-                self.table,
-                self.ledger,
-                staging,
-                parts=parts,
-                gone=gone,
-                failed=failed_runs(self.job, self.survey.current, self.errors),
-            )
+            if self.errors:
+                standing.append(staging.standing_part())
+                failed = failed_runs(job, self.survey.current, self.errors)
+                standing[-1].write_runs(failed, pl.DataFrame(schema=PARAMS))
+            commit(dataset, table, self.ledger, parts=parts, gone=gone, standing=standing)
             if progress:
                 progress(Progress("commit", self.updated, self.updated))
+            staging.clear()
+            if self.survey.whole:
+                dead.clear()
 
     def report(self, mode: Mode, seconds: float) -> UpdateReport:
         """Return what was done."""
@@ -118,11 +121,15 @@ class Update:
         runs = self.ledger.load("image_id")
         return runs.join(self.decision, on="image_id", how="anti")["image_id"].to_list()
 
-    def _take_over(self, staging: Staging, due: pl.DataFrame) -> list[Part]:
-        parts = staging.take_over(due)
-        self.resumed = sum(_images_in(part) for part in parts)
-        self.updated += self.resumed
-        return parts
+    def _unrecorded(self) -> pl.DataFrame:
+        """Return the images with right rows whose last run is not in the ledger."""
+        fresh = self.decision.filter(pl.col("reason") == "fresh").select("image_id", "n_rows")
+        runs = self.ledger.load("image_id", "params_hash", "analysis_version", "status")
+        known = runs.filter(
+            pl.col("status") == "ok", pl.col("analysis_version") == self.job.analysis_version
+        )
+        keys = ["image_id", "params_hash"]
+        return fresh.join(self.survey.current, on="image_id").join(known, on=keys, how="anti")
 
     def _count(self, batch: StagedBatch) -> None:
         self.updated += batch.n_ok
