@@ -69,9 +69,9 @@ class Update:
             standing = dead.settle(self._unrecorded())
             self.resumed = sum(_images_in(part) for part in parts)
             self.updated += self.resumed
-            due = _without(due, parts)
+            tasks = plan(job, _without(due, parts), staging)
             self._tell(progress, due)
-            for batch in run_in_order(extract, plan(job, due, staging), executor):
+            for batch in run_in_order(extract, tasks, executor):
                 parts.append(batch.part)
                 self._count(batch)
                 self._tell(progress, due)
@@ -138,7 +138,7 @@ class Update:
     def _tell(self, progress: ProgressCallback | None, due: pl.DataFrame) -> None:
         if progress:
             done = self.updated + len(self.errors) - len(self.survey.errors)
-            progress(Progress("extract", done, due.height + self.resumed))
+            progress(Progress("extract", done, due.height))
 
 
 def _without(due: pl.DataFrame, parts: list[Part]) -> pl.DataFrame:

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import os
+import select
+import subprocess
+import sys
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -57,6 +61,20 @@ class Faulty(PerImage):
         if rec.image_id == "d" and self.defect:
             raise ZeroDivisionError("a defect")
         return super().extract_rows(rec)
+
+
+class Waiting(PerImage):
+    """Says in a pipe that it is at work, and never ends by itself."""
+
+    name = "waiting"
+
+    def __init__(self, pipe: str) -> None:
+        self.pipe = pipe
+
+    def extract_rows(self, rec):
+        with open(self.pipe, "w") as pipe:
+            print("at work", file=pipe, flush=True)
+            threading.Event().wait()
 
 
 @pytest.fixture
@@ -143,3 +161,40 @@ def test_tasks_are_called_off_after_a_failure(tmp_path: Path) -> None:
     with ThreadPoolExecutor(1) as threads, pytest.raises(ZeroDivisionError):
         list(run_in_order(touch, range(10_000), threads))
     assert len(list(tmp_path.iterdir())) < 1000
+
+
+def test_tasks_at_work_are_waited_for_after_a_failure() -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def work(number: int) -> None:
+        if number == 0:
+            begun.wait()
+            raise ZeroDivisionError
+        begun.set()
+        sum(range(5_000_000))
+        ended.set()
+
+    with ThreadPoolExecutor(2) as threads:
+        with pytest.raises(ZeroDivisionError):
+            list(run_in_order(work, range(2), threads))
+        assert ended.is_set()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="named pipes are files on POSIX only")
+def test_workers_end_with_an_update_that_is_killed(kym: KymDataset, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    code = (
+        "import sys\n"
+        f"from {__name__} import Waiting\n"
+        "from kymflow.core.kym_dataset import KymDataset\n"
+        "from kymflow_zarr import ZarrDataset\n"
+        "KymDataset(ZarrDataset(sys.argv[1])).update_index(Waiting(sys.argv[2]), workers=1)\n"
+    )
+    arguments = [str(kym.dataset.path), str(tmp_path / "pipe")]
+    run = subprocess.Popen([sys.executable, "-c", code, *arguments], stderr=subprocess.DEVNULL)
+    with (tmp_path / "pipe").open("rb", buffering=0) as pipe:
+        assert pipe.read(8) == b"at work\n"
+        run.kill()
+        run.wait()
+        assert select.select([pipe], [], [], 30)[0], "the worker outlives its update"
+        assert pipe.read() == b""
