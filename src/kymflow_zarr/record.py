@@ -201,8 +201,9 @@ class ZarrImageRecord:
         import polars as pl
 
         path = self.artifact_path(name, ".parquet")
-        with self._reading(name, path):
-            return pl.read_parquet(path, hive_partitioning=False, glob=False)
+        # Opened once: a file that replaces this one meanwhile can't get mixed into it.
+        with self._reading(name, path), path.open("rb") as file:
+            return pl.read_parquet(file)
         raise AssertionError("unreachable")
 
     def save_df_csv_gz(self, name: str, frame: object) -> Path:

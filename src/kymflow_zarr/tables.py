@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kymflow_zarr.errors import TableNotFoundError, TableUnreadableError, UsageError
-from kymflow_zarr.files import atomic_path, read_unchanged, sweep_temporaries, temporary_path
+from kymflow_zarr.files import atomic_path, sweep_temporaries, temporary_path
 from kymflow_zarr.frames import as_polars, storable
 from kymflow_zarr.merge import Merged, replace_rows
 from kymflow_zarr.names import check_image_id, check_table_name
@@ -57,7 +58,9 @@ class TableStore:
         return self.path(name).is_file()
 
     def scan(self, name: str) -> pl.LazyFrame:
-        """Return a table as a lazy frame.
+        """Return a table as a lazy frame, of the table as it is now.
+
+        The frame holds the file open, and so never sees a table that replaces it.
 
         Raises:
             TableNotFoundError: If there is no such table.
@@ -65,22 +68,10 @@ class TableStore:
         """
         import polars as pl
 
-        path = self.path(name)
-        if not path.is_file():
-            known = ", ".join(self.names()) or "none yet"
-            raise TableNotFoundError(
-                f"there is no table {name!r}; tables here: {known}", dataset=self._where
-            )
-        try:
-            frame = pl.scan_parquet(path)
+        with self._reading(name):
+            with self.path(name).open("rb") as file:
+                frame = pl.scan_parquet(file)
             frame.collect_schema()
-        except (pl.exceptions.PolarsError, OSError) as error:
-            raise TableUnreadableError(
-                f"table {name!r} can't be read ({error}); restore the file, or delete it and "
-                f"build the table again",
-                dataset=self._where,
-                artifact=str(path),
-            ) from error
         return frame
 
     def load(self, name: str) -> pl.DataFrame:
@@ -90,7 +81,9 @@ class TableStore:
             TableNotFoundError: If there is no such table.
             TableUnreadableError: If its file is damaged.
         """
-        return read_unchanged([self.path(name)], lambda: self.scan(name).collect())
+        with self._reading(name):
+            return self.scan(name).collect()
+        raise AssertionError("unreachable")
 
     def count(self, name: str) -> int:
         """Return how many rows a table has.
@@ -100,10 +93,7 @@ class TableStore:
         """
         import polars as pl
 
-        rows = pl.len()
-        return read_unchanged(
-            [self.path(name)], lambda: int(self.scan(name).select(rows).collect().item())
-        )
+        return int(self.scan(name).select(pl.len()).collect().item())
 
     def save(self, name: str, frame: object) -> Path:
         """Write a whole table, in place of the one of that name if there is one.
@@ -210,6 +200,25 @@ class TableStore:
         path = self._dataset.path / "index" / "locks" / f"{check_table_name(name)}.lock"
         path.parent.mkdir(parents=True, exist_ok=True)
         return FileLock(path, is_singleton=True)
+
+    @contextmanager
+    def _reading(self, name: str) -> Iterator[None]:
+        import polars as pl
+
+        try:
+            yield
+        except FileNotFoundError as error:
+            known = ", ".join(self.names()) or "none yet"
+            raise TableNotFoundError(
+                f"there is no table {name!r}; tables here: {known}", dataset=self._where
+            ) from error
+        except (pl.exceptions.PolarsError, OSError) as error:
+            raise TableUnreadableError(
+                f"table {name!r} can't be read ({error}); restore the file, or delete it and "
+                f"build the table again",
+                dataset=self._where,
+                artifact=str(self.path(name)),
+            ) from error
 
     @property
     def _where(self) -> str:

@@ -14,7 +14,7 @@ import polars as pl
 from kymflow.core.kym_dataset.schemas import PARAMS, RUNS
 from kymflow_zarr.duck import view_parquet
 from kymflow_zarr.errors import TableUnreadableError
-from kymflow_zarr.files import atomic_path, read_unchanged, sweep_temporaries
+from kymflow_zarr.files import atomic_path, sweep_temporaries
 from kymflow_zarr.merge import replace_rows
 
 if TYPE_CHECKING:
@@ -147,17 +147,14 @@ def _load(path: Path, schema: pl.Schema) -> pl.DataFrame:
 
 def _read(path: Path, schema: pl.Schema) -> pl.DataFrame:
     """Return a ledger file in today's schema; columns that an older writer lacked are null."""
-
-    def read() -> pl.DataFrame:
-        file = pl.scan_parquet(path)
-        held = file.collect_schema()
-        columns = [
-            pl.col(name).cast(dtype) if name in held else pl.lit(None, dtype).alias(name)
-            for name, dtype in schema.items()
-        ]
-        return file.select(columns).collect()
-
-    return read_unchanged([path], read)
+    with path.open("rb") as opened:
+        file = pl.scan_parquet(opened)
+    held = file.collect_schema()
+    columns = [
+        pl.col(name).cast(dtype) if name in held else pl.lit(None, dtype).alias(name)
+        for name, dtype in schema.items()
+    ]
+    return file.select(columns).collect()
 
 
 def _warn_of_damage(path: Path, error: Exception) -> None:
