@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from kymflow.core.kym_dataset.ledger import Ledger
+from kymflow.core.kym_dataset.overtaken import Race
 from kymflow.core.kym_dataset.schemas import PROVENANCE
-from kymflow.core.kym_dataset.staging import Part
+from kymflow.core.kym_dataset.staging import Part, Staging
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
@@ -19,6 +20,8 @@ def commit(
     dataset: ZarrDataset,
     table: str,
     ledger: Ledger,
+    staging: Staging,
+    race: Race,
     *,
     parts: Sequence[Part],
     gone: Sequence[str | None],
@@ -26,12 +29,14 @@ def commit(
 ) -> None:
     """Put staged rows in place of the old ones, and record the runs.
 
-    The params go first and the runs last: a run that is on record is whole.
+    Params are written before the runs that name them: a run that is on record is whole.
 
     Args:
         dataset: The dataset.
         table: The table's name.
         ledger: The table's ledger.
+        staging: Where the parts lie.
+        race: Knows the images that others have committed meanwhile; theirs may stand.
         parts: The staged parts.
         gone: Images whose rows and runs go because they are no longer in the dataset; None
             stands for rows that name no image.
@@ -41,8 +46,9 @@ def commit(
         TableSchemaError: If a column's types can't be reconciled; the table stands as it was.
         CommitError: If the row counts don't add up; the table stands as it was.
     """
-    recorded = [*parts, *standing]
     with dataset.tables.lock(table):
+        parts, standing = race.won(parts, staging), race.won(standing, staging)
+        recorded = [*parts, *standing]
         gone = [image_id for image_id in gone if not (image_id and dataset.has_image(image_id))]
         if parts or gone or not dataset.tables.exists(table):
             dataset.tables.replace_rows(
