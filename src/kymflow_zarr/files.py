@@ -86,16 +86,25 @@ def read_unchanged(paths: Sequence[Path], read: Callable[[], T]) -> T:
         What ``read`` returned while no file was replaced.
     """
     for _ in range(_READ_TRIES):
-        before = [_identity(path) for path in paths]
+        before = [identity(path) for path in paths]
         try:
             result = read()
         except Exception:
-            if [_identity(path) for path in paths] == before:
+            if [identity(path) for path in paths] == before:
                 raise
             continue
-        if [_identity(path) for path in paths] == before:
+        if [identity(path) for path in paths] == before:
             return result
     return read()
+
+
+def identity(path: Path) -> tuple[int, int, int] | None:
+    """Return what changes when a file is replaced; None where there is none."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def read_many(paths: Iterable[str]) -> Iterator[bytes | None]:
@@ -135,14 +144,6 @@ def _rest(descriptor: int) -> bytes:
     while chunk := os.read(descriptor, max(_SMALL, os.fstat(descriptor).st_size)):
         chunks.append(chunk)
     return b"".join(chunks)
-
-
-def _identity(path: Path) -> tuple[int, int, int] | None:
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        return None
-    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def _flush(path: Path) -> None:

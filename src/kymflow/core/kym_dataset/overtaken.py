@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from kymflow.core.kym_dataset.ledger import Ledger
+from kymflow_zarr.files import identity
 
 if TYPE_CHECKING:
     from kymflow.core.kym_dataset.staging import Part, Staging
@@ -25,6 +26,7 @@ class Race:
 
     def __init__(self, ledger: Ledger) -> None:
         self._ledger = ledger
+        self._file = identity(ledger.runs_path)
         self._before = ledger.load("image_id", "indexed_at")
 
     def won(self, parts: Sequence[Part], staging: Staging) -> list[Part]:
@@ -34,9 +36,11 @@ class Race:
             parts: Staged parts about to be committed; the caller holds the table's lock.
             staging: Where parts that lose images are written anew.
         """
+        if identity(self._ledger.runs_path) == self._file:
+            return list(parts)
         now = self._ledger.load("image_id", "indexed_at")
         others = now.join(self._before, on=["image_id", "indexed_at"], how="anti", nulls_equal=True)
-        return list(parts) if others.is_empty() else [_less(p, others, staging) for p in parts]
+        return [_less(part, others, staging) for part in parts]
 
 
 def _less(part: Part, others: pl.DataFrame, staging: Staging) -> Part:
