@@ -173,10 +173,13 @@ class DeadRuns:
                 yield DeadBatch(runs, rows, params, began)
 
     def _touched_since(self, image_id: str, moment: float) -> bool:
-        """Tell whether a file or folder among an image's artifacts is newer than a moment."""
+        """Tell whether a file or folder among an image's artifacts is no older than a moment.
+
+        File systems may keep whole seconds: what is as old may be newer.
+        """
         for folder, _, names in os.walk(self._dataset.record(image_id).path / "analysis"):
             for path in (folder, *(os.path.join(folder, name) for name in names)):
                 status = os.lstat(path)
-                if max(status.st_mtime, status.st_ctime) > moment:
+                if max(status.st_mtime, status.st_ctime) >= moment:
                     return True
         return False

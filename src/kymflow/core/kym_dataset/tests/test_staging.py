@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import polars as pl
@@ -79,6 +80,15 @@ def test_staged_rows_of_images_touched_since_are_computed_again(kym, set_events)
     assert Dying.asked == ["a", "c", "d"]
     rows = kym.dataset.load_table(TABLE)
     assert rows.filter(pl.col("image_id") == "a").height == 5
+
+
+def test_artifacts_of_the_moment_in_which_the_run_began_count_as_touched(kym, set_events) -> None:
+    die(kym)
+    events = kym.dataset.record("a").artifact_path("velocity_events/events", ".parquet")
+    for maker in (kym.dataset.path / "index/staging" / TABLE).glob("*/run.json"):
+        os.utime(maker, ns=(0, events.stat().st_ctime_ns))
+    assert finish(kym).resumed < 2
+    assert "a" in Dying.asked
 
 
 def test_rows_staged_by_other_code_are_not_taken_over(kym) -> None:
