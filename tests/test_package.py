@@ -12,7 +12,7 @@ import pytest
 import kymflow_sql
 
 ROOT = Path(__file__).parent.parent
-HEAVY = ("polars", "duckdb", "zarr", "numpy", "pyarrow", "tifffile", "rich")
+HEAVY = ("polars", "duckdb", "zarr", "numpy", "pyarrow", "tifffile", "rich", "fsspec")
 
 
 def loaded_by(code: str) -> set[str]:

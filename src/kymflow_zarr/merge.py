@@ -84,6 +84,11 @@ def quoted(identifier: str) -> str:
     return '"' + identifier.replace('"', '""') + '"'
 
 
+def literal(text: str) -> str:
+    """Return a text as a SQL string."""
+    return "'" + text.replace("'", "''") + "'"
+
+
 def _count_kept(con: duckdb.DuckDBPyConnection, table: Path, key: str) -> int:
     import duckdb
 

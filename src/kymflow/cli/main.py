@@ -224,7 +224,7 @@ def _indexer_names(names: list[str] | None) -> list[str]:
 
 
 def _image_ids(kym: Any, images: list[str] | None, where: str | None) -> list[str] | None:
-    from kymflow.core.queries.session import select_images
+    from kymflow.core.queries.images import select_images
 
     named = [name for group in images or [] for name in group.split(",") if name]
     if where is None:

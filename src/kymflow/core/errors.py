@@ -7,7 +7,6 @@
     │   ├── InvalidIndexerError         an indexer's name or verbs are not as they must be
     │   └── ParamsError                 params without one canonical JSON form
     ├── IndexerOutputError              an indexer returned rows that can't go into its table
-    ├── QueryError                      a SQL query can't be answered
     └── SourceFileError                 a file of a lab folder can't be read
 
     UserWarning
@@ -23,7 +22,6 @@ __all__ = [
     "IndexerOutputError",
     "InvalidIndexerError",
     "ParamsError",
-    "QueryError",
     "SourceFileError",
 ]
 
@@ -44,12 +42,6 @@ class IndexerOutputError(DatasetError, ValueError):
     """An indexer returned rows that can't go into its table; change the indexer."""
 
     code = "indexer-output"
-
-
-class QueryError(DatasetError, ValueError):
-    """A SQL query can't be answered; change the query."""
-
-    code = "query"
 
 
 class SourceFileError(DatasetError, ValueError):
