@@ -8,8 +8,20 @@ from collections.abc import Callable, Mapping
 import polars as pl
 import pytest
 
-from kymflow.core.kym_dataset import ImageIndexer, KymDataset, UpdateReport, VelocityEventIndexer
-from kymflow_zarr import ArtifactError, DatasetError, ZarrDataset, ZarrImageRecord
+from kymflow.core.kym_dataset import (
+    ImageIndexer,
+    KymDataset,
+    UpdateReport,
+    VelocityEventIndexer,
+    extract,
+)
+from kymflow_zarr import (
+    ArtifactError,
+    DatasetError,
+    TableSchemaError,
+    ZarrDataset,
+    ZarrImageRecord,
+)
 from tests import corpus
 
 Fill = Callable[[ZarrDataset, Mapping[str, int]], ZarrDataset]
@@ -206,8 +218,12 @@ def test_pandas_index_without_a_name_is_no_column(dataset: ZarrDataset, fill: Fi
     assert not [name for name in rows.columns if name.startswith("column")]
 
 
-def test_the_type_that_most_images_hold_goes(dataset: ZarrDataset, fill: Fill) -> None:
+@pytest.mark.parametrize("batch", [2, 100])
+def test_the_type_that_most_images_hold_goes(
+    dataset: ZarrDataset, fill: Fill, monkeypatch: pytest.MonkeyPatch, batch: int
+) -> None:
     """An undeclared column of another type, or of a name in other case, fails its image alone."""
+    monkeypatch.setattr(extract, "BATCH", batch)
     columns: dict[str, pl.DataFrame] = {
         "1-null": pl.DataFrame({"mine": [None]}),
         "2-odd": pl.DataFrame({"mine": [1]}),
@@ -222,6 +238,7 @@ def test_the_type_that_most_images_hold_goes(dataset: ZarrDataset, fill: Fill) -
         fill(dataset, {image_id: 1})
         dataset.record(image_id).save_df_parquet("velocity_events/events", frame)
     report = KymDataset(dataset).update_index(EVENTS, on_error="record")
+    assert report.updated == len(columns) - 2
     messages = {failure.image_id: failure.message for failure in report.failures}
     assert sorted(messages) == ["2-odd", "6-odd"]
     assert "'mine' holds Int64 and other images' String" in messages["2-odd"]
@@ -229,3 +246,23 @@ def test_the_type_that_most_images_hold_goes(dataset: ZarrDataset, fill: Fill) -
     rows = dataset.load_table("kym_velocity_events")
     assert rows["mine"].to_list() == [None, "x", None, "y", None, None]
     assert rows["yours"].to_list() == [None, None, 1.0, None, 0.5, None]
+    again = KymDataset(dataset).update_index(EVENTS, mode="incremental", on_error="record")
+    assert (again.skipped, again.failed) == (len(columns) - 2, 2)
+    assert dataset.load_table("kym_velocity_events").equals(rows)
+
+
+def test_an_image_that_does_not_fit_the_table_fails_alone(dataset: ZarrDataset, fill: Fill) -> None:
+    kym = KymDataset(dataset)
+    fill(dataset, {"a": 1})
+    dataset.record("a").save_df_parquet("velocity_events/events", pl.DataFrame({"mine": ["x"]}))
+    kym.update_index(EVENTS)
+    fill(dataset, {"b": 2, "c": 1})
+    dataset.record("c").save_df_parquet("velocity_events/events", pl.DataFrame({"mine": [1]}))
+    report = kym.update_index(EVENTS, mode="incremental", on_error="record")
+    assert (report.updated, report.failed, report.rows) == (1, 1, 3)
+    check_message(report.failures[0].message)
+    with pytest.raises(TableSchemaError, match=r"'mine' holds Int64 .* String, .*mode="):
+        kym.update_index(EVENTS, mode="incremental")
+    dataset.delete_image("a")
+    assert kym.update_index(EVENTS).rows == 3
+    assert dataset.load_table("kym_velocity_events")["mine"].to_list() == [None, None, 1]

@@ -6,7 +6,7 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 from filelock import FileLock, Timeout
 
+from kymflow.core.kym_dataset.fit import without
 from kymflow.core.kym_dataset.schemas import PARAMS
 from kymflow_zarr import parquet
 from kymflow_zarr.files import atomic_path, write_atomic
@@ -49,6 +50,21 @@ class Part:
                 continue
             with atomic_path(path) as temporary:
                 frame.write_parquet(temporary, compression="zstd", compression_level=1)
+
+    def copy_to(self, other: Part, odd: Mapping[str, str]) -> dict[str, str]:
+        """Write this part to another, less odd columns and the images that hold something there.
+
+        Args:
+            other: The part to write.
+            odd: The columns, each with what is wrong.
+
+        Returns:
+            The images left out, each with what is wrong.
+        """
+        rows, out = without(parquet.scan(self.rows).collect(), odd)
+        runs = parquet.scan(self.runs).filter(~pl.col("image_id").is_in(list(out))).collect()
+        other.write(rows, runs, self.read_params())
+        return out
 
     def read_params(self) -> pl.DataFrame:
         """Return the new params."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from concurrent.futures import Executor
 
 import polars as pl
@@ -10,11 +11,13 @@ from kymflow.core.kym_dataset.commit import commit
 from kymflow.core.kym_dataset.decide import Mode
 from kymflow.core.kym_dataset.executors import run_in_order
 from kymflow.core.kym_dataset.extract import Job, StagedBatch, extract, failed_runs, plan
+from kymflow.core.kym_dataset.fit import odd_columns
 from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow.core.kym_dataset.report import Failure, Progress, ProgressCallback, UpdateReport
 from kymflow.core.kym_dataset.staging import Part, Staging
 from kymflow.core.kym_dataset.survey import Survey
 from kymflow_zarr import parquet
+from kymflow_zarr.errors import TableSchemaError
 
 
 class Update:
@@ -74,6 +77,7 @@ class Update:
                 self._tell(progress, due)
                 if batch.errors and stop_at_failure:
                     break
+            parts = self._fitting(staging, parts, gone)
             if progress:
                 progress(Progress("commit", 0, self.updated))
             commit(
@@ -125,6 +129,42 @@ class Update:
         self.updated += self.resumed
         return parts
 
+    def _fitting(
+        self, staging: Staging, parts: Sequence[Part], gone: Sequence[str | None]
+    ) -> list[Part]:
+        """Return the parts less the images whose columns don't fit those of other rows."""
+        rows = [parquet.scan(part.rows) for part in parts]
+        fitting = []
+        for part, columns in zip(parts, odd_columns(rows, self._staying(parts, gone)), strict=True):
+            kept, out = part, dict[str, str]()
+            if columns:
+                kept = staging.next_part()
+                out = part.copy_to(kept, columns)
+            fitting.append(kept)
+            self.updated -= len(out)
+            self.errors.update(
+                (image_id, self._odd(image_id, why)) for image_id, why in out.items()
+            )
+        return fitting
+
+    def _staying(self, parts: Sequence[Part], gone: Sequence[str | None]) -> pl.LazyFrame | None:
+        """Return the table, None if none of its rows is going to stay."""
+        tables = self.job.dataset.tables
+        if not tables.exists(self.table):
+            return None
+        old = self.decision.filter(pl.col("n_rows") > 0, ~pl.col("image_id").is_in(gone))
+        if self.survey.whole and _without(old, parts).is_empty():
+            return None
+        return tables.scan(self.table)
+
+    def _odd(self, image_id: str, why: str) -> TableSchemaError:
+        return TableSchemaError(
+            f"{why}, which have no common type; cast it, or make the whole table anew with "
+            f'mode="replace"',
+            dataset=str(self.job.dataset.path),
+            image_id=image_id,
+        )
+
     def _count(self, batch: StagedBatch) -> None:
         self.updated += batch.n_ok
         self.errors.update(batch.errors)
@@ -135,7 +175,7 @@ class Update:
             progress(Progress("extract", done, due.height + self.resumed))
 
 
-def _without(due: pl.DataFrame, parts: list[Part]) -> pl.DataFrame:
+def _without(due: pl.DataFrame, parts: Sequence[Part]) -> pl.DataFrame:
     for part in parts:
         staged = parquet.scan(part.runs).select("image_id").collect()
         due = due.join(staged, on="image_id", how="anti", maintain_order="left")
