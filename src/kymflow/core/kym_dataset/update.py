@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 
 import polars as pl
@@ -134,28 +134,27 @@ class Update:
     ) -> list[Part]:
         """Return the parts less the images whose columns don't fit those of other rows."""
         rows = [parquet.scan(part.rows) for part in parts]
-        fitting = []
-        for part, columns in zip(parts, odd_columns(rows, self._staying(parts, gone)), strict=True):
-            kept, out = part, dict[str, str]()
-            if columns:
-                kept = staging.next_part()
-                out = part.copy_to(kept, columns)
-            fitting.append(kept)
-            self.updated -= len(out)
-            self.errors.update(
-                (image_id, self._odd(image_id, why)) for image_id, why in out.items()
-            )
-        return fitting
-
-    def _staying(self, parts: Sequence[Part], gone: Sequence[str | None]) -> pl.LazyFrame | None:
-        """Return the table, None if none of its rows is going to stay."""
         tables = self.job.dataset.tables
-        if not tables.exists(self.table):
-            return None
+        table = tables.scan(self.table) if tables.exists(self.table) else None
+        odd = odd_columns(rows, table)
+        if table is not None and any(odd) and not self._rows_stay(parts, gone):
+            odd = odd_columns(rows)
+        return [
+            self._without_odd(staging, part, columns) if columns else part
+            for part, columns in zip(parts, odd, strict=True)
+        ]
+
+    def _rows_stay(self, parts: Sequence[Part], gone: Sequence[str | None]) -> bool:
+        """Tell whether any of the table's rows is there after the commit."""
         old = self.decision.filter(pl.col("n_rows") > 0, ~pl.col("image_id").is_in(gone))
-        if self.survey.whole and _without(old, parts).is_empty():
-            return None
-        return tables.scan(self.table)
+        return not self.survey.whole or not _without(old, parts).is_empty()
+
+    def _without_odd(self, staging: Staging, part: Part, columns: Mapping[str, str]) -> Part:
+        fitting = staging.next_part()
+        out = part.copy_to(fitting, columns)
+        self.updated -= len(out)
+        self.errors.update((image_id, self._odd(image_id, why)) for image_id, why in out.items())
+        return fitting
 
     def _odd(self, image_id: str, why: str) -> TableSchemaError:
         return TableSchemaError(
@@ -176,10 +175,10 @@ class Update:
 
 
 def _without(due: pl.DataFrame, parts: Sequence[Part]) -> pl.DataFrame:
-    for part in parts:
-        staged = parquet.scan(part.runs).select("image_id").collect()
-        due = due.join(staged, on="image_id", how="anti", maintain_order="left")
-    return due
+    if not parts:
+        return due
+    staged = parquet.scan([part.runs for part in parts]).select("image_id").collect()
+    return due.join(staged, on="image_id", how="anti", maintain_order="left")
 
 
 def _images_in(part: Part) -> int:
