@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import uuid
+from collections.abc import Mapping
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 from filelock import FileLock
 
+from kymflow.core.kym_dataset.fit import without
 from kymflow.core.kym_dataset.schemas import PARAMS
 from kymflow_zarr import parquet
 from kymflow_zarr.files import atomic_path, write_atomic
@@ -54,6 +56,21 @@ class Part:
         if not params.is_empty():
             _write(self.params, params)
         _write(self.runs, runs)
+
+    def copy_to(self, other: Part, odd: Mapping[str, str]) -> dict[str, str]:
+        """Write this part to another, less odd columns and the images that hold something there.
+
+        Args:
+            other: The part to write.
+            odd: The columns, each with what is wrong.
+
+        Returns:
+            The images left out, each with what is wrong.
+        """
+        rows, out = without(parquet.scan(self.rows).collect(), odd)
+        runs = parquet.scan(self.runs).filter(~pl.col("image_id").is_in(list(out))).collect()
+        other.write(rows, runs, self.read_params())
+        return out
 
     def read_params(self) -> pl.DataFrame:
         """Return the new params."""

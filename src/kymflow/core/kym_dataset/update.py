@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
 from datetime import UTC, datetime
 
@@ -11,6 +12,7 @@ from kymflow.core.kym_dataset.commit import commit
 from kymflow.core.kym_dataset.decide import Mode
 from kymflow.core.kym_dataset.executors import run_in_order
 from kymflow.core.kym_dataset.extract import Job, extract, failed_runs, plan
+from kymflow.core.kym_dataset.fit import odd_columns
 from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow.core.kym_dataset.overtaken import Race
 from kymflow.core.kym_dataset.report import Failure, Progress, ProgressCallback, UpdateReport
@@ -19,6 +21,7 @@ from kymflow.core.kym_dataset.schemas import PARAMS
 from kymflow.core.kym_dataset.staging import Part, Staging
 from kymflow.core.kym_dataset.survey import Survey
 from kymflow_zarr import parquet
+from kymflow_zarr.errors import TableSchemaError
 
 
 class Update:
@@ -83,6 +86,7 @@ class Update:
                     self._tell(tell, due)
                     if batch.errors and stop_at_failure:
                         break
+                parts = self._fitting(staging, parts, gone)
                 standing += self._stage_failures(staging)
                 tell(Progress("commit", 0, self.updated))
                 commit(
@@ -141,6 +145,41 @@ class Update:
         keys = ["image_id", "params_hash"]
         return fresh.join(self.survey.current, on="image_id").join(known, on=keys, how="anti")
 
+    def _fitting(
+        self, staging: Staging, parts: Sequence[Part], gone: Sequence[str | None]
+    ) -> list[Part]:
+        """Return the parts less the images whose columns don't fit those of other rows."""
+        rows = [parquet.scan(part.rows) for part in parts]
+        tables = self.job.dataset.tables
+        table = tables.scan(self.table) if tables.exists(self.table) else None
+        odd = odd_columns(rows, table)
+        if table is not None and any(odd) and not self._rows_stay(parts, gone):
+            odd = odd_columns(rows)
+        return [
+            self._without_odd(staging, part, columns) if columns else part
+            for part, columns in zip(parts, odd, strict=True)
+        ]
+
+    def _rows_stay(self, parts: Sequence[Part], gone: Sequence[str | None]) -> bool:
+        """Tell whether any of the table's rows is there after the commit."""
+        old = self.decision.filter(pl.col("n_rows") > 0, ~pl.col("image_id").is_in(gone))
+        return not self.survey.whole or not _without(old, parts).is_empty()
+
+    def _without_odd(self, staging: Staging, part: Part, columns: Mapping[str, str]) -> Part:
+        fitting = staging.next_part()
+        out = part.copy_to(fitting, columns)
+        self.updated -= len(out)
+        self.errors.update((image_id, self._odd(image_id, why)) for image_id, why in out.items())
+        return fitting
+
+    def _odd(self, image_id: str, why: str) -> TableSchemaError:
+        return TableSchemaError(
+            f"{why}, which have no common type; cast it, or make the whole table anew with "
+            f'mode="replace"',
+            dataset=str(self.job.dataset.path),
+            image_id=image_id,
+        )
+
     def _stage_failures(self, staging: Staging) -> list[Part]:
         if not self.errors:
             return []
@@ -162,11 +201,11 @@ class Update:
         tell(Progress("extract", done, due.height))
 
 
-def _without(due: pl.DataFrame, parts: list[Part]) -> pl.DataFrame:
-    for part in parts:
-        staged = parquet.scan(part.runs).select("image_id").collect()
-        due = due.join(staged, on="image_id", how="anti", maintain_order="left")
-    return due
+def _without(due: pl.DataFrame, parts: Sequence[Part]) -> pl.DataFrame:
+    if not parts:
+        return due
+    staged = parquet.scan_many([part.runs for part in parts]).select("image_id").collect()
+    return due.join(staged, on="image_id", how="anti", maintain_order="left")
 
 
 def _images_in(part: Part) -> int:
