@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kymflow_zarr.parquet import duckdb_path
+
 if TYPE_CHECKING:
     import duckdb
 
@@ -16,7 +18,12 @@ def quoted(identifier: str) -> str:
 
 
 def view_parquet(
-    con: duckdb.DuckDBPyConnection, name: str, path: Path, schema: Mapping[str, str]
+    con: duckdb.DuckDBPyConnection,
+    name: str,
+    path: Path,
+    schema: Mapping[str, str],
+    *,
+    where: str = "true",
 ) -> list[str]:
     """Make a view of some columns of a Parquet file; those that the file lacks are null.
 
@@ -25,6 +32,7 @@ def view_parquet(
         name: The view's name.
         path: The file.
         schema: The columns of the view, each with its DuckDB type.
+        where: A condition over these columns that the rows must meet.
 
     Returns:
         The names of the columns that the file holds.
@@ -32,10 +40,10 @@ def view_parquet(
     Raises:
         duckdb.Error: If the file is not Parquet.
     """
-    rows = con.read_parquet(str(path))
+    rows = con.read_parquet(duckdb_path(path), hive_partitioning=False)
     columns = [
         f"CAST({quoted(column) if column in rows.columns else 'NULL'} AS {type_}) AS {column}"
         for column, type_ in schema.items()
     ]
-    rows.project(", ".join(columns)).create_view(name)
+    rows.project(", ".join(columns)).filter(where).create_view(name)
     return rows.columns

@@ -7,11 +7,12 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kymflow_zarr.errors import TableNotFoundError, TableUnreadableError, UsageError
+from kymflow_zarr import parquet
+from kymflow_zarr.errors import TableNotFoundError, TableUnreadableError, UsageError, first_line
 from kymflow_zarr.files import atomic_path, sweep_temporaries, temporary_path
 from kymflow_zarr.frames import as_polars, storable
 from kymflow_zarr.merge import Merged, replace_rows
-from kymflow_zarr.names import check_image_id, check_table_name
+from kymflow_zarr.names import check_image_id, check_table_name, without_strangers
 
 if TYPE_CHECKING:
     import polars as pl
@@ -43,15 +44,19 @@ class TableStore:
         return self._dataset.path / "tables" / f"{check_table_name(name)}.parquet"
 
     def names(self) -> list[str]:
-        """Return the names of the tables there are, sorted."""
+        """Return the names of the tables there are, sorted.
+
+        A file whose name may not be a table's is none; a warning is logged.
+        """
         folder = self._dataset.path / "tables"
         if not folder.is_dir():
             return []
-        return sorted(
+        names = sorted(
             entry.name.removesuffix(".parquet")
             for entry in folder.iterdir()
-            if entry.name.endswith(".parquet") and not entry.name.startswith(".")
+            if entry.name.endswith(".parquet") and entry.name[0] != "." and entry.is_file()
         )
+        return without_strangers(names, folder)
 
     def exists(self, name: str) -> bool:
         """Tell whether there is a table of this name."""
@@ -66,11 +71,8 @@ class TableStore:
             TableNotFoundError: If there is no such table.
             TableUnreadableError: If its file is not Parquet.
         """
-        import polars as pl
-
         with self._reading(name):
-            with self.path(name).open("rb") as file:
-                frame = pl.scan_parquet(file)
+            frame = parquet.scan(self.path(name))
             frame.collect_schema()
         return frame
 
@@ -109,8 +111,8 @@ class TableStore:
             ReadOnlyError: If the dataset is open for reading only.
             UsageError: If the frame can't be stored.
         """
-        self._dataset.check_writable(f"save table {name!r}")
         path = self.path(name)
+        self._dataset.check_writable(f"save table {name!r}", path.parent)
         rows = storable(as_polars(frame))
         with self.lock(name):
             sweep_temporaries(path)
@@ -125,7 +127,7 @@ class TableStore:
             ReadOnlyError: If the dataset is open for reading only.
             TableNotFoundError: If there is no such table.
         """
-        self._dataset.check_writable(f"delete table {name!r}")
+        self._dataset.check_writable(f"delete table {name!r}", self.path(name).parent)
         with self.lock(name):
             if not self.exists(name):
                 raise TableNotFoundError(f"there is no table {name!r}", dataset=self._where)
@@ -150,7 +152,8 @@ class TableStore:
         """
         import polars as pl
 
-        self._dataset.check_writable(f"change table {name!r}")
+        staging = self._dataset.path / "index" / "staging"
+        self._dataset.check_writable(f"change table {name!r}", staging)
         check_image_id(image_id)
         rows = storable(as_polars(frame))
         if ID in rows.columns and not rows.filter(pl.col(ID).ne_missing(image_id)).is_empty():
@@ -187,17 +190,17 @@ class TableStore:
             TableSchemaError: If a column's types can't be reconciled.
             CommitError: If the row counts don't add up. The table stands as it was.
         """
-        self._dataset.check_writable(f"change table {name!r}")
+        path = self.path(name)
+        self._dataset.check_writable(f"change table {name!r}", path.parent)
         with self.lock(name):
-            return replace_rows(
-                self.path(name), key=ID, replaced=replaced, parts=parts, empty=empty
-            )
+            return replace_rows(path, key=ID, replaced=replaced, parts=parts, empty=empty)
 
     def lock(self, name: str) -> BaseFileLock:
         """Return the lock that the writers of a table share; it can be taken again while held."""
         from filelock import FileLock
 
         path = self._dataset.path / "index" / "locks" / f"{check_table_name(name)}.lock"
+        self._dataset.check_writable("take a lock", path.parent)
         path.parent.mkdir(parents=True, exist_ok=True)
         return FileLock(path, is_singleton=True)
 
@@ -212,10 +215,10 @@ class TableStore:
             raise TableNotFoundError(
                 f"there is no table {name!r}; tables here: {known}", dataset=self._where
             ) from error
-        except (pl.exceptions.PolarsError, OSError) as error:
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
             raise TableUnreadableError(
-                f"table {name!r} can't be read ({error}); restore the file, or delete it and "
-                f"build the table again",
+                f"table {name!r} can't be read ({first_line(error)}); restore the file, or "
+                f"delete it and build the table again",
                 dataset=self._where,
                 artifact=str(self.path(name)),
             ) from error

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import typer
+import click
 
-from kymflow.cli.output import print_table
+from kymflow.cli.output import TABLE, Output
 from kymflow.core.kym_dataset import ImageIndexer, KymDataset, VelocityEventIndexer
 from kymflow.core.synthetic import Stall, add_synthetic_image
 from kymflow_sql import statement
@@ -40,10 +40,10 @@ def run_demo(folder: Path) -> None:
 
     _say("2. Build the tables")
     for indexer in (ImageIndexer(), events):
-        typer.echo(kym.update_index(indexer, mode="incremental").summary)
+        click.echo(kym.update_index(indexer, mode="incremental").summary)
 
     _say("3. Run again: every image is fresh, those without events too")
-    typer.echo(kym.update_index(events, mode="incremental").summary)
+    click.echo(kym.update_index(events, mode="incremental").summary)
 
     _say(f"4. Raise mad_k of {CHANGED}, and ask why it is stale")
     rec = dataset.record(CHANGED)
@@ -51,16 +51,16 @@ def run_demo(folder: Path) -> None:
         "velocity_events/params", {**rec.load_json("velocity_events/params"), "mad_k": 4.0}
     )
     rec.save_df_parquet("velocity_events/events", rec.load_df_parquet("velocity_events/events")[:1])
-    typer.echo(str(kym.explain(events, CHANGED)))
+    click.echo(str(kym.explain(events, CHANGED)))
 
     _say("5. Update: one image is made anew, no old row of it stays")
-    typer.echo(kym.update_index(events, mode="incremental").summary)
+    click.echo(kym.update_index(events, mode="incremental").summary)
 
     _say("6. Ask: events per image")
-    print_table(kym.sql(statement("queries/events_per_image")))
+    Output(TABLE).print(kym.sql(statement("queries/events_per_image")))
     question = "SELECT condition, count(*) AS images FROM kym_images GROUP BY condition"
-    typer.echo(f'Go on: kymflow sql {path} "{question}"')
+    click.echo(f'Go on: kymflow sql {path} "{question}"')
 
 
 def _say(text: str) -> None:
-    typer.secho(f"\n{text}", bold=True)
+    click.secho(f"\n{text}", bold=True)

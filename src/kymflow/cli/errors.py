@@ -1,22 +1,34 @@
-"""The one place that turns errors into lines on stderr and exit codes."""
+"""The one place that writes to stderr and picks exit codes.
+
+====  =========================================
+0     all well; also when a pipe's reader leaves
+1     something failed and is listed
+2     bad usage
+130   interrupted with Ctrl-C
+====  =========================================
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 import warnings
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import takewhile
+from shutil import get_terminal_size
+from textwrap import fill
 
-from kymflow.cli.output import warn
+import click
 
-if TYPE_CHECKING:
-    import typer
+from kymflow_zarr.errors import DatasetError, UsageError
 
 FAILED = 1
 USAGE = 2
+INTERRUPTED = 130
 
 
-def reported(app: typer.Typer, arguments: Sequence[str]) -> int:
+def reported(app: click.Command, arguments: Sequence[str]) -> int:
     """Run a command line; report errors as one line each.
 
     Args:
@@ -24,26 +36,74 @@ def reported(app: typer.Typer, arguments: Sequence[str]) -> int:
         arguments: Its arguments, without the program's name.
 
     Returns:
-        The exit code: 0 for success, 1 where something failed, 2 for bad usage.
+        The exit code.
     """
-    from kymflow_zarr.errors import DatasetError, UsageError
-
     warnings.showwarning = _show_warning
+    debug = "--debug" in takewhile(lambda argument: argument.startswith("-"), arguments)
     try:
-        app(args=list(arguments), prog_name="kymflow", standalone_mode=True)
-    except SystemExit as leaving:
-        return leaving.code if isinstance(leaving.code, int) else FAILED
-    except (DatasetError, OSError) as error:
-        if "--debug" in arguments:
-            raise
-        warn(" ".join(str(error).split("\n\n")), kind="error")
-        return USAGE if isinstance(error, UsageError) else FAILED
-    except KeyboardInterrupt:
+        code = app.main(list(arguments), prog_name="kymflow", standalone_mode=False)
+    except (click.Abort, KeyboardInterrupt):
         warn("interrupted; what was committed stands", kind="error")
-        return 130
-    return 0
+        return INTERRUPTED
+    except (click.ClickException, DatasetError, OSError) as error:
+        if debug:
+            raise
+        return report(error)
+    return code if isinstance(code, int) else 0
+
+
+def report(error: Exception, *, where: bool = True) -> int:
+    """Print an error and return the exit code that goes with it.
+
+    Args:
+        error: The error.
+        where: Whether to name the dataset, image and file that it concerns.
+    """
+    if isinstance(error, click.ClickException):
+        error.show()
+        return error.exit_code
+    text = error.message if isinstance(error, DatasetError) and not where else str(error)
+    warn(text.rstrip(), kind="error")
+    return USAGE if isinstance(error, UsageError) else FAILED
+
+
+def remark(text: str) -> None:
+    """Print a line that is neither data nor trouble on standard error."""
+    click.secho(printable(text), dim=True, err=True)
+
+
+@contextmanager
+def pipe_may_close() -> Iterator[None]:
+    """End well when the reader of standard output leaves early, as ``head`` does."""
+    try:
+        yield
+        sys.stdout.flush()
+    except BrokenPipeError as error:
+        # What is still buffered has nowhere to go; without this Python complains at its exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise click.exceptions.Exit(0) from error
+
+
+def warn(message: str, *, kind: str = "warning") -> None:
+    """Print a message on standard error, on a terminal wrapped between words."""
+    text = f"{kind}: {printable(message)}"
+    if sys.stderr.isatty():
+        width = get_terminal_size().columns
+        text = "\n".join(_wrapped(line, width) for line in text.split("\n"))
+    print(text, file=sys.stderr, flush=True)
+
+
+def _wrapped(line: str, width: int) -> str:
+    # A caret below a line of SQL must stay where it is.
+    if len(line) <= width or line.startswith("LINE "):
+        return line
+    return fill(line, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
+
+
+def printable(text: str) -> str:
+    """Return a text without what could steer a terminal."""
+    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:
     warn(str(message))
-    sys.stderr.flush()

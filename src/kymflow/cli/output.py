@@ -1,125 +1,165 @@
-"""How answers are printed: a table for people, CSV, JSON or Parquet for machines."""
+"""How commands print their answers: a table for people, other formats for machines."""
 
 from __future__ import annotations
 
+import os
 import sys
-from enum import StrEnum
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from shutil import get_terminal_size
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import click
+
+from kymflow.cli.errors import warn
+from kymflow.core.formats import ENDINGS, FORMATS, TEXTS, write
+from kymflow_zarr.errors import UsageError
+from kymflow_zarr.files import atomic_path
 
 if TYPE_CHECKING:
     import polars as pl
+    import pyarrow as pa
 
-TABLE_ROWS = 50
-
-
-class Format(StrEnum):
-    """The ways to print a frame."""
-
-    TABLE = "table"
-    CSV = "csv"
-    JSON = "json"
-    PARQUET = "parquet"
+TABLE = "table"
 
 
+@dataclass(frozen=True, slots=True)
 class Output:
-    """Where and how a command prints its frame.
+    """Where and how a command prints.
 
     Args:
-        format_: The format; by default the file's ending decides, else a table on a terminal and
-            CSV in a pipe.
-        path: A file to write instead of standard output.
+        format: ``table`` or one of ``FORMATS``; by default the file's ending decides, else it is
+            a table on a terminal and csv in a pipe.
+        path: A file to write instead of standard output, atomically.
+        limit: The most rows to print; what is left out is said.
+        header: Whether csv and tsv begin with the columns' names.
     """
 
-    def __init__(self, format_: Format | None = None, path: Path | None = None) -> None:
-        self.path = path
-        self.format = format_ or self._default()
+    format: str | None = None
+    path: Path | None = None
+    limit: int | None = None
+    header: bool = True
 
-    def _default(self) -> Format:
-        endings = {f".{each}": each for each in Format}
-        if self.path is not None and self.path.suffix in endings:
-            return endings[self.path.suffix]
-        return Format.TABLE if self.path is None and sys.stdout.isatty() else Format.CSV
+    def print(self, frame: pl.DataFrame) -> int:
+        """Print a frame and return how many rows it has."""
+        import pyarrow as pa
 
-    def print(self, frame: pl.DataFrame) -> None:
-        """Print a frame."""
-        if self.format is Format.TABLE and self.path is None:
-            print_table(frame)
-            return
-        data = encode(frame, self.format)
+        return self.print_batches(pa.RecordBatchReader.from_stream(frame))
+
+    def print_batches(self, batches: pa.RecordBatchReader) -> int:
+        """Print batches as they come and return how many rows they have, as far as is known.
+
+        Raises:
+            UsageError: If a format that is not text would go to a terminal.
+        """
+        if self.path is None:
+            if sys.stdout.isatty() and self.chosen_format not in (TABLE, *TEXTS):
+                raise UsageError(
+                    f"{self.chosen_format} is not for terminals; name a file with -o, or use a pipe"
+                )
+            return self._write(batches, sys.stdout.buffer)
+        with atomic_path(self.path) as temporary, temporary.open("wb") as sink:
+            return self._write(batches, sink)
+
+    @property
+    def chosen_format(self) -> str:
+        """Return the format, as given or by default."""
+        if self.format is not None:
+            return self.format
         if self.path is not None:
-            from kymflow_zarr.files import write_atomic
+            return ENDINGS.get(self.path.suffix.lower(), "csv")
+        return TABLE if sys.stdout.isatty() else "csv"
 
-            write_atomic(self.path, data)
-            return
-        sys.stdout.buffer.write(data)
-        sys.stdout.buffer.flush()
+    def _write(self, batches: pa.RecordBatchReader, sink: BinaryIO) -> int:
+        limited = Limited(batches, None if self.chosen_format == TABLE else self.limit)
+        if self.chosen_format == TABLE:
+            sink.write(self._table(limited).encode())
+        else:
+            write(limited, self.chosen_format, sink, header=self.header)
+        sink.flush()
+        if limited.more:
+            warn(f"only the first {self.limit:,} rows, there are more; --limit sets how many")
+        return limited.rows
 
+    def _table(self, batches: Limited) -> str:
+        from kymflow.cli.table import ROWS, table_text
 
-def encode(frame: pl.DataFrame, format_: Format) -> bytes:
-    """Return a frame as the bytes of a format; nested values stand as JSON in CSV."""
-    import io
-    import json
-
-    buffer = io.BytesIO()
-    if format_ is Format.PARQUET:
-        frame.write_parquet(buffer)
-        return buffer.getvalue()
-    if format_ is Format.JSON:
-        rows = json.dumps(frame.to_dicts(), default=_plain, ensure_ascii=False, indent=1)
-        return f"{rows}\n".encode()
-    if format_ is Format.TABLE:
-        return str(frame).encode()
-    nested = [name for name, dtype in frame.schema.items() if dtype.is_nested()]
-    texts = {
-        name: [None if v is None else json.dumps(v, default=_plain) for v in frame[name].to_list()]
-        for name in nested
-    }
-    import polars as pl
-
-    flat = frame.with_columns(pl.Series(name, cells, pl.String) for name, cells in texts.items())
-    flat.write_csv(buffer)
-    return buffer.getvalue()
-
-
-def print_table(frame: pl.DataFrame) -> None:
-    """Print the first rows of a frame as a table that fits the terminal."""
-    from rich import box
-    from rich.console import Console
-    from rich.markup import escape
-    from rich.table import Table
-
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name, dtype in frame.schema.items():
-        numeric = dtype.is_numeric()
-        table.add_column(
-            escape(name), justify="right" if numeric else "left", overflow="ellipsis", no_wrap=True
+        watched = self.path is None and sys.stdout.isatty()
+        return table_text(
+            batches,
+            rows=ROWS if self.limit is None else self.limit,
+            width=get_terminal_size().columns if watched else None,
+            colour=watched and "NO_COLOR" not in os.environ,
         )
-    for row in frame.head(TABLE_ROWS).iter_rows():
-        table.add_row(*(escape(_cell(value)) for value in row))
-    console = Console()
-    console.print(table)
-    left_out = frame.height - TABLE_ROWS
-    if left_out > 0:
-        console.print(f"… and {left_out:,} more rows; --format csv prints them all", style="dim")
 
 
-def warn(message: str, *, kind: str = "warning") -> None:
-    """Print one line on standard error."""
-    print(f"{kind}: {_printable(message)}", file=sys.stderr)
+class Limited:
+    """Batches up to so many rows.
+
+    Args:
+        batches: The rows.
+        limit: The most to yield; None for all.
+
+    Attributes:
+        schema: The batches' schema.
+        rows: How many were yielded.
+        more: Whether there were more than that.
+    """
+
+    def __init__(self, batches: pa.RecordBatchReader, limit: int | None) -> None:
+        self._batches = batches
+        self._limit = limit
+        self.schema = batches.schema
+        self.rows = 0
+        self.more = False
+
+    def __iter__(self) -> Iterator[pa.RecordBatch]:
+        for batch in self._batches:
+            left = batch.num_rows if self._limit is None else self._limit - self.rows
+            self.more = batch.num_rows > left
+            self.rows += min(batch.num_rows, left)
+            yield batch.slice(0, left)
+            if self.more:
+                return
 
 
-def _cell(value: object) -> str:
-    if value is None:
-        return "·"
-    if isinstance(value, float):
-        return f"{value:.6g}"
-    return _printable(str(value))
+def output_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of an :class:`Output`, which it takes as ``output``."""
 
+    @click.option(
+        "--format",
+        "format_",
+        type=click.Choice([TABLE, *FORMATS]),
+        metavar="FORMAT",
+        help=f"How to print: {', '.join([TABLE, *FORMATS])}. A table on a terminal, csv in a pipe "
+        f"by default; the file's ending decides with -o.",
+    )
+    @click.option(
+        "-o",
+        "--output",
+        "output_path",
+        metavar="FILE",
+        type=click.Path(path_type=Path, dir_okay=False),
+        help="Write to a file instead, which appears whole or not at all.",
+    )
+    @click.option(
+        "--limit",
+        metavar="N",
+        type=click.IntRange(min=0),
+        help="Print so many rows at most, and say if there are more; a table shows 50 by default.",
+    )
+    @click.option("--no-header", is_flag=True, help="Leave out the names in csv and tsv.")
+    @wraps(command)
+    def with_output(
+        *args: Any,
+        format_: str | None,
+        output_path: Path | None,
+        limit: int | None,
+        no_header: bool,
+        **kwargs: Any,
+    ) -> None:
+        command(*args, output=Output(format_, output_path, limit, not no_header), **kwargs)
 
-def _printable(text: str) -> str:
-    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
-
-
-def _plain(value: Any) -> str:
-    return value.isoformat() if hasattr(value, "isoformat") else str(value)
+    return with_output

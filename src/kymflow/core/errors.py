@@ -6,6 +6,7 @@
     ├── UsageError
     │   ├── InvalidIndexerError         an indexer's name or verbs are not as they must be
     │   └── ParamsError                 params without one canonical JSON form
+    ├── MissingExtraError               a library of an optional extra is not installed
     ├── IndexerOutputError              an indexer returned rows that can't go into its table
     ├── QueryError                      a SQL query can't be answered
     ├── SourceFileError                 a file of a lab folder can't be read
@@ -23,6 +24,7 @@ __all__ = [
     "CodeChangedWarning",
     "IndexerOutputError",
     "InvalidIndexerError",
+    "MissingExtraError",
     "ParamsError",
     "QueryError",
     "SourceFileError",
@@ -46,6 +48,12 @@ class IndexerOutputError(DatasetError, ValueError):
     """An indexer returned rows that can't go into its table; change the indexer."""
 
     code = "indexer-output"
+
+
+class MissingExtraError(DatasetError, ImportError):
+    """A library of an optional extra is not installed; install the extra."""
+
+    code = "missing-extra"
 
 
 class QueryError(DatasetError, ValueError):

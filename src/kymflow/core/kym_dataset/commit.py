@@ -11,6 +11,7 @@ from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow.core.kym_dataset.overtaken import Race
 from kymflow.core.kym_dataset.schemas import PROVENANCE
 from kymflow.core.kym_dataset.staging import Part, Staging
+from kymflow_zarr import parquet
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
@@ -58,10 +59,13 @@ def commit(
                 empty=pl.DataFrame(schema=PROVENANCE),
             )
         if recorded or gone:
-            ledger.remember_params([part.params for part in recorded])
+            ledger.remember_params(
+                [part.params for part in recorded if part.params.exists()],
+                staging.folder / "params.parquet",
+            )
             ledger.record([part.runs for part in recorded], _images(recorded, gone))
 
 
 def _images(parts: Sequence[Part], gone: Sequence[str | None]) -> pl.DataFrame:
-    done = [pl.read_parquet(part.runs, columns=["image_id"]) for part in parts]
+    done = [parquet.scan(part.runs).select("image_id").collect() for part in parts]
     return pl.concat([pl.DataFrame({"image_id": gone}, {"image_id": pl.String}), *done])

@@ -12,9 +12,9 @@ import duckdb
 import polars as pl
 
 from kymflow.core.kym_dataset.schemas import PARAMS, RUNS
+from kymflow_zarr import parquet
 from kymflow_zarr.duck import view_parquet
 from kymflow_zarr.errors import TableUnreadableError
-from kymflow_zarr.files import atomic_path, sweep_temporaries
 from kymflow_zarr.merge import replace_rows
 
 if TYPE_CHECKING:
@@ -74,33 +74,23 @@ class Ledger:
             runs: Parquet files with the new runs.
             replaced: Frame whose column ``image_id`` lists the images whose old runs go.
         """
-        rewrite = partial(
-            replace_rows,
-            self.runs_path,
-            key="image_id",
-            replaced=replaced,
-            parts=runs,
-            empty=pl.DataFrame(schema=RUNS),
-        )
-        try:
-            rewrite()
-        except TableUnreadableError:
-            self.runs_path.unlink()
-            rewrite()
+        _rewrite(self.runs_path, "image_id", replaced, runs, RUNS)
 
-    def remember_params(self, params: Sequence[Path]) -> None:
-        """Add the params behind new hashes.
+    def remember_params(self, params: Sequence[Path], scratch: Path) -> None:
+        """Add the params behind hashes that are not known yet.
 
         Args:
             params: Parquet files (params_hash, params).
+            scratch: A file to write on the way.
         """
-        sweep_temporaries(self.params_path)
-        known = self.load_params()
-        staged = [pl.read_parquet(path) for path in params]
-        merged = pl.concat([known, *staged]).unique("params_hash", maintain_order=True)
-        if merged.height > known.height:
-            with atomic_path(self.params_path) as temporary:
-                merged.write_parquet(temporary, compression="zstd")
+        if not params:
+            return
+        known = _load(self.params_path, pl.Schema({"params_hash": pl.String()}))
+        staged = parquet.scan_many(params).unique("params_hash", maintain_order=True)
+        new = staged.collect().join(known, on="params_hash", how="anti", maintain_order="left")
+        if not new.is_empty():
+            new.write_parquet(scratch)
+            _rewrite(self.params_path, "params_hash", new, [scratch], PARAMS)
 
     def runs_by_other_code(self, analysis_version: str, code_hash: str | None) -> int:
         """Count the images last run at this version by code other than today's."""
@@ -134,6 +124,25 @@ class Ledger:
         return False
 
 
+def _rewrite(
+    path: Path, key: str, replaced: pl.DataFrame, parts: Sequence[Path], schema: pl.Schema
+) -> None:
+    """Replace rows of a ledger file; one that can't be read is made anew."""
+    rewrite = partial(
+        replace_rows,
+        path,
+        key=key,
+        replaced=replaced.select(key),
+        parts=parts,
+        empty=pl.DataFrame(schema=schema),
+    )
+    try:
+        rewrite()
+    except TableUnreadableError:
+        path.unlink()
+        rewrite()
+
+
 def _load(path: Path, schema: pl.Schema) -> pl.DataFrame:
     """Return a ledger file in today's schema; empty where it can't be read."""
     try:
@@ -147,8 +156,7 @@ def _load(path: Path, schema: pl.Schema) -> pl.DataFrame:
 
 def _read(path: Path, schema: pl.Schema) -> pl.DataFrame:
     """Return a ledger file in today's schema; columns that an older writer lacked are null."""
-    with path.open("rb") as opened:
-        file = pl.scan_parquet(opened)
+    file = parquet.scan(path)
     held = file.collect_schema()
     columns = [
         pl.col(name).cast(dtype) if name in held else pl.lit(None, dtype).alias(name)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from kymflow.core.kym_dataset.ledger import Ledger
+from kymflow_zarr import parquet
 from kymflow_zarr.files import identity
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ class Race:
 
 
 def _less(part: Part, others: pl.DataFrame, staging: Staging) -> Part:
-    runs = pl.read_parquet(part.runs)
+    runs = parquet.scan(part.runs).collect()
     later = runs.join(others, on="image_id", suffix="_others").filter(
         pl.col("indexed_at_others") > pl.col("indexed_at")
     )
@@ -52,9 +53,8 @@ def _less(part: Part, others: pl.DataFrame, staging: Staging) -> Part:
         return part
     kept = staging.standing_part()
     if part.rows.exists():
-        pl.read_parquet(part.rows).join(
-            later, on="image_id", how="anti", maintain_order="left"
-        ).write_parquet(kept.rows)
+        rows = parquet.scan(part.rows).collect()
+        rows.join(later, on="image_id", how="anti", maintain_order="left").write_parquet(kept.rows)
     own = runs.join(later, on="image_id", how="anti", maintain_order="left")
-    kept.write_runs(own, pl.read_parquet(part.params))
+    kept.write_runs(own, part.read_params())
     return kept

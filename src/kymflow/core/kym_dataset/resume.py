@@ -25,6 +25,7 @@ from kymflow.core.kym_dataset.staging import (
     run_lock,
     staging_home,
 )
+from kymflow_zarr import parquet
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -68,7 +69,7 @@ class DeadRuns:
         for entry in sorted(self._staging.home.iterdir()):
             if entry.name.endswith(GONE):
                 shutil.rmtree(entry, ignore_errors=True)
-            elif entry.is_dir() and entry != self._staging.folder:
+            elif entry.is_dir() and not entry.is_symlink() and entry != self._staging.folder:
                 self._take(entry)
         return self
 
@@ -79,6 +80,9 @@ class DeadRuns:
         trace: TracebackType | None,
     ) -> None:
         self._held.close()
+
+    def __bool__(self) -> bool:
+        return bool(self._folders)
 
     def take_over(self, due: pl.DataFrame) -> list[Part]:
         """Return what was staged and is still right, as parts of due images only.
@@ -164,9 +168,12 @@ class DeadRuns:
                 continue
             for path in sorted(folder.glob("[0-9]*.runs.parquet")):
                 part = Part.in_folder(folder, path.name.removesuffix(".runs.parquet"))
-                files = part.runs, part.rows, part.params
                 try:
-                    runs, rows, params = (pl.read_parquet(file) for file in files)
+                    runs, rows = (
+                        parquet.scan(part.runs).collect(),
+                        parquet.scan(part.rows).collect(),
+                    )
+                    params = part.read_params()
                 except (pl.exceptions.PolarsError, OSError) as error:
                     log.warning("staged part %s can't be read and is left out: %s", path, error)
                     continue

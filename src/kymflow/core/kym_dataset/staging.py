@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import polars as pl
 from filelock import FileLock
 
+from kymflow.core.kym_dataset.schemas import PARAMS
+from kymflow_zarr import parquet
 from kymflow_zarr.files import atomic_path, write_atomic
 
 if TYPE_CHECKING:
     from types import TracebackType
-
-    import polars as pl
 
     from kymflow_zarr import ZarrDataset
 
@@ -28,9 +29,10 @@ GONE = ".gone"
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """One staged batch: its rows, the runs that made them, and the params behind them.
+    """One staged batch: its rows, the runs that made them, and the params that were new in it.
 
-    The runs file is written last: a part without it does not count.
+    The runs file is written last: a part without it does not count. A part without new params has
+    no params file.
     """
 
     rows: Path
@@ -43,14 +45,20 @@ class Part:
         return cls(*(folder / f"{name}.{kind}.parquet" for kind in ("rows", "runs", "params")))
 
     def write(self, rows: pl.DataFrame, runs: pl.DataFrame, params: pl.DataFrame) -> None:
-        """Write all three files durably."""
+        """Write the files durably."""
         _write(self.rows, rows)
         self.write_runs(runs, params)
 
     def write_runs(self, runs: pl.DataFrame, params: pl.DataFrame) -> None:
         """Write the runs and their params alone, for images whose rows stand as they are."""
-        _write(self.params, params)
+        if not params.is_empty():
+            _write(self.params, params)
         _write(self.runs, runs)
+
+    def read_params(self) -> pl.DataFrame:
+        """Return the new params."""
+        held = self.params.exists()
+        return parquet.scan(self.params).collect() if held else pl.DataFrame(schema=PARAMS)
 
 
 class Staging:
@@ -71,6 +79,7 @@ class Staging:
     """
 
     def __init__(self, dataset: ZarrDataset, table: str, maker: dict[str, str | None]) -> None:
+        self._dataset = dataset
         self.home = staging_home(dataset, table)
         self.folder = self.home / uuid.uuid4().hex
         self.maker = maker
@@ -78,6 +87,7 @@ class Staging:
         self._count = 0
 
     def __enter__(self) -> Staging:
+        self._dataset.check_writable("stage rows", self.home)
         self.home.mkdir(parents=True, exist_ok=True)
         self._held.enter_context(run_lock(self.folder))
         self.folder.mkdir()

@@ -18,6 +18,7 @@ from kymflow.core.kym_dataset.resume import DeadRuns, runs_are_left
 from kymflow.core.kym_dataset.schemas import PARAMS
 from kymflow.core.kym_dataset.staging import Part, Staging
 from kymflow.core.kym_dataset.survey import Survey
+from kymflow_zarr import parquet
 
 
 class Update:
@@ -70,7 +71,7 @@ class Update:
         with Staging(dataset, self.table, self._maker()) as staging:
             with DeadRuns(dataset, staging) as dead:
                 parts = dead.take_over(due)
-                standing = dead.settle(self._unrecorded())
+                standing = dead.settle(self._unrecorded()) if dead else []
                 self.resumed = sum(_images_in(part) for part in parts)
                 self.updated += self.resumed
                 self._tell(tell, due)
@@ -163,10 +164,10 @@ class Update:
 
 def _without(due: pl.DataFrame, parts: list[Part]) -> pl.DataFrame:
     for part in parts:
-        staged = pl.read_parquet(part.runs, columns=["image_id"])
+        staged = parquet.scan(part.runs).select("image_id").collect()
         due = due.join(staged, on="image_id", how="anti", maintain_order="left")
     return due
 
 
 def _images_in(part: Part) -> int:
-    return int(pl.scan_parquet(part.runs).select(pl.len()).collect().item())
+    return int(parquet.scan(part.runs).select(pl.len()).collect().item())

@@ -1,4 +1,4 @@
-"""What tables a dataset has: rows, images, columns, size."""
+"""What tables a dataset has, and what columns a table has."""
 
 from __future__ import annotations
 
@@ -7,41 +7,120 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from kymflow.core.kym_dataset.indexer_base import table_name
+from kymflow.core.kym_dataset.registry import available_indexers, load_indexer
+from kymflow.core.units import unit_of
+from kymflow_sql import statement
+from kymflow_zarr.duck import quoted
+
 if TYPE_CHECKING:
-    from kymflow_zarr import ZarrDataset
+    from kymflow.core.kym_dataset import KymDataset
 
-_SCHEMA: dict[str, type[pl.DataType] | pl.DataType] = {
-    "table": pl.String,
-    "rows": pl.Int64,
-    "images": pl.Int64,
-    "columns": pl.Int64,
-    "bytes": pl.Int64,
-    "updated_at": pl.Datetime("us", "UTC"),
-}
+TABLES_SCHEMA = pl.Schema(
+    {
+        "table": pl.String(),
+        "rows": pl.Int64(),
+        "images": pl.Int64(),
+        "columns": pl.Int64(),
+        "bytes": pl.Int64(),
+        "updated_at": pl.Datetime("us", "UTC"),
+        "stale": pl.Int64(),
+    }
+)
+COLUMNS_SCHEMA = pl.Schema(
+    {
+        "column": pl.String(),
+        "type": pl.String(),
+        "unit": pl.String(),
+        "nulls": pl.Int64(),
+        "distinct": pl.Int64(),
+        "min": pl.String(),
+        "max": pl.String(),
+    }
+)
 
 
-def describe_tables(dataset: ZarrDataset) -> pl.DataFrame:
+def describe_tables(kym: KymDataset, *, stale: bool = True) -> pl.DataFrame:
     """Describe every table of a dataset.
 
     Args:
-        dataset: The dataset.
+        kym: The dataset's tables.
+        stale: Whether to count stale images too, which reads every image's params (about a
+            second for 100,000 images).
 
     Returns:
-        Frame (table, rows, images, columns, bytes, updated_at UTC), a row a table.
+        Frame (table, rows, images, columns, bytes, updated_at UTC, stale), a row a table.
+        ``stale`` counts the images that an update would make anew or prune; it is null for a
+        table that belongs to no registered indexer, and where it was not asked for.
 
     Raises:
         TableUnreadableError: If a table's file is damaged.
     """
-    return pl.DataFrame(
-        [_describe(dataset, name) for name in dataset.tables.names()], schema=_SCHEMA, orient="row"
-    )
+    counts = _stale_counts(kym) if stale else {}
+    rows = [(*_describe(kym, name), counts.get(name)) for name in kym.dataset.tables.names()]
+    return pl.DataFrame(rows, schema=TABLES_SCHEMA, orient="row")
 
 
-def _describe(dataset: ZarrDataset, name: str) -> tuple[object, ...]:
-    rows = dataset.tables.scan(name)
+def _describe(kym: KymDataset, name: str) -> tuple[object, ...]:
+    tables = kym.dataset.tables
+    rows = tables.scan(name)
     columns = rows.collect_schema().names()
     images = pl.col("image_id").n_unique() if "image_id" in columns else pl.lit(None)
     n_rows, n_images = rows.select(pl.len(), images.alias("images")).collect().row(0)
-    file = dataset.tables.path(name).stat()
-    changed = datetime.fromtimestamp(file.st_mtime, UTC)
+    file = tables.path(name).stat()
+    changed = datetime.fromtimestamp(int(file.st_mtime), UTC)
     return name, n_rows, n_images, len(columns), file.st_size, changed
+
+
+def _stale_counts(kym: KymDataset) -> dict[str, int]:
+    counts = {}
+    for indexer in map(load_indexer, available_indexers()):
+        if kym.dataset.tables.exists(table_name(indexer)):
+            due = kym.staleness(indexer).filter(pl.col("action") != "skip")
+            counts[table_name(indexer)] = due.height
+    return counts
+
+
+def list_columns(kym: KymDataset) -> pl.DataFrame:
+    """Return every column of every view that SQL sees.
+
+    Returns:
+        Frame (table, column, type as SQL names it).
+
+    Raises:
+        QueryError: If a table can't be read.
+    """
+    return kym.sql(statement("catalog/columns"))
+
+
+def describe_columns(kym: KymDataset, table: str) -> pl.DataFrame:
+    """Describe every column of a table or another view of the session.
+
+    Args:
+        kym: The dataset's tables.
+        table: A table, ledger or params view, as SQL names it.
+
+    Returns:
+        Frame (column, type as SQL names it, unit or null, nulls, distinct, min, max), a row a
+        column. ``distinct`` is an estimate; ``min`` and ``max`` are texts, null for nested types.
+
+    Raises:
+        QueryError: If there is no such table.
+    """
+    summary = kym.sql(f"SUMMARIZE {quoted(table)}")
+    filled = kym.sql(f"SELECT count(COLUMNS(*)) FROM {quoted(table)}").row(0)
+    n_rows = summary["count"][0] if summary.height else 0
+    nested = pl.col("type").str.contains(r"[\[(]")
+    return (
+        summary.select(
+            column="column_name",
+            type="column_type",
+            unit=pl.col("column_name").map_elements(unit_of, pl.String),
+            nulls=n_rows - pl.Series(filled, dtype=pl.Int64),
+            distinct=pl.col("approx_unique").cast(pl.Int64),
+            min="min",
+            max="max",
+        )
+        .with_columns(pl.when(~nested).then("min"), pl.when(~nested).then("max"))
+        .match_to_schema(COLUMNS_SCHEMA)
+    )

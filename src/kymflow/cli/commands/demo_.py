@@ -1,0 +1,21 @@
+"""``kymflow demo``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+
+@click.command("demo")
+@click.argument(
+    "folder",
+    type=click.Path(path_type=Path),
+    default=Path("kymflow-demo"),
+    help="Where to make the demo dataset; ./kymflow-demo by default.",
+)
+def command(folder: Path) -> None:
+    """Make a synthetic dataset, index it, change it, query it."""
+    from kymflow.cli.demo import run_demo
+
+    run_demo(folder)

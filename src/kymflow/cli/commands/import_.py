@@ -1,0 +1,40 @@
+"""``kymflow import``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from kymflow.cli.commands.common import dataset_argument
+from kymflow.cli.errors import FAILED, warn
+
+
+@click.command("import")
+@click.argument("folder", type=click.Path(path_type=Path), help="The lab folder.")
+@dataset_argument
+@click.option("--changed", is_flag=True, help="Import again what differs from its source.")
+@click.pass_context
+def command(ctx: click.Context, folder: Path, path: Path, changed: bool) -> None:
+    """Import a lab folder: TIFFs, headers, traces, events.
+
+    What is already there is skipped. A broken file is listed and does not stop the rest.
+    """
+    from kymflow.cli.progress import import_bar
+    from kymflow.core.lab_folder import import_folder
+    from kymflow_zarr import ZarrDataset
+
+    with import_bar() as progress:
+        report = import_folder(
+            folder, ZarrDataset(path, mode="a"), changed=changed, progress=progress
+        )
+    click.echo(
+        f"import added={len(report.added)} updated={len(report.updated)} "
+        f"skipped={len(report.skipped)} changed={len(report.changed)} failed={len(report.failed)}"
+    )
+    if report.changed and not changed:
+        warn(f"{len(report.changed)} images differ from their source; --changed imports them again")
+    for source, message in report.failed:
+        warn(f"{source}: {message}", kind="failed")
+    if report.failed:
+        ctx.exit(FAILED)

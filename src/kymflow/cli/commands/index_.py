@@ -1,0 +1,100 @@
+"""``kymflow index``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+import click
+
+from kymflow.cli.commands.common import (
+    counted,
+    dataset_argument,
+    indexers_argument,
+    labelled,
+    load_indexers,
+    open_tables,
+)
+from kymflow.cli.errors import FAILED, warn
+from kymflow.cli.output import Output
+
+if TYPE_CHECKING:
+    from kymflow.core.kym_dataset import KymDataset
+
+
+@click.command("index")
+@dataset_argument
+@indexers_argument
+@click.option(
+    "--mode",
+    type=click.Choice(["incremental", "replace"]),
+    default="incremental",
+    show_default=True,
+    help="incremental makes stale images anew, replace makes all.",
+)
+@click.option(
+    "--images",
+    metavar="ID,...",
+    multiple=True,
+    help="Only these image ids: repeat the option, or use commas.",
+)
+@click.option("--where", metavar="SQL", help="Only images this condition over kym_images picks.")
+@click.option(
+    "--workers",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Extract in N processes; pays where an image costs milliseconds.",
+)
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@click.pass_context
+def command(
+    ctx: click.Context,
+    path: Path,
+    indexers: tuple[str, ...],
+    mode: Literal["incremental", "replace"],
+    images: tuple[str, ...],
+    where: str | None,
+    workers: int | None,
+    dry_run: bool,
+) -> None:
+    """Bring tables up to date: make anew what is stale.
+
+    What is fresh is skipped, rows of deleted images are pruned. An image that fails is listed
+    and keeps its old rows.
+    """
+    from kymflow.cli.progress import update_bar
+
+    kym = open_tables(path, writing=not dry_run)
+    chosen = load_indexers(indexers)
+    image_ids = _image_ids(kym, images, where)
+    failed = False
+    for indexer in chosen:
+        if dry_run:
+            verdicts = kym.staleness(indexer, image_ids=image_ids, mode=mode)
+            Output().print(labelled(indexer, counted(verdicts)))
+            continue
+        with update_bar(indexer.name) as progress:
+            report = kym.update_index(
+                indexer,
+                mode=mode,
+                image_ids=image_ids,
+                on_error="record",
+                progress=progress,
+                workers=workers,
+            )
+        click.echo(report.summary)
+        for failure in report.failures:
+            warn(f"{failure.image_id}: {failure.message}", kind="failed")
+        failed = failed or bool(report.failures)
+    if failed:
+        ctx.exit(FAILED)
+
+
+def _image_ids(kym: KymDataset, images: tuple[str, ...], where: str | None) -> list[str] | None:
+    from kymflow.core.queries.session import select_images
+
+    named = {name for group in images for name in group.split(",") if name}
+    if where is None:
+        return sorted(named) or None
+    picked = select_images(kym.dataset, where)
+    return [image_id for image_id in picked if not named or image_id in named]
