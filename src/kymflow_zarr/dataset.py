@@ -22,6 +22,7 @@ from kymflow_zarr.files import read_many
 from kymflow_zarr.groups import ZarrFormat, group_format, read_attributes, write_group
 from kymflow_zarr.links import leads_out, remove
 from kymflow_zarr.names import check_image_id, without_strangers
+from kymflow_zarr.owned import owned_folder
 from kymflow_zarr.record import ZarrImageRecord
 from kymflow_zarr.sql.queryable import Queryable
 from kymflow_zarr.tables import TableStore
@@ -174,12 +175,12 @@ class ZarrDataset(Queryable):
                 image_id=name,
             )
         hidden = self._images / f"{_STAGED}{uuid.uuid4().hex}"
-        hidden.mkdir(parents=True)
-        try:
-            yield ZarrImageRecord(self, name, hidden)
-            self._put_in_place(hidden, name)
-        finally:
-            shutil.rmtree(hidden, ignore_errors=True)
+        with owned_folder(hidden):
+            try:
+                yield ZarrImageRecord(self, name, hidden)
+                self._put_in_place(hidden, name)
+            finally:
+                shutil.rmtree(hidden, ignore_errors=True)
 
     def record(self, image_id: str) -> ZarrImageRecord:
         """Return a handle on an image, without looking whether it is there.

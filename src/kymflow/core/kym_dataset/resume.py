@@ -13,19 +13,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
-from filelock import Timeout
 
-from kymflow.core.kym_dataset.staging import (
-    GONE,
-    MAKER,
-    Part,
-    Staging,
-    discard_run,
-    remove_lock,
-    run_lock,
-    staging_home,
-)
+from kymflow.core.kym_dataset.staging import MAKER, Part, Staging, staging_home
 from kymflow_zarr import parquet
+from kymflow_zarr.owned import GONE, discard, seized
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -67,10 +58,12 @@ class DeadRuns:
 
     def __enter__(self) -> DeadRuns:
         for entry in sorted(self._staging.home.iterdir()):
+            if not entry.is_dir() or entry.is_symlink() or entry == self._staging.folder:
+                continue
             if entry.name.endswith(GONE):
                 shutil.rmtree(entry, ignore_errors=True)
-            elif entry.is_dir() and not entry.is_symlink() and entry != self._staging.folder:
-                self._take(entry)
+            elif self._held.enter_context(seized(entry)):
+                self._folders.append(entry)
         return self
 
     def __exit__(
@@ -138,23 +131,8 @@ class DeadRuns:
     def clear(self) -> None:
         """Remove the dead runs, once this one has committed."""
         for folder in self._folders:
-            discard_run(folder)
+            discard(folder)
         self._held.close()
-        for folder in self._folders:
-            remove_lock(folder)
-
-    def _take(self, folder: Path) -> None:
-        lock = run_lock(folder)
-        try:
-            lock.acquire(timeout=0)
-        except Timeout:
-            return
-        if folder.is_dir():
-            self._held.callback(lock.release)
-            self._folders.append(folder)
-        else:  # its own run, or another like this one, cleared it meanwhile
-            lock.release()
-            remove_lock(folder)
 
     def _batches(self) -> Iterator[DeadBatch]:
         """Yield each staged part made alike; damaged ones are left out."""

@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import uuid
 from collections.abc import Mapping
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
-from filelock import FileLock
 
 from kymflow.core.kym_dataset.fit import without
 from kymflow.core.kym_dataset.schemas import PARAMS
 from kymflow_zarr import parquet
 from kymflow_zarr.files import atomic_path, write_atomic
+from kymflow_zarr.owned import discard, owned_folder
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -26,7 +24,6 @@ if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
 
 MAKER = "run.json"
-GONE = ".gone"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +78,7 @@ class Part:
 class Staging:
     """The staged parts of one run, in ``index/staging/<table>/<run>/``.
 
-    A lock beside the folder, taken before there is a folder and freed by the system when the run
-    dies, tells the parts of a dead run from those of a run at work.
+    The run owns its folder, which tells the parts of a dead run from those of a run at work.
 
     Args:
         dataset: The dataset.
@@ -105,9 +101,7 @@ class Staging:
 
     def __enter__(self) -> Staging:
         self._dataset.check_writable("stage rows", self.home)
-        self.home.mkdir(parents=True, exist_ok=True)
-        self._held.enter_context(run_lock(self.folder))
-        self.folder.mkdir()
+        self._held.enter_context(owned_folder(self.folder))
         write_atomic(self.folder / MAKER, json.dumps(self.maker).encode())
         return self
 
@@ -131,9 +125,8 @@ class Staging:
 
     def clear(self) -> None:
         """Remove what is staged here, once it is committed."""
-        discard_run(self.folder)
+        discard(self.folder)
         self._held.close()
-        remove_lock(self.folder)
 
 
 def staging_home(dataset: ZarrDataset, table: str) -> Path:
@@ -141,28 +134,6 @@ def staging_home(dataset: ZarrDataset, table: str) -> Path:
     return dataset.path / "index" / "staging" / table
 
 
-def run_lock(folder: Path) -> FileLock:
-    """Return the lock that a run holds while it lives; it lies beside the run's folder."""
-    return FileLock(_lock_path(folder))
-
-
-def remove_lock(folder: Path) -> None:
-    """Remove the lock file of a run whose folder is gone."""
-    with suppress(OSError):  # Windows can't remove it while another looks whether it is held
-        _lock_path(folder).unlink()
-
-
-def discard_run(folder: Path) -> None:
-    """Remove a run's folder, for all others at one moment; the caller holds its lock."""
-    gone = folder.with_name(f".{folder.name}{GONE}")
-    os.replace(folder, gone)
-    shutil.rmtree(gone, ignore_errors=True)
-
-
 def _write(path: Path, frame: pl.DataFrame) -> None:
     with atomic_path(path) as temporary:
         frame.write_parquet(temporary, compression="zstd", compression_level=1)
-
-
-def _lock_path(folder: Path) -> Path:
-    return folder.with_name(f"{folder.name}.lock")
