@@ -14,7 +14,7 @@ import kymflow_sql
 ROOT = Path(__file__).parent.parent
 HEAVY = (
     *("polars", "duckdb", "zarr", "numpy", "pyarrow", "tifffile"),
-    *("rich", "altair", "prompt_toolkit", "pygments"),
+    *("rich", "fsspec", "altair", "prompt_toolkit", "pygments"),
 )
 
 

@@ -26,8 +26,6 @@ COMMANDS = {
     ".schema [TABLE]": "list the columns of a table, or of all",
     ".mode FORMAT": f"print answers as {', '.join(MODES)}",
     ".read FILE": "ask the queries in a file",
-    ".queries [NAME]": "list the named queries, or show one's SQL",
-    ".run NAME [P=VALUE …]": "ask a named query",
     ".timer on|off": "say how long an answer took, or don't",
     ".help": "list these commands",
     ".quit": "leave, as Ctrl-D does",

@@ -8,7 +8,7 @@ import time
 import warnings
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import polars as pl
 
@@ -25,15 +25,20 @@ from kymflow.core.kym_dataset.report import ProgressCallback, UpdateReport
 from kymflow.core.kym_dataset.survey import Survey, take_survey
 from kymflow.core.kym_dataset.update import Update
 from kymflow_zarr.errors import ArtifactError, ImageNotFoundError, UsageError
+from kymflow_zarr.sql.queryable import Queryable
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
+    from kymflow_zarr.sql.views import Views
 
 log = logging.getLogger(__name__)
 
 
-class KymDataset:
+class KymDataset(Queryable):
     """The tables of a Zarr dataset of kymographs.
+
+    SQL sees every table by its name, the last run of each image as ``<table>_runs``, and the
+    params behind the rows' hashes as ``<table>_params``: as JSON, and each key as a column.
 
     Args:
         dataset: The dataset; opened for writing if tables are to be updated.
@@ -167,23 +172,10 @@ class KymDataset:
         params = self._params(indexer, image_id) if present and error is None else ...
         return explain(verdict, rows, ledger, version, params, str(error) if error else None)
 
-    def sql(self, query: str, params: Mapping[str, Any] | list[Any] | None = None) -> pl.DataFrame:
-        """Answer a SQL query over the dataset's tables, read-only.
+    def _views(self) -> Views:
+        from kymflow.core.queries.views import kym_views
 
-        Args:
-            query: DuckDB SQL. Views: every table by its name, the ledger of each as
-                ``<table>_runs``, the params behind its hashes as ``<table>_params``.
-            params: Values for ``$name`` or ``?`` in the query.
-
-        Returns:
-            The answer.
-
-        Raises:
-            QueryError: If the query can't be answered.
-        """
-        from kymflow.core.queries.session import answer
-
-        return answer(self.dataset, query, params)
+        return kym_views(self.dataset)
 
     def _decide(self, survey: Survey, job: Job, ledger: Ledger, mode: Mode) -> pl.DataFrame:
         table = self.dataset.tables.path(table_name(job.indexer))
