@@ -40,6 +40,7 @@ class Pin:
         path: As given.
         size: Of the file, bytes.
         modified: When it was last changed, seconds since 1970.
+        identity: Tells this state of the file from any other.
     """
 
     def __init__(self, path: Path, closing: ExitStack) -> None:
@@ -49,6 +50,7 @@ class Pin:
         status = os.fstat(self._file.fileno())
         self.size = status.st_size
         self.modified = status.st_mtime
+        self.identity = (status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size)
         self._descriptor = -1
         self._one_at_a_time = threading.Lock()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
@@ -111,7 +111,7 @@ class Session:
             for pin in pins:
                 pin.fill_descriptor()
         for name, source in zip(names, self._sources, strict=True):
-            self._make_view(name, source)
+            self._make_view(name, source, self._sources[source].identity)
 
     @contextmanager
     def errors_explained(self, text: str, params: Params = None) -> Iterator[None]:
@@ -160,9 +160,10 @@ class Session:
         for setting in _SETTINGS:
             self.con.execute(f"SET {setting}")
 
-    def _make_view(self, name: str, source: str) -> None:
+    def _make_view(self, name: str, source: str, identity: Hashable) -> None:
+        view = self._views.by_name[name]
         try:
-            select = self._views.by_name[name].select(self.con, f"read_parquet({literal(source)})")
+            select = view.select(self.con, f"read_parquet({literal(source)})", identity)
             self.con.execute(f"CREATE VIEW {quoted(name)} AS {select}")
         except duckdb.InterruptException:
             raise

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
     from kymflow_zarr.dataset import ZarrDataset
 
-Select = Callable[["duckdb.DuckDBPyConnection", str], str]
+Select = Callable[["duckdb.DuckDBPyConnection", str, Hashable], str]
 
 
-def as_it_is(con: duckdb.DuckDBPyConnection, source: str) -> str:
+def as_it_is(con: duckdb.DuckDBPyConnection, source: str, identity: Hashable) -> str:
     """Return the SELECT of a view that shows its file as it is."""
     return f"FROM {source}"
 
@@ -29,7 +29,8 @@ class View:
 
     Attributes:
         path: The Parquet file behind it.
-        select: Writes its SELECT, given a connection and the SQL that reads the file.
+        select: Writes its SELECT, given a connection, the SQL that reads the file, and what tells
+            this state of the file from any other.
     """
 
     path: Path

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 SEPARATOR = "__"
 MAX_COLUMNS = 500
+_REMEMBERED = 100
 # A view's SQL does not hold line breaks in its texts.
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _TYPES = {
@@ -48,7 +49,10 @@ class _Key:
         return "".join(f"/{key.replace('~', '~0').replace('/', '~1')}" for key in self.path)
 
 
-def select_params(con: duckdb.DuckDBPyConnection, source: str) -> str:
+_known: dict[Hashable, list[_Key]] = {}
+
+
+def select_params(con: duckdb.DuckDBPyConnection, source: str, identity: Hashable) -> str:
     """Write the SELECT of a params view.
 
     Columns: ``params_hash``; ``params``, the JSON text; then one for each key, sorted as in the
@@ -59,10 +63,15 @@ def select_params(con: duckdb.DuckDBPyConnection, source: str) -> str:
     stay JSON text; where there still would, there are none.
 
     Args:
-        con: The connection; it reads all params once to find the keys.
+        con: The connection; it reads all params to find the keys.
         source: The SQL that reads the file.
+        identity: Of the file; the keys of one state of it are looked for once.
     """
-    keys = _keys(con, source)
+    if identity not in _known:
+        if len(_known) >= _REMEMBERED:
+            _known.clear()
+        _known[identity] = _keys(con, source)
+    keys = _known[identity]
     if not keys:
         return f"FROM {source}"
     names = _names(keys)

@@ -165,6 +165,13 @@ def test_params_are_looked_into_only_if_the_query_names_them(kym: KymDataset) ->
         kym.sql("FROM kym_velocity_events_params")
 
 
+def test_new_params_are_looked_into_again(kym: KymDataset) -> None:
+    assert "mad_k" in kym.sql("FROM kym_velocity_events_params").columns
+    kym.dataset.record("a").save_json("velocity_events/params", {"new": 1})
+    kym.update_index(VelocityEventIndexer())
+    assert kym.sql("SELECT count(new) FROM kym_velocity_events_params").item() == 1
+
+
 def test_images_metadata_is_params_too(kym: KymDataset) -> None:
     record = kym.dataset.record("a")
     record.save_metadata_payload({"experiment_metadata": {"depth": 40, "note": "it's"}})
