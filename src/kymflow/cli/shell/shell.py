@@ -42,15 +42,16 @@ class Shell:
 
     Args:
         kym: The dataset's tables.
+        mode: The format to begin with.
 
     Attributes:
         mode: The format of answers.
         timer: Whether to say how long an answer took.
     """
 
-    def __init__(self, kym: KymDataset) -> None:
+    def __init__(self, kym: KymDataset, mode: str = TABLE) -> None:
         self.kym = kym
-        self.mode = TABLE
+        self.mode = _checked(mode)
         self.timer = True
 
     def take(self, line: str) -> None:
@@ -102,9 +103,7 @@ class Shell:
         self._show(describe_columns(self.kym, table) if table else list_columns(self.kym))
 
     def _do_mode(self, format_: str) -> None:
-        if format_ not in MODES:
-            raise UsageError(f"no format {format_!r}; there are {', '.join(MODES)}")
-        self.mode = format_
+        self.mode = _checked(format_)
 
     def _do_read(self, file: str) -> None:
         path = Path(file).expanduser()
@@ -122,3 +121,9 @@ class Shell:
 
     def _do_quit(self, _: str) -> None:
         raise Leave
+
+
+def _checked(mode: str) -> str:
+    if mode in MODES:
+        return mode
+    raise UsageError(f"no format {mode!r} here; there are {', '.join(MODES)}")

@@ -129,7 +129,7 @@ def test_a_file_is_read(kym: KymDataset, capfd: pytest.CaptureFixture[str], tmp_
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        (".mode sideways", "no format 'sideways'; there are table, csv"),
+        (".mode sideways", "no format 'sideways' here; there are table, csv"),
         (".timer maybe", "the timer is on or off"),
         ("SELECT 'open", "unterminated"),
         ("DROP TABLE kym_images;", ""),
