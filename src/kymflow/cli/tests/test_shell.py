@@ -258,7 +258,7 @@ def test_without_the_extra_the_error_names_it(kym: KymDataset) -> None:
     code = (
         "import sys; sys.modules['prompt_toolkit'] = None\n"
         "from kymflow.cli.main import run\n"
-        "sys.stdin.isatty = lambda: True\n"
+        "sys.stdin.isatty = sys.stdout.isatty = lambda: True\n"
         f"run(['sql', {str(kym.dataset.path)!r}])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
