@@ -68,9 +68,6 @@ def question_options(command: Callable[..., None]) -> Callable[..., None]:
         help="Read the SQL from a file.",
     )
     @click.option(
-        "--query", "name", metavar="NAME", help="Ask a query by its name: see `kymflow queries`."
-    )
-    @click.option(
         "-p",
         "--param",
         "params",
@@ -91,12 +88,11 @@ def question_options(command: Callable[..., None]) -> Callable[..., None]:
         *args: Any,
         query: str | None,
         file: Path | None,
-        name: str | None,
         params: dict[str, Value],
         timeout: float | None,
         **kwargs: Any,
     ) -> None:
-        text = _text(query, file, name)
+        text = _text(query, file)
         question = None if text is None else Question(text, params, timeout)
         command(*args, question=question, **kwargs)
 
@@ -131,10 +127,10 @@ def _parse_params(
     return params
 
 
-def _text(query: str | None, file: Path | None, name: str | None) -> str | None:
-    given = [each for each in (query, file, name) if each is not None]
+def _text(query: str | None, file: Path | None) -> str | None:
+    given = [each for each in (query, file) if each is not None]
     if len(given) > 1:
-        raise click.UsageError("give one of QUERY, --file and --query")
+        raise click.UsageError("give one of QUERY and --file")
     if file is not None:
         return decoded(file.read_bytes(), str(file))
     if query == STDIN or (not given and not sys.stdin.isatty()):

@@ -15,7 +15,12 @@ from kymflow.core.plots import ENDINGS, KINDS
 @dataset_argument
 @question_options
 @click.option(
-    "--kind", type=click.Choice(KINDS), default="line", show_default=True, help="The kind of plot."
+    "--kind",
+    metavar="KIND",
+    type=click.Choice(KINDS),
+    default="line",
+    show_default=True,
+    help=f"One of {', '.join(KINDS)}.",
 )
 @click.option("--x", metavar="COLUMN", help="The column on the x axis; of bars, their names.")
 @click.option("--y", metavar="COLUMN", help="The column on the y axis.")
@@ -55,7 +60,7 @@ def command(
     from kymflow.core.plots.saving import check_ending
 
     if question is None:
-        raise click.UsageError("give a QUERY, --file or --query", ctx)
+        raise click.UsageError("give a QUERY or --file", ctx)
     check_ending(target)
     frame = question.frame(open_tables(path))
     chart = plot(frame, kind, x=x, y=y, color=color, title=title, width=width, height=height)

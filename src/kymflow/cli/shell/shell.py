@@ -26,8 +26,6 @@ COMMANDS = {
     ".schema [TABLE]": "list the columns of a table, or of all",
     ".mode FORMAT": f"print answers as {', '.join(MODES)}",
     ".read FILE": "ask the queries in a file",
-    ".queries [NAME]": "list the named queries, or show one's SQL",
-    ".run NAME [P=VALUE …]": "ask a named query",
     ".timer on|off": "say how long an answer took, or don't",
     ".help": "list these commands",
     ".quit": "leave, as Ctrl-D does",
@@ -44,15 +42,16 @@ class Shell:
 
     Args:
         kym: The dataset's tables.
+        mode: The format to begin with.
 
     Attributes:
         mode: The format of answers.
         timer: Whether to say how long an answer took.
     """
 
-    def __init__(self, kym: KymDataset) -> None:
+    def __init__(self, kym: KymDataset, mode: str = TABLE) -> None:
         self.kym = kym
-        self.mode = TABLE
+        self.mode = _checked(mode)
         self.timer = True
 
     def take(self, line: str) -> None:
@@ -104,9 +103,7 @@ class Shell:
         self._show(describe_columns(self.kym, table) if table else list_columns(self.kym))
 
     def _do_mode(self, format_: str) -> None:
-        if format_ not in MODES:
-            raise UsageError(f"no format {format_!r}; there are {', '.join(MODES)}")
-        self.mode = format_
+        self.mode = _checked(format_)
 
     def _do_read(self, file: str) -> None:
         path = Path(file).expanduser()
@@ -124,3 +121,9 @@ class Shell:
 
     def _do_quit(self, _: str) -> None:
         raise Leave
+
+
+def _checked(mode: str) -> str:
+    if mode in MODES:
+        return mode
+    raise UsageError(f"no format {mode!r} here; there are {', '.join(MODES)}")

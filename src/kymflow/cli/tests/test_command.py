@@ -290,6 +290,7 @@ def test_a_database_holds_everything(indexed: Path, tmp_path: Path) -> None:
         (["sql", "{data}", ""], 1, "empty"),
         (["sql", "{data}", "SELECT 1", "--format", "pdf"], 2, "pdf"),
         (["sql", "{data}", "SELECT $x"], 1, "x"),
+        (["sql", "{data}", "SELECT 1", "-o", "{new}.pdf"], 2, ".parquet"),
         (["plot", "{data}", "FROM kym_images", "-o", "x.gif"], 2, ".png, .svg, .html"),
         (["plot", "{data}", "FROM kym_images", "--x", "no", "-o", "{new}.png"], 2, "image_id"),
         (["export", "{data}", "-o", "x.csv"], 2, "holds one table"),
