@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +32,20 @@ def add_image(dataset: ZarrDataset) -> AddImage:
         return record
 
     return add
+
+
+@pytest.fixture
+def fill() -> Callable[[ZarrDataset, Mapping[str, int]], ZarrDataset]:
+    """Return a function that adds images without pixels, each with so many events."""
+
+    def fill(dataset: ZarrDataset, events: Mapping[str, int]) -> ZarrDataset:
+        for image_id, n_events in events.items():
+            with dataset.stage_image(image_id) as staged:
+                staged.save_json("velocity_events/params", {"mad_k": 3.0})
+                save_events(staged, n_events)
+        return dataset
+
+    return fill
 
 
 def save_events(record: ZarrImageRecord, n_events: int) -> None:

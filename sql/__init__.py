@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 
-__all__ = ["names", "statement"]
+__all__ = ["filled", "names", "statement"]
 
 
 @cache
@@ -24,6 +24,19 @@ def statement(name: str) -> str:
     if name not in names():
         raise KeyError(f"no SQL statement {name!r}; there are {', '.join(names())}")
     return files(__package__).joinpath(f"{name}.sql").read_text(encoding="utf-8")
+
+
+def filled(name: str, **holes: str) -> str:
+    """Return a statement with its holes filled, comments left out.
+
+    A line break in a quoted name would end a comment, and what follows it would run.
+
+    Args:
+        name: The statement, as for :func:`statement`.
+        holes: SQL for each ``{hole}``.
+    """
+    lines = (line for line in statement(name).splitlines() if not line.startswith("--"))
+    return "\n".join(lines).format(**holes)
 
 
 @cache

@@ -6,6 +6,6 @@
 --          none goes
 SET VARIABLE replaced_rows = (
     SELECT bitstring_agg(old.file_row_number::INTEGER, 0, $last_row)
-    FROM read_parquet($table, file_row_number = true) AS old
+    FROM read_parquet($table, file_row_number = true, hive_partitioning = false) AS old
     WHERE EXISTS (FROM replaced WHERE replaced.key IS NOT DISTINCT FROM old.{key})
 )

@@ -8,9 +8,9 @@
 -- A look at a bit does, and costs next to nothing.
 COPY (
     SELECT {kept}
-    FROM read_parquet($table, file_row_number = true) AS old
+    FROM read_parquet($table, file_row_number = true, hive_partitioning = false) AS old
     WHERE coalesce(get_bit(getvariable('replaced_rows'), old.file_row_number::INTEGER), 0) = 0
     UNION ALL
     SELECT {added}
-    FROM read_parquet($parts, union_by_name = true) AS new
+    FROM read_parquet($parts, union_by_name = true, hive_partitioning = false) AS new
 ) TO $output (FORMAT parquet, COMPRESSION zstd)

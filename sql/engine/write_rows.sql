@@ -4,5 +4,5 @@
 -- Output   a Parquet file; a row with the number of rows written
 COPY (
     SELECT {added}
-    FROM read_parquet($parts, union_by_name = true) AS new
+    FROM read_parquet($parts, union_by_name = true, hive_partitioning = false) AS new
 ) TO $output (FORMAT parquet, COMPRESSION zstd)

@@ -20,7 +20,7 @@ from kymflow_zarr.errors import (
 )
 from kymflow_zarr.files import read_many
 from kymflow_zarr.groups import ZarrFormat, group_format, read_attributes, write_group
-from kymflow_zarr.names import check_image_id
+from kymflow_zarr.names import check_image_id, without_strangers
 from kymflow_zarr.record import ZarrImageRecord
 from kymflow_zarr.tables import TableStore
 
@@ -179,12 +179,16 @@ class ZarrDataset:
         return (self._images / check_image_id(image_id)).is_dir()
 
     def list_image_ids(self) -> list[str]:
-        """Return the ids of all images, sorted."""
+        """Return the ids of all images, sorted.
+
+        A folder whose name may not be an id is no image; a warning is logged.
+        """
         try:
             with os.scandir(self._images) as entries:
-                return sorted(e.name for e in entries if e.name[0] != "." and e.is_dir())
+                names = sorted(e.name for e in entries if e.name[0] != "." and e.is_dir())
         except FileNotFoundError:
             return []
+        return without_strangers(names, self._images)
 
     def iter_records(self, order_by: str = "image_id") -> Iterator[ZarrImageRecord]:
         """Yield all images.

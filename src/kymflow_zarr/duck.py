@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kymflow_zarr.parquet import duckdb_path
+
 if TYPE_CHECKING:
     import duckdb
 
@@ -38,7 +40,7 @@ def view_parquet(
     Raises:
         duckdb.Error: If the file is not Parquet.
     """
-    rows = con.read_parquet(str(path))
+    rows = con.read_parquet(duckdb_path(path), hive_partitioning=False)
     columns = [
         f"CAST({quoted(column) if column in rows.columns else 'NULL'} AS {type_}) AS {column}"
         for column, type_ in schema.items()

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from kymflow_zarr.errors import UsageError
 
 if TYPE_CHECKING:
     import polars as pl
+
+_DUCKDBS_OWN = ("file_row_number",)  # a commit asks DuckDB for it
 
 
 def as_polars(frame: object) -> pl.DataFrame:
@@ -42,19 +45,13 @@ def storable(frame: pl.DataFrame) -> pl.DataFrame:
     zone), time zones UTC.
 
     Raises:
-        UsageError: If a column's type has no such form, or two names differ by case only.
+        UsageError: If a column's type has no such form, or its name is none for SQL.
     """
     import polars as pl
 
-    seen: dict[str, str] = {}
+    _check_names(frame.columns)
     casts: list[pl.Expr] = []
     for name, dtype in frame.schema.items():
-        if name.lower() in seen:
-            raise UsageError(
-                f"columns {seen[name.lower()]!r} and {name!r} differ by case only, which SQL "
-                f"can't tell apart; rename one"
-            )
-        seen[name.lower()] = name
         column = pl.col(name)
         if isinstance(dtype, pl.Categorical | pl.Enum):
             casts.append(column.cast(pl.String))
@@ -70,3 +67,20 @@ def storable(frame: pl.DataFrame) -> pl.DataFrame:
                 f"and other values as numbers or text"
             )
     return frame.with_columns(casts)
+
+
+def _check_names(names: Sequence[str]) -> None:
+    seen: dict[str, str] = {}
+    for name in names:
+        folded = name.lower()
+        if folded in seen:
+            raise UsageError(
+                f"columns {seen[folded]!r} and {name!r} differ by case only, which SQL "
+                f"can't tell apart; rename one"
+            )
+        if not name or "\0" in name or folded in _DUCKDBS_OWN:
+            raise UsageError(
+                f"a column can't be named {name!r}: names are not empty, hold no NUL and are none "
+                f"of DuckDB's own ({', '.join(_DUCKDBS_OWN)}); rename it"
+            )
+        seen[folded] = name

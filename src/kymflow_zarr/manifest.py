@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from kymflow_zarr import parquet
 from kymflow_zarr.errors import UsageError
 from kymflow_zarr.files import atomic_path
 from kymflow_zarr.groups import attributes_file, parse_attributes
@@ -51,7 +52,7 @@ def save_manifest(dataset: ZarrDataset, manifest: pl.DataFrame) -> None:
 def read_manifest(dataset: ZarrDataset) -> pl.DataFrame | None:
     """Return the manifest as last written, None where there is none that can be read."""
     try:
-        return pl.read_parquet(_path(dataset))
+        return parquet.scan(_path(dataset)).collect()
     except (OSError, pl.exceptions.PolarsError):
         return None
 

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kymflow_sql import statement
+from kymflow_sql import filled
+from kymflow_zarr import parquet
 from kymflow_zarr.dtypes import common_dtype
 from kymflow_zarr.duck import quoted
 from kymflow_zarr.errors import CommitError, TableSchemaError, TableUnreadableError
 from kymflow_zarr.files import atomic_path
+from kymflow_zarr.parquet import duckdb_path
 
 if TYPE_CHECKING:
     import duckdb
@@ -90,8 +92,8 @@ def _mark_replaced(con: duckdb.DuckDBPyConnection, table: Path, key: str) -> int
         rows = _rows_in(con, [table])
         if rows == 0:
             return 0
-        mark = statement("engine/mark_replaced").format(key=quoted(key))
-        con.execute(mark, {"table": os.fspath(table), "last_row": rows - 1})
+        mark = filled("engine/mark_replaced", key=quoted(key))
+        con.execute(mark, {"table": duckdb_path(table), "last_row": rows - 1})
         marked = con.execute("SELECT bit_count(getvariable('replaced_rows'))").fetchone()
     except duckdb.Error as error:
         raise TableUnreadableError(
@@ -106,7 +108,7 @@ def _rows_in(con: duckdb.DuckDBPyConnection, parts: Sequence[Path]) -> int:
     if not parts:
         return 0
     sql = "SELECT sum(num_rows) FROM parquet_file_metadata($parts)"
-    row = con.execute(sql, {"parts": [os.fspath(part) for part in parts]}).fetchone()
+    row = con.execute(sql, {"parts": [duckdb_path(part) for part in parts]}).fetchone()
     return int(row[0]) if row else 0
 
 
@@ -119,12 +121,10 @@ def _copy(
     *,
     merge: bool,
 ) -> int:
-    import polars as pl
-
-    present = {name for path in sources for name in pl.read_parquet_schema(path)}
+    present = {name for path in sources for name in parquet.schema(path)}
     holes = {"added": _select_list(schema, "new", present)}
     inputs: dict[str, object] = {
-        "parts": [os.fspath(path) for path in sources],
+        "parts": [duckdb_path(path) for path in sources],
         "output": os.fspath(output),
     }
     if not merge:
@@ -134,9 +134,9 @@ def _copy(
         con.execute("SET threads = 1")
     else:
         name = "engine/replace_rows"
-        holes["kept"] = _select_list(schema, "old", set(pl.read_parquet_schema(table)))
-        inputs["table"] = os.fspath(table)
-    row = con.execute(statement(name).format(**holes), inputs).fetchone()
+        holes["kept"] = _select_list(schema, "old", set(parquet.schema(table)))
+        inputs["table"] = duckdb_path(table)
+    row = con.execute(filled(name, **holes), inputs).fetchone()
     return int(row[0]) if row else 0
 
 
@@ -155,7 +155,7 @@ def _united(paths: Sequence[Path], table: Path) -> dict[str, pl.DataType]:
     united: dict[str, pl.DataType] = {}
     holders: dict[str, list[Path]] = {}
     for path in paths:
-        for name, dtype in pl.read_parquet_schema(path).items():
+        for name, dtype in parquet.schema(path).items():
             before = united.setdefault(name, dtype)
             common = common_dtype(before, dtype)
             if common is None and _all_null([path], name):
@@ -187,7 +187,7 @@ def _duckdb_types(
 def _all_null(paths: Sequence[Path], column: str) -> bool:
     import polars as pl
 
-    counts = [pl.scan_parquet(path).select(pl.col(column).count()).collect() for path in paths]
+    counts = [parquet.scan(path).select(pl.col(column).count()).collect() for path in paths]
     return all(count.item() == 0 for count in counts)
 
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from kymflow_zarr import formats
+from kymflow_zarr import formats, parquet
 from kymflow_zarr.errors import (
     ArtifactNotFoundError,
     ArtifactSchemaError,
@@ -198,11 +198,9 @@ class ZarrImageRecord:
             ArtifactNotFoundError: If there is none.
             ArtifactUnreadableError: If it is damaged.
         """
-        import polars as pl
-
         path = self.artifact_path(name, ".parquet")
         with self._reading(name, path):
-            return pl.read_parquet(path, hive_partitioning=False, glob=False)
+            return parquet.scan(path).collect()
         raise AssertionError("unreachable")
 
     def save_df_csv_gz(self, name: str, frame: object) -> Path:

@@ -7,11 +7,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
+from kymflow_zarr import parquet
 from kymflow_zarr.errors import TableNotFoundError, TableUnreadableError, UsageError
 from kymflow_zarr.files import atomic_path, read_unchanged
 from kymflow_zarr.frames import as_polars, storable
 from kymflow_zarr.merge import Merged, replace_rows
-from kymflow_zarr.names import check_image_id, check_table_name
+from kymflow_zarr.names import check_image_id, check_table_name, without_strangers
 
 if TYPE_CHECKING:
     import polars as pl
@@ -43,15 +44,19 @@ class TableStore:
         return self._dataset.path / "tables" / f"{check_table_name(name)}.parquet"
 
     def names(self) -> list[str]:
-        """Return the names of the tables there are, sorted."""
+        """Return the names of the tables there are, sorted.
+
+        A file whose name may not be a table's is none; a warning is logged.
+        """
         folder = self._dataset.path / "tables"
         if not folder.is_dir():
             return []
-        return sorted(
+        names = sorted(
             entry.name.removesuffix(".parquet")
             for entry in folder.iterdir()
-            if entry.name.endswith(".parquet") and not entry.name.startswith(".")
+            if entry.name.endswith(".parquet") and entry.name[0] != "." and entry.is_file()
         )
+        return without_strangers(names, folder)
 
     def exists(self, name: str) -> bool:
         """Tell whether there is a table of this name."""
@@ -73,7 +78,7 @@ class TableStore:
                 f"there is no table {name!r}; tables here: {known}", dataset=self._where
             )
         try:
-            frame = pl.scan_parquet(path)
+            frame = parquet.scan(path)
             frame.collect_schema()
         except (pl.exceptions.PolarsError, OSError) as error:
             raise TableUnreadableError(

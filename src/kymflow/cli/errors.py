@@ -19,6 +19,8 @@ from itertools import takewhile
 
 import click
 
+from kymflow_zarr.errors import DatasetError, UsageError
+
 FAILED = 1
 USAGE = 2
 INTERRUPTED = 130
@@ -34,24 +36,38 @@ def reported(app: click.Command, arguments: Sequence[str]) -> int:
     Returns:
         The exit code.
     """
-    from kymflow_zarr.errors import DatasetError, UsageError
-
     warnings.showwarning = _show_warning
     debug = "--debug" in takewhile(lambda argument: argument.startswith("-"), arguments)
     try:
         code = app.main(list(arguments), prog_name="kymflow", standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         warn("interrupted; what was committed stands", kind="error")
         return INTERRUPTED
-    except (DatasetError, OSError) as error:
+    except (click.ClickException, DatasetError, OSError) as error:
         if debug:
             raise
-        warn(" ".join(str(error).split("\n\n")), kind="error")
-        return USAGE if isinstance(error, UsageError) else FAILED
+        return report(error)
     return code if isinstance(code, int) else 0
+
+
+def report(error: Exception, *, where: bool = True) -> int:
+    """Print an error and return the exit code that goes with it.
+
+    Args:
+        error: The error.
+        where: Whether to name the dataset, image and file that it concerns.
+    """
+    if isinstance(error, click.ClickException):
+        error.show()
+        return error.exit_code
+    text = error.message if isinstance(error, DatasetError) and not where else str(error)
+    warn(text.rstrip(), kind="error")
+    return USAGE if isinstance(error, UsageError) else FAILED
+
+
+def remark(text: str) -> None:
+    """Print a line that is neither data nor trouble on standard error."""
+    click.secho(printable(text), dim=True, err=True)
 
 
 @contextmanager

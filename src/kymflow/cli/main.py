@@ -9,7 +9,17 @@ import click
 
 from kymflow.cli.errors import pipe_may_close, reported
 
-COMMANDS = ("import", "index", "status", "sql", "tables", "schema", "demo")
+COMMANDS = (
+    "import",
+    "index",
+    "status",
+    "sql",
+    "tables",
+    "schema",
+    "plot",
+    "export",
+    "demo",
+)
 """In the order of the help."""
 
 

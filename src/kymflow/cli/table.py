@@ -36,9 +36,7 @@ class Column:
     least: int
 
 
-def table_text(
-    batches: pa.RecordBatchReader, *, rows: int, width: int | None, colour: bool
-) -> str:
+def table_text(batches: pa.RecordBatchReader, *, rows: int, width: int | None, colour: bool) -> str:
     """Return the text of a table.
 
     Args:

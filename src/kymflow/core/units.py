@@ -31,7 +31,9 @@ NAMED: Mapping[str, str] = MappingProxyType(
 )
 """Columns whose names don't end in their unit."""
 
-_KEEPS_UNIT = "avg|mean|median|min|max|sum|first|last|mode|stddev|std|abs|round|quantile|quantile_cont"
+_KEEPS_UNIT = (
+    "avg|mean|median|mode|min|max|sum|first|last|abs|round|std|stddev|quantile|quantile_cont"
+)
 _CALL = re.compile(rf"(?:{_KEEPS_UNIT})\((.+?)(?:, [^()]*)?\)")
 _PREFIX = re.compile(rf"(?:{_KEEPS_UNIT})_(.+)")
 

@@ -39,6 +39,12 @@ if TYPE_CHECKING:
     help="Only these image ids: repeat the option, or use commas.",
 )
 @click.option("--where", metavar="SQL", help="Only images this condition over kym_images picks.")
+@click.option(
+    "--workers",
+    metavar="N",
+    type=click.IntRange(min=1),
+    help="Extract in N processes; pays where an image costs milliseconds.",
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.pass_context
 def command(
@@ -48,6 +54,7 @@ def command(
     mode: Literal["incremental", "replace"],
     images: tuple[str, ...],
     where: str | None,
+    workers: int | None,
     dry_run: bool,
 ) -> None:
     """Bring tables up to date: make anew what is stale.
@@ -68,7 +75,12 @@ def command(
             continue
         with update_bar(indexer.name) as progress:
             report = kym.update_index(
-                indexer, mode=mode, image_ids=image_ids, on_error="record", progress=progress
+                indexer,
+                mode=mode,
+                image_ids=image_ids,
+                on_error="record",
+                progress=progress,
+                workers=workers,
             )
         click.echo(report.summary)
         for failure in report.failures:
@@ -81,8 +93,8 @@ def command(
 def _image_ids(kym: KymDataset, images: tuple[str, ...], where: str | None) -> list[str] | None:
     from kymflow.core.queries.session import select_images
 
-    named = [name for group in images for name in group.split(",") if name]
+    named = {name for group in images for name in group.split(",") if name}
     if where is None:
-        return named or None
+        return sorted(named) or None
     picked = select_images(kym.dataset, where)
     return [image_id for image_id in picked if not named or image_id in named]

@@ -39,6 +39,13 @@ def test_index_skips_the_second_time(indexed: Path) -> None:
     assert all("updated=0 skipped=2" in line for line in lines)
 
 
+def test_worker_processes_make_the_same_rows(indexed: Path, dataset: ZarrDataset) -> None:
+    before = dataset.load_table("kym_velocity_events")
+    again = run("index", indexed, "velocity_events", "--mode", "replace", "--workers", "2")
+    assert "updated=2" in again.stdout
+    assert dataset.load_table("kym_velocity_events").equals(before)
+
+
 def test_a_dry_run_changes_nothing(indexed: Path, dataset: ZarrDataset, add_image) -> None:
     add_image("c")
     out = run("index", indexed, "velocity_events", "--dry-run").stdout

@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING, BinaryIO
 if TYPE_CHECKING:
     import pyarrow as pa
 
-FORMATS = ("csv", "tsv", "json", "jsonl", "markdown", "parquet", "arrow", "xlsx")
+TEXTS = ("csv", "tsv", "json", "jsonl", "markdown")
+FORMATS = (*TEXTS, "parquet", "arrow", "xlsx")
 ENDINGS: Mapping[str, str] = {
     **{f".{name}": name for name in FORMATS},
     ".md": "markdown",

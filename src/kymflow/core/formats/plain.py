@@ -22,9 +22,7 @@ def frames(batches: pa.RecordBatchReader) -> Iterator[pl.DataFrame]:
     Maps become lists of key and value, for not every Polars knows them.
     """
     for table in portable(batches):
-        schema = pa.schema(
-            [(field.name, _without_maps(field.type)) for field in table.schema]
-        )
+        schema = pa.schema([(field.name, _without_maps(field.type)) for field in table.schema])
         yield cast(pl.DataFrame, pl.from_arrow(table.cast(schema)))
 
 

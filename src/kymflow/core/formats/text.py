@@ -28,7 +28,8 @@ def _write_separated(
     batches: pa.RecordBatchReader, sink: BinaryIO, *, separator: str, header: bool
 ) -> None:
     for frame in frames(batches):
-        texts(frame).write_csv(sink, separator=separator, include_header=header)
+        lines = texts(frame).write_csv(separator=separator, include_header=header)
+        sink.write(lines.encode())
         header = False
 
 
@@ -52,7 +53,10 @@ def write_markdown(batches: pa.RecordBatchReader, sink: BinaryIO) -> None:
                 min(max(3, *map(cell_len, (head, *column))), PADDED)
                 for head, column in zip(heads, cells.iter_columns(), strict=True)
             ]
-            rules = ["-" * (width - right) + ":" * right for width, right in zip(widths, numeric)]
+            rules = [
+                "-" * (width - right) + ":" * right
+                for width, right in zip(widths, numeric, strict=True)
+            ]
             sink.write(_line(heads, widths, numeric) + _line(rules, widths, numeric))
         sink.writelines(_line(row, widths, numeric) for row in cells.iter_rows())
 

@@ -10,6 +10,7 @@ import polars as pl
 from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow.core.kym_dataset.schemas import PROVENANCE
 from kymflow.core.kym_dataset.staging import Part, Staging
+from kymflow_zarr import parquet
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
@@ -44,7 +45,7 @@ def commit(
     runs = [part.runs for part in parts]
     with dataset.tables.lock(table):
         gone = [image_id for image_id in gone if not (image_id and dataset.has_image(image_id))]
-        done = [pl.read_parquet(path, columns=["image_id"]) for path in runs]
+        done = [parquet.scan(path).select("image_id").collect() for path in runs]
         replaced = pl.concat([pl.DataFrame({"image_id": gone}, {"image_id": pl.String}), *done])
         if parts or gone or not dataset.tables.exists(table):
             dataset.tables.replace_rows(

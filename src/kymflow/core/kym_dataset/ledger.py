@@ -12,6 +12,7 @@ import duckdb
 import polars as pl
 
 from kymflow.core.kym_dataset.schemas import PARAMS, RUNS
+from kymflow_zarr import parquet
 from kymflow_zarr.duck import view_parquet
 from kymflow_zarr.errors import TableUnreadableError
 from kymflow_zarr.files import read_unchanged
@@ -85,7 +86,7 @@ class Ledger:
         if not params:
             return
         known = _load(self.params_path, pl.Schema({"params_hash": pl.String()}))
-        staged = pl.scan_parquet(list(params)).unique("params_hash", maintain_order=True)
+        staged = parquet.scan(params).unique("params_hash", maintain_order=True)
         new = staged.collect().join(known, on="params_hash", how="anti", maintain_order="left")
         if not new.is_empty():
             new.write_parquet(scratch)
@@ -157,7 +158,7 @@ def _read(path: Path, schema: pl.Schema) -> pl.DataFrame:
     """Return a ledger file in today's schema; columns that an older writer lacked are null."""
 
     def read() -> pl.DataFrame:
-        file = pl.scan_parquet(path)
+        file = parquet.scan(path)
         held = file.collect_schema()
         columns = [
             pl.col(name).cast(dtype) if name in held else pl.lit(None, dtype).alias(name)

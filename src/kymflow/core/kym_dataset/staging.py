@@ -16,6 +16,7 @@ import polars as pl
 from filelock import FileLock, Timeout
 
 from kymflow.core.kym_dataset.schemas import PARAMS
+from kymflow_zarr import parquet
 from kymflow_zarr.files import atomic_path, write_atomic
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ class Part:
 
     def read_params(self) -> pl.DataFrame:
         """Return the new params."""
-        return pl.read_parquet(self.params) if self.params.exists() else pl.DataFrame(schema=PARAMS)
+        held = self.params.exists()
+        return parquet.scan(self.params).collect() if held else pl.DataFrame(schema=PARAMS)
 
 
 class Staging:
@@ -121,16 +123,20 @@ class Staging:
             began = (folder / "run.json").stat().st_mtime
             for runs_path in sorted(folder.glob("*.runs.parquet")):
                 old = Part.in_folder(folder, runs_path.name.removesuffix(".runs.parquet"))
-                runs = pl.read_parquet(old.runs).join(
-                    due, on=["image_id", "params_hash"], how="semi", maintain_order="left"
+                runs = (
+                    parquet.scan(old.runs)
+                    .collect()
+                    .join(due, on=["image_id", "params_hash"], how="semi", maintain_order="left")
                 )
                 touched = [i for i in runs["image_id"] if self._touched_since(i, began)]
                 runs = runs.filter(~pl.col("image_id").is_in(touched))
                 if runs.is_empty():
                     continue
                 part = self.next_part()
-                rows = pl.read_parquet(old.rows).join(
-                    runs, on="image_id", how="semi", maintain_order="left"
+                rows = (
+                    parquet.scan(old.rows)
+                    .collect()
+                    .join(runs, on="image_id", how="semi", maintain_order="left")
                 )
                 part.write(rows, runs, old.read_params())
                 parts.append(part)

@@ -14,6 +14,7 @@ from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow.core.kym_dataset.report import Failure, Progress, ProgressCallback, UpdateReport
 from kymflow.core.kym_dataset.staging import Part, Staging
 from kymflow.core.kym_dataset.survey import Survey
+from kymflow_zarr import parquet
 
 
 class Update:
@@ -136,10 +137,10 @@ class Update:
 
 def _without(due: pl.DataFrame, parts: list[Part]) -> pl.DataFrame:
     for part in parts:
-        staged = pl.read_parquet(part.runs, columns=["image_id"])
+        staged = parquet.scan(part.runs).select("image_id").collect()
         due = due.join(staged, on="image_id", how="anti", maintain_order="left")
     return due
 
 
 def _images_in(part: Part) -> int:
-    return int(pl.scan_parquet(part.runs).select(pl.len()).collect().item())
+    return int(parquet.scan(part.runs).select(pl.len()).collect().item())

@@ -10,7 +10,8 @@ import polars as pl
 from kymflow.core.kym_dataset.indexer_base import table_name
 from kymflow.core.kym_dataset.registry import available_indexers, load_indexer
 from kymflow.core.units import unit_of
-from kymflow_zarr.merge import quoted
+from kymflow_sql import statement
+from kymflow_zarr.duck import quoted
 
 if TYPE_CHECKING:
     from kymflow.core.kym_dataset import KymDataset
@@ -78,6 +79,18 @@ def _stale_counts(kym: KymDataset) -> dict[str, int]:
             due = kym.staleness(indexer).filter(pl.col("action") != "skip")
             counts[table_name(indexer)] = due.height
     return counts
+
+
+def list_columns(kym: KymDataset) -> pl.DataFrame:
+    """Return every column of every view that SQL sees.
+
+    Returns:
+        Frame (table, column, type as SQL names it).
+
+    Raises:
+        QueryError: If a table can't be read.
+    """
+    return kym.sql(statement("catalog/columns"))
 
 
 def describe_columns(kym: KymDataset, table: str) -> pl.DataFrame:

@@ -76,7 +76,9 @@ def test_json_reads_back_as_it_was() -> None:
     before = hostile().read_all()
     for name in ("whole", "lines", "escapes", "markup"):
         values = [row[name] for row in rows]
-        assert values == [None if v is None else type(values[0])(v) for v in before[name].to_pylist()]
+        assert values == [
+            None if v is None else type(values[0])(v) for v in before[name].to_pylist()
+        ]
 
 
 @pytest.mark.parametrize(

@@ -17,6 +17,7 @@ from kymflow.core.kym_dataset.provenance import (
     stable_json_dumps,
     text_hash,
 )
+from kymflow_zarr import parquet
 from kymflow_zarr.dtypes import stack
 from kymflow_zarr.errors import (
     ArtifactError,
@@ -118,13 +119,13 @@ class ArtifactIndexer(BaseIndexer):
     def extract_batch(self, dataset: ZarrDataset, image_ids: Sequence[str]) -> ExtractedBatch:
         """Return the rows of many images, by one scan over their Parquet files where that goes."""
         sources, errors = self._sources(dataset, image_ids)
-        parquet = {path: i for i, path in sources.items() if path and path.endswith(".parquet")}
+        scannable = {path: i for i, path in sources.items() if path and path.endswith(".parquet")}
         frames: list[pl.DataFrame] = []
-        scanned = self._scan(parquet)
+        scanned = self._scan(scannable)
         if scanned is not None:
             frames.append(scanned)
         for image_id, path in sources.items():
-            if path is None or (scanned is not None and path in parquet):
+            if path is None or (scanned is not None and path in scannable):
                 continue
             try:
                 frames.append(self._read_one(dataset.record(image_id)))
@@ -138,15 +139,13 @@ class ArtifactIndexer(BaseIndexer):
                 f"indexer {self.name!r}: {error.message}", dataset=str(dataset.path)
             ) from error
 
-    def _scan(self, parquet: Mapping[str, str]) -> pl.DataFrame | None:
+    def _scan(self, paths: Mapping[str, str]) -> pl.DataFrame | None:
         """Read many Parquet files of one schema at once; None where they are not so alike."""
-        if not parquet:
+        if not paths:
             return None
-        images = pl.DataFrame({_PATH: list(parquet), "image_id": list(parquet.values())})
+        images = pl.DataFrame({_PATH: list(paths), "image_id": list(paths.values())})
         try:
-            rows = pl.scan_parquet(
-                list(parquet), include_file_paths=_PATH, glob=False, hive_partitioning=False
-            ).collect()
+            rows = parquet.scan(list(paths), include_file_paths=_PATH).collect()
             placed = rows.drop("image_id", strict=False).join(
                 images, on=_PATH, how="left", maintain_order="left"
             )

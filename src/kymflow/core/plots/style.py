@@ -1,0 +1,68 @@
+"""How plots look."""
+
+from __future__ import annotations
+
+from typing import Any
+
+PALETTE = (
+    "#0072B2",
+    "#D55E00",
+    "#009E73",
+    "#CC79A7",
+    "#E69F00",
+    "#56B4E9",
+    "#8C6D31",
+    "#6B6B6B",
+    "#7B4FA3",
+    "#B2182B",
+)
+"""Okabe and Ito's colours, which the colour-blind can tell apart, without black and yellow; the
+last four are for the rare plot with more than six kinds."""
+
+FIRST = PALETTE[0]
+INK, FAINT, GRID = "#222222", "#666666", "#E6E6E6"
+
+
+def config() -> dict[str, Any]:
+    """Return the Vega-Lite configuration of every plot."""
+    return {
+        "background": "white",
+        "font": "Helvetica, Arial, Liberation Sans, sans-serif",
+        "view": {"stroke": None},
+        "range": {
+            "category": list(PALETTE),
+            "ramp": {"scheme": "viridis"},
+            "heatmap": {"scheme": "viridis"},
+        },
+        "axis": {
+            "labelFontSize": 13,
+            "titleFontSize": 14,
+            "titleFontWeight": "normal",
+            "titleColor": INK,
+            "labelColor": INK,
+            "titlePadding": 10,
+            "labelLimit": 0,
+            "maxExtent": 500,
+            "domainColor": FAINT,
+            "tickColor": FAINT,
+            "gridColor": GRID,
+        },
+        "axisXQuantitative": {"tickCount": 8},
+        "axisXTemporal": {"tickCount": 8},
+        "axisBand": {"grid": False},
+        "legend": {
+            "labelFontSize": 13,
+            "titleFontSize": 13,
+            "titleFontWeight": "normal",
+            "labelLimit": 220,
+            "symbolOpacity": 1,
+        },
+        "title": {
+            "anchor": "start",
+            "fontSize": 17,
+            "subtitleFontSize": 12,
+            "subtitleColor": FAINT,
+            "color": INK,
+            "offset": 12,
+        },
+    }

@@ -1,0 +1,60 @@
+"""Parquet files by exactly their paths, which Polars and DuckDB else take for patterns.
+
+A ``*`` in a folder's name would match other datasets' files, and a folder ``image_id=5`` would
+become a column.
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from kymflow_zarr.errors import UsageError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+PathLike = str | os.PathLike[str]
+
+
+def scan(
+    paths: PathLike | Sequence[PathLike], *, include_file_paths: str | None = None
+) -> pl.LazyFrame:
+    """Return one or more Parquet files of one schema as a lazy frame.
+
+    Args:
+        paths: The files.
+        include_file_paths: A column to add, which says from which file each row comes.
+    """
+    import polars as pl
+
+    listed = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
+    return pl.scan_parquet(
+        [os.fspath(path) for path in listed],
+        glob=False,
+        hive_partitioning=False,
+        include_file_paths=include_file_paths,
+    )
+
+
+def schema(path: PathLike) -> pl.Schema:
+    """Return the columns of a Parquet file and their dtypes."""
+    return scan(path).collect_schema()
+
+
+def duckdb_path(path: PathLike) -> str:
+    """Return a path as DuckDB's readers must be given it to read that very file.
+
+    Raises:
+        UsageError: If there is no such form: DuckDB takes every backslash in a pattern for a
+            separator.
+    """
+    text = os.fspath(path)
+    if os.sep != "\\" and "\\" in text and glob.has_magic(text):
+        raise UsageError(
+            f"DuckDB can't read the path {text!r}, which holds a backslash and one of *, ? and [; "
+            f"rename a folder of it"
+        )
+    return glob.escape(text)
