@@ -65,3 +65,22 @@ def commit(
             staging.folder / "params.parquet",
         )
     staging.clear()
+
+
+def record_outdated(
+    dataset: ZarrDataset, table: str, ledger: Ledger, staging: Staging, runs: pl.DataFrame
+) -> None:
+    """Record that rows of some images are outdated, so that the next update makes them anew.
+
+    Args:
+        dataset: The dataset.
+        table: The table's name.
+        ledger: The table's ledger.
+        staging: Where to write on the way; cleared at the end.
+        runs: Ledger rows of the images.
+    """
+    path = staging.folder / "outdated.parquet"
+    runs.write_parquet(path)
+    with dataset.tables.lock(table):
+        ledger.record([path], runs)
+    staging.clear()

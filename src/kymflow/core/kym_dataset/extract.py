@@ -119,6 +119,11 @@ def failed_runs(job: Job, current: pl.DataFrame, errors: Mapping[str, Exception]
     return _stamped(job, failed, status="failed")
 
 
+def outdated_runs(job: Job, current: pl.DataFrame) -> pl.DataFrame:
+    """Return the ledger rows of images whose rows no longer are what their artifacts hold."""
+    return _stamped(job, current.drop_nulls("params_hash"), status="outdated")
+
+
 def _extract_batch(job: Job, image_ids: Sequence[str]) -> ExtractedBatch:
     if isinstance(job.indexer, BulkExtractor):
         try:
