@@ -20,6 +20,7 @@ from kymflow_zarr.errors import (
 )
 from kymflow_zarr.files import read_many
 from kymflow_zarr.groups import ZarrFormat, group_format, read_attributes, write_group
+from kymflow_zarr.links import leads_out, remove
 from kymflow_zarr.names import check_image_id, without_strangers
 from kymflow_zarr.record import ZarrImageRecord
 from kymflow_zarr.tables import TableStore
@@ -69,7 +70,8 @@ class ZarrDataset:
         if found is not None:
             self._validate(found)
             if mode == "w":
-                shutil.rmtree(self.path)
+                for entry in sorted(self.path.iterdir(), key=_is_root_metadata):
+                    remove(entry)
         elif mode == "r" and not self.path.exists():
             raise DatasetNotFoundError(
                 "there is no dataset here; check the path", dataset=str(self.path)
@@ -93,17 +95,28 @@ class ZarrDataset:
         """Whether the dataset is open for reading only."""
         return self.mode == "r"
 
-    def check_writable(self, action: str) -> None:
-        """Refuse a write on a dataset open for reading only.
+    def check_writable(self, action: str, *places: Path) -> None:
+        """Refuse a write on a dataset open for reading only, or beyond a link out of it.
+
+        Args:
+            action: What is to be done, for the message.
+            places: The folders to be written in or deleted from.
 
         Raises:
-            ReadOnlyError: If it is.
+            ReadOnlyError: If it is, or one of the places lies behind such a link.
         """
         if self.read_only:
             raise ReadOnlyError(
                 f'can\'t {action}: the dataset is open for reading only; open it with mode="a"',
                 dataset=str(self.path),
             )
+        for place in places:
+            if leads_out(self.path, place):
+                raise ReadOnlyError(
+                    f"can't {action}: {place} lies behind a link out of the dataset, and what lies "
+                    f"there is only read; put the folder itself in the place of the link",
+                    dataset=str(self.path),
+                )
 
     # Images
 
@@ -150,7 +163,7 @@ class ZarrDataset:
             UsageError: If there is an image of that id and it is not to be replaced.
             ReadOnlyError: If the dataset is open for reading only.
         """
-        self.check_writable("add an image")
+        self.check_writable("add an image", self._images)
         name = str(uuid.uuid4()) if image_id is None else check_image_id(image_id)
         if self.has_image(name) and not replacing:
             raise UsageError(
@@ -215,7 +228,7 @@ class ZarrDataset:
             ImageNotFoundError: If there is no such image.
             ReadOnlyError: If the dataset is open for reading only.
         """
-        self.check_writable("delete an image")
+        self.check_writable("delete an image", self._images)
         path = self.record(image_id).path
         aside = self._images / f"{_ASIDE}{uuid.uuid4().hex}"
         try:
@@ -224,9 +237,9 @@ class ZarrDataset:
             raise ImageNotFoundError(
                 "there is no such image", dataset=str(self.path), image_id=image_id
             ) from error
-        shutil.rmtree(aside)
+        remove(aside)
 
-    def get_many(self, keys: Iterable[str]) -> Iterator[bytes | None]:
+    def get_many(self, keys: Iterable[str]) -> Iterator[bytes | OSError | None]:
         """Read many small blobs.
 
         Args:
@@ -234,10 +247,7 @@ class ZarrDataset:
                 ``images/<image_id>/analysis/<name>.json``.
 
         Yields:
-            Each blob, None where there is none.
-
-        Raises:
-            OSError: If a blob is there but can't be read.
+            Each blob, None where there is none, the error where it can't be read.
         """
         root = f"{self.path}/"
         return read_many(root + key for key in keys)
@@ -246,7 +256,7 @@ class ZarrDataset:
         """Write ``index/manifest.parquet`` anew and return it, see :meth:`load_manifest`."""
         from kymflow_zarr.manifest import build_manifest, save_manifest
 
-        self.check_writable("update the manifest")
+        self.check_writable("update the manifest", self.path / "index")
         manifest = build_manifest(self)
         save_manifest(self, manifest)
         return manifest
@@ -332,21 +342,23 @@ class ZarrDataset:
             return
         with self._swap_lock():
             aside = self._images / _SWAPPED / image_id
+            self.check_writable("replace an image", aside.parent)
             aside.parent.mkdir(exist_ok=True)
             os.replace(target, aside)
             os.replace(hidden, target)
-            shutil.rmtree(aside)
+            remove(aside)
 
     def _heal_swaps(self) -> None:
         """Put back images whose replacement was interrupted between its two renames."""
         swapped = self._images / _SWAPPED
         if self.read_only or not swapped.is_dir() or next(swapped.iterdir(), None) is None:
             return
+        self.check_writable("put back images", swapped)
         with self._swap_lock():
             for aside in swapped.iterdir():
                 target = self._images / aside.name
                 if target.exists():
-                    shutil.rmtree(aside)
+                    remove(aside)
                 else:
                     os.replace(aside, target)
 
@@ -354,5 +366,11 @@ class ZarrDataset:
         from filelock import FileLock
 
         path = self.path / "index" / "locks" / ".swap.lock"
+        self.check_writable("take a lock", path.parent)
         path.parent.mkdir(parents=True, exist_ok=True)
         return FileLock(path)
+
+
+def _is_root_metadata(entry: Path) -> bool:
+    """Tell what goes last when a dataset is emptied: until then it can be opened and emptied."""
+    return entry.name in ("zarr.json", ".zgroup", ".zattrs")

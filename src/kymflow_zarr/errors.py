@@ -29,6 +29,11 @@ from collections.abc import Callable
 from typing import ClassVar
 
 
+def first_line(error: BaseException) -> str:
+    """Return the first line of an error's text, or the error's name where it has none."""
+    return next(iter(str(error).splitlines()), "") or type(error).__name__
+
+
 class DatasetError(Exception):
     """Base of every error raised on purpose.
 
@@ -96,7 +101,7 @@ class InvalidArrayError(UsageError):
 
 
 class ReadOnlyError(DatasetError, PermissionError):
-    """The dataset is open for reading only."""
+    """The dataset is open for reading only, or what is to change lies behind a link out of it."""
 
     code = "read-only"
 

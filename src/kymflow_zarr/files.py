@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -13,6 +15,9 @@ T = TypeVar("T")
 _READ_TRIES = 50
 _SMALL = 16 * 1024
 _O_BINARY = getattr(os, "O_BINARY", 0)  # Windows alone knows it, and needs it
+_O_NONBLOCK = getattr(os, "O_NONBLOCK", 0)  # a pipe among the files must not be waited for
+
+MAX_BLOB = 64 << 20
 
 
 @contextmanager
@@ -60,7 +65,9 @@ def read_unchanged(paths: Sequence[Path], read: Callable[[], T]) -> T:
         before = [_identity(path) for path in paths]
         try:
             result = read()
-        except Exception:
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException:  # a panic of Polars is no Exception
             if [_identity(path) for path in paths] == before:
                 raise
             continue
@@ -69,7 +76,7 @@ def read_unchanged(paths: Sequence[Path], read: Callable[[], T]) -> T:
     return read()
 
 
-def read_many(paths: Iterable[str]) -> Iterator[bytes | None]:
+def read_many(paths: Iterable[str], limit: int = MAX_BLOB) -> Iterator[bytes | OSError | None]:
     """Read many small files, one after another.
 
     A plain loop is the fastest there is on a local disk: several times faster than a thread
@@ -77,34 +84,65 @@ def read_many(paths: Iterable[str]) -> Iterator[bytes | None]:
 
     Args:
         paths: The files.
+        limit: The most bytes a file may hold.
 
     Yields:
-        Each file's bytes, None where there is no such file.
-
-    Raises:
-        OSError: If a file is there but can't be read.
+        Each file's bytes, None where there is no such file, the error where it can't be read, so
+        that one bad file stops no other.
     """
-    open_, read, close, flags = os.open, os.read, os.close, os.O_RDONLY | _O_BINARY
+    open_, read, close, flags = os.open, os.read, os.close, os.O_RDONLY | _O_BINARY | _O_NONBLOCK
     for path in paths:
         try:
             descriptor = open_(path, flags)
         except (FileNotFoundError, NotADirectoryError):
             yield None
             continue
+        except OSError as error:
+            yield error
+            continue
         try:
             data = read(descriptor, _SMALL)
             if len(data) == _SMALL:
-                data += _rest(descriptor)
+                data += _rest(descriptor, limit - _SMALL)
+        except OSError as error:
+            yield OSError(error.errno, error.strerror, path)
+            continue
         finally:
             close(descriptor)
         yield data
 
 
-def _rest(descriptor: int) -> bytes:
+def read_file(path: str | os.PathLike[str], limit: int = MAX_BLOB) -> bytes:
+    """Return a file's bytes.
+
+    Args:
+        path: The file.
+        limit: The most bytes it may hold.
+
+    Raises:
+        OSError: If it is not there, can't be read, is no plain file, or is larger.
+    """
+    [data] = read_many([os.fspath(path)], limit)
+    if data is None:
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), os.fspath(path))
+    if isinstance(data, OSError):
+        raise data
+    return data
+
+
+def _rest(descriptor: int, limit: int) -> bytes:
     """Return what is left of an open file; each read is sized by the file."""
-    chunks = []
-    while chunk := os.read(descriptor, max(_SMALL, os.fstat(descriptor).st_size)):
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, "it is no plain file")
+    chunks: list[bytes] = []
+    while limit >= 0 and (
+        chunk := os.read(descriptor, min(max(_SMALL, status.st_size), limit + 1))
+    ):
         chunks.append(chunk)
+        limit -= len(chunk)
+    if limit < 0:
+        raise OSError(errno.EFBIG, "it is larger than is read into memory")
     return b"".join(chunks)
 
 

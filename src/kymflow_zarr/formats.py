@@ -5,15 +5,22 @@ from __future__ import annotations
 import gzip
 import io
 import json
+import re
 import zlib
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from kymflow_zarr.errors import UsageError
+from kymflow_zarr.errors import UsageError, first_line
+from kymflow_zarr.files import MAX_BLOB
 
 if TYPE_CHECKING:
     import polars as pl
 
-MAX_UNPACKED = 1 << 30
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+
+MAX_UNPACKED = 256 << 20
+MAX_COLUMNS = 20_000
+MAX_HEADER = 4 << 20
+_HEADER = re.compile(rb'[\r\n]*+(?:[^"\r\n]++|"[^"]*+"?)*+')  # up to a line break out of quotes
 
 
 def encode_json(value: object) -> bytes:
@@ -29,32 +36,55 @@ def encode_json(value: object) -> bytes:
         raise UsageError(f"the value has no JSON form: {error}") from error
 
 
-def decode_json(data: bytes) -> object:
+def decode_json(data: bytes, **hooks: Any) -> object:
     """Return the value that JSON bytes hold; a byte-order mark is let pass.
 
+    Args:
+        data: The bytes.
+        hooks: Functions to pass on to ``json.loads``.
+
     Raises:
-        ValueError: If they are not JSON in UTF-8, or nested too deeply.
+        ValueError: If they are not JSON in UTF-8, nested too deeply, or hold half a character.
     """
     try:
-        value: object = json.loads(data.decode("utf-8-sig"))
+        text = data.decode("utf-8-sig")
+        value: object = json.loads(text, **hooks)
+        if _SURROGATE.search(text):
+            json.dumps(value, ensure_ascii=False).encode()
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
+    except (UnicodeDecodeError, UnicodeEncodeError) as error:
+        raise ValueError(f"its text is not valid Unicode: {error.reason}") from error
     return value
 
 
-def gunzip(data: bytes) -> bytes:
-    """Return gzipped bytes unpacked, if that stays within a gibibyte.
+def decode_object(data: bytes) -> dict[str, Any]:
+    """Return the object that JSON bytes hold.
 
     Raises:
-        ValueError: If the bytes are not gzip, are cut short, or unpack to more.
+        ValueError: As for :func:`decode_json`, or if they hold something else.
     """
+    value = decode_json(data)
+    if not isinstance(value, dict):
+        raise ValueError(f"it holds a {type(value).__name__}, not an object")
+    return value
+
+
+def gunzip(data: bytes, limit: int = MAX_BLOB) -> bytes:
+    """Return gzipped bytes unpacked, if they are no more than a limit.
+
+    Raises:
+        ValueError: If the bytes are none, are not gzip, are cut short, or unpack to more.
+    """
+    if not data:
+        raise ValueError("it is empty")
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(data)) as stream:
-            unpacked = stream.read(MAX_UNPACKED + 1)
+            unpacked = stream.read(limit + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise ValueError(f"it is not whole gzip data ({error})") from error
-    if len(unpacked) > MAX_UNPACKED:
-        raise ValueError(f"it unpacks to more than {MAX_UNPACKED:,} bytes")
+    if len(unpacked) > limit:
+        raise ValueError(f"it unpacks to more than {limit:,} bytes")
     return unpacked
 
 
@@ -76,10 +106,27 @@ def decode_csv_gz(data: bytes) -> pl.DataFrame:
     Raises:
         ValueError: If the bytes are not gzipped CSV.
     """
+    return decode_csv(gunzip(data, MAX_UNPACKED))
+
+
+def decode_csv(text: bytes) -> pl.DataFrame:
+    """Return the frame that CSV in UTF-8 holds; types come from all of its rows.
+
+    Raises:
+        ValueError: If it is not such CSV, has more than 20,000 columns or a header longer than
+            4 MiB.
+    """
     import polars as pl
 
-    text = gunzip(data)
+    if not text.strip():
+        return pl.DataFrame()
+    # A header of commas alone would cost thousands of times its size.
+    header = _HEADER.match(text, 0, MAX_HEADER)
+    if header is None or header.end() == MAX_HEADER or header[0].count(b",") >= MAX_COLUMNS:
+        raise ValueError(
+            f"its header is longer than 4 MiB or has more than {MAX_COLUMNS:,} columns"
+        )
     try:
-        return pl.read_csv(text, infer_schema_length=None) if text.strip() else pl.DataFrame()
-    except pl.exceptions.PolarsError as error:
-        raise ValueError(f"it is not CSV ({error})") from error
+        return pl.read_csv(text, infer_schema_length=None)
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+        raise ValueError(f"it is not CSV ({first_line(error)})") from error

@@ -49,7 +49,7 @@ def storable(frame: pl.DataFrame) -> pl.DataFrame:
     """
     import polars as pl
 
-    _check_names(frame.columns)
+    check_column_names(frame.columns)
     casts: list[pl.Expr] = []
     for name, dtype in frame.schema.items():
         column = pl.col(name)
@@ -69,7 +69,12 @@ def storable(frame: pl.DataFrame) -> pl.DataFrame:
     return frame.with_columns(casts)
 
 
-def _check_names(names: Sequence[str]) -> None:
+def check_column_names(names: Sequence[str]) -> None:
+    """Refuse names that SQL can't hold or tell apart.
+
+    Raises:
+        UsageError: If there is one.
+    """
     seen: dict[str, str] = {}
     for name in names:
         folded = name.lower()

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kymflow_zarr.errors import DatasetFormatError
-from kymflow_zarr.files import write_atomic
+from kymflow_zarr.files import read_file, write_atomic
+from kymflow_zarr.formats import decode_object
 
 ZarrFormat = Literal[2, 3]
 
@@ -31,16 +32,16 @@ def read_attributes(path: Path, zarr_format: ZarrFormat) -> dict[str, Any]:
     """Return a group's attributes; empty where it has none.
 
     Raises:
-        DatasetFormatError: If the metadata file is not JSON.
+        DatasetFormatError: If the metadata file does not hold that.
     """
     file = path / attributes_file(zarr_format)
     try:
-        return parse_attributes(file.read_bytes(), zarr_format)
+        return parse_attributes(read_file(file), zarr_format)
     except FileNotFoundError:
         return {}
     except ValueError as error:
         raise DatasetFormatError(
-            f"the Zarr metadata is not readable JSON ({error}); restore {file.name}",
+            f"the Zarr metadata can't be read ({error}); restore {file.name}",
             dataset=str(path),
         ) from error
 
@@ -51,10 +52,10 @@ def parse_attributes(blob: bytes, zarr_format: ZarrFormat) -> dict[str, Any]:
     Raises:
         ValueError: If they are not JSON of that kind.
     """
-    metadata = json.loads(blob)
+    metadata = decode_object(blob)
     attributes = metadata.get("attributes", {}) if zarr_format == 3 else metadata
     if not isinstance(attributes, dict):
-        raise TypeError("group attributes are not an object")
+        raise ValueError("its attributes are not an object")
     return attributes
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +11,7 @@ import polars as pl
 from kymflow_zarr import parquet
 from kymflow_zarr.errors import UsageError
 from kymflow_zarr.files import atomic_path
+from kymflow_zarr.formats import decode_object
 from kymflow_zarr.groups import attributes_file, parse_attributes
 
 if TYPE_CHECKING:
@@ -26,6 +27,8 @@ SCHEMA = pl.Schema(
         "axes": pl.List(pl.String()),
     }
 )
+Blob = bytes | OSError | None
+
 _SORTABLE = ("image_id", "created_utc", "updated_utc", "dtype")
 
 
@@ -70,21 +73,43 @@ def sorted_ids(dataset: ZarrDataset, column: str) -> list[str]:
 
 
 def _row(
-    dataset: ZarrDataset, image_id: str, group: bytes | None, array: bytes | None
-) -> tuple[Any, ...]:
-    try:
-        attributes = parse_attributes(group, dataset.zarr_format) if group else {}
-        header = json.loads(array) if array else {}
-    except (ValueError, TypeError):
-        attributes, header = {}, {}
+    dataset: ZarrDataset, image_id: str, group: Blob, array: Blob
+) -> tuple[str, str | None, str | None, list[int] | None, str | None, list[str] | None]:
+    attributes = _told(group, lambda blob: parse_attributes(blob, dataset.zarr_format))
+    header = _told(array, decode_object)
     return (
         image_id,
-        attributes.get("created_utc"),
-        attributes.get("updated_utc"),
-        header.get("shape"),
-        header.get("data_type", header.get("dtype")),
-        attributes.get("axes"),
+        _text(attributes.get("created_utc")),
+        _text(attributes.get("updated_utc")),
+        _sizes(header.get("shape")),
+        _text(header.get("data_type", header.get("dtype"))),
+        _texts(attributes.get("axes")),
     )
+
+
+def _told(blob: Blob, parse: Callable[[bytes], dict[str, Any]]) -> dict[str, Any]:
+    try:
+        return parse(blob) if isinstance(blob, bytes) else {}
+    except ValueError:
+        return {}
+
+
+def _text(value: object) -> str | None:
+    return value if isinstance(value, str) else None
+
+
+def _sizes(value: object) -> list[int] | None:
+    if not isinstance(value, list):
+        return None
+    sizes = [size for size in value if type(size) is int and 0 <= size < 1 << 63]
+    return sizes if len(sizes) == len(value) else None
+
+
+def _texts(value: object) -> list[str] | None:
+    if not isinstance(value, list):
+        return None
+    texts = [text for text in map(_text, value) if text is not None]
+    return texts if len(texts) == len(value) else None
 
 
 def _path(dataset: ZarrDataset) -> Path:

@@ -12,7 +12,7 @@ from kymflow_sql import filled
 from kymflow_zarr import parquet
 from kymflow_zarr.dtypes import common_dtype
 from kymflow_zarr.duck import quoted
-from kymflow_zarr.errors import CommitError, TableSchemaError, TableUnreadableError
+from kymflow_zarr.errors import CommitError, TableSchemaError, TableUnreadableError, first_line
 from kymflow_zarr.files import atomic_path
 from kymflow_zarr.parquet import duckdb_path
 
@@ -97,7 +97,7 @@ def _mark_replaced(con: duckdb.DuckDBPyConnection, table: Path, key: str) -> int
         marked = con.execute("SELECT bit_count(getvariable('replaced_rows'))").fetchone()
     except duckdb.Error as error:
         raise TableUnreadableError(
-            f"the table file can't be read ({_first_line(error)}); restore it, or delete it and "
+            f"the table file can't be read ({first_line(error)}); restore it, or delete it and "
             f"build the table again",
             artifact=str(table),
         ) from error
@@ -189,7 +189,3 @@ def _all_null(paths: Sequence[Path], column: str) -> bool:
 
     counts = [parquet.scan(path).select(pl.col(column).count()).collect() for path in paths]
     return all(count.item() == 0 for count in counts)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).splitlines()[0] if str(error) else type(error).__name__

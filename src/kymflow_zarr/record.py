@@ -17,8 +17,9 @@ from kymflow_zarr.errors import (
     DatasetError,
     ImageNotFoundError,
     MetadataNotFoundError,
+    first_line,
 )
-from kymflow_zarr.files import atomic_path, write_atomic
+from kymflow_zarr.files import MAX_BLOB, atomic_path, read_file, write_atomic
 from kymflow_zarr.frames import as_polars
 from kymflow_zarr.groups import read_attributes, write_group
 from kymflow_zarr.names import check_artifact_name
@@ -32,6 +33,17 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 METADATA = "metadata"
+# Zarr meets damaged metadata and chunks with whatever its own code stumbles on.
+_STUMBLES = (
+    ArithmeticError,
+    AttributeError,
+    LookupError,
+    MemoryError,
+    OSError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
 
 
 class ZarrImageRecord:
@@ -93,7 +105,7 @@ class ZarrImageRecord:
         """
         from kymflow_zarr import pixels
 
-        self.dataset.check_writable("save pixels")
+        self.dataset.check_writable("save pixels", self.path / "data")
         checked = pixels.checked_array(array)
         names = pixels.checked_axes(axes, checked.ndim)
         now = datetime.now(UTC).isoformat()
@@ -127,11 +139,20 @@ class ZarrImageRecord:
         return self._values(array, "data")
 
     def get_axes(self) -> list[str]:
-        """Return the names of the axes of the pixels."""
+        """Return the names of the axes of the pixels.
+
+        Raises:
+            ArtifactSchemaError: If what is stored are no names, or there are none for so many axes.
+        """
         from kymflow_zarr.pixels import DEFAULT_AXES
 
         stored = self.attrs().get("axes")
-        return list(stored) if stored else list(DEFAULT_AXES[self.open_array().ndim])
+        if not stored:
+            ndim = self.open_array().ndim
+            stored = list(DEFAULT_AXES.get(ndim, ())) or f"none for {ndim} dimensions"
+        if not isinstance(stored, list) or not all(isinstance(name, str) for name in stored):
+            raise self._error(ArtifactSchemaError, "data", f"the names of its axes are {stored!a}")
+        return stored
 
     def get_image_bounds(self) -> dict[str, int]:
         """Return ``width`` and ``height`` (axes x and y, px) and ``num_slices`` (axis z, else 1).
@@ -139,8 +160,12 @@ class ZarrImageRecord:
         Where an axis x or y is not named, the last axis is the width and the one before it the
         height.
         """
-        shape = self.open_array().shape
-        sizes = dict(zip(self.get_axes(), shape, strict=True))
+        shape, axes = self.open_array().shape, self.get_axes()
+        if len(axes) != len(shape):
+            raise self._error(
+                ArtifactSchemaError, "data", f"its axes {axes} don't fit its shape {shape}"
+            )
+        sizes = dict(zip(axes, shape, strict=True))
         return {
             "width": sizes.get("x", shape[-1]),
             "height": sizes.get("y", shape[-2]),
@@ -214,7 +239,7 @@ class ZarrImageRecord:
             ArtifactNotFoundError: If there is none.
             ArtifactUnreadableError: If it is damaged.
         """
-        return self._load(name, ".csv.gz", formats.decode_csv_gz)
+        return self._load(name, ".csv.gz", formats.decode_csv_gz, formats.MAX_UNPACKED)
 
     def save_metadata_payload(self, payload: dict[str, Any]) -> Path:
         """Save the image's metadata, a JSON object."""
@@ -256,7 +281,7 @@ class ZarrImageRecord:
         Returns:
             How many files were deleted.
         """
-        self.dataset.check_writable("delete artifacts")
+        self.dataset.check_writable("delete artifacts", self.path / "analysis")
         chosen = [
             key
             for key in self.list_analysis_keys()
@@ -279,9 +304,9 @@ class ZarrImageRecord:
         """Save an array made by an analysis, beside the table artifacts."""
         from kymflow_zarr import pixels
 
-        self.dataset.check_writable(f"save array artifact {name!r}")
-        checked = pixels.checked_array(array)
         path = self._array_path(name)
+        self.dataset.check_writable(f"save array artifact {name!r}", path)
+        checked = pixels.checked_array(array)
         pixels.write_array(
             path,
             checked,
@@ -313,7 +338,7 @@ class ZarrImageRecord:
 
     def _save(self, name: str, suffix: str, data: bytes) -> Path:
         path = self.artifact_path(name, suffix)
-        self.dataset.check_writable(f"save artifact {name!r}")
+        self.dataset.check_writable(f"save artifact {name!r}", path.parent)
         self._check_exists()
         write_atomic(path, data)
         return path
@@ -321,15 +346,17 @@ class ZarrImageRecord:
     @contextmanager
     def _writing(self, name: str, suffix: str) -> Iterator[Path]:
         path = self.artifact_path(name, suffix)
-        self.dataset.check_writable(f"save artifact {name!r}")
+        self.dataset.check_writable(f"save artifact {name!r}", path.parent)
         self._check_exists()
         with atomic_path(path) as temporary:
             yield temporary
 
-    def _load(self, name: str, suffix: str, decode: Callable[[bytes], T]) -> T:
+    def _load(
+        self, name: str, suffix: str, decode: Callable[[bytes], T], limit: int = MAX_BLOB
+    ) -> T:
         path = self.artifact_path(name, suffix)
         with self._reading(name, path):
-            return decode(path.read_bytes())
+            return decode(read_file(path, limit))
         raise AssertionError("unreachable")
 
     @contextmanager
@@ -341,27 +368,40 @@ class ZarrImageRecord:
         except FileNotFoundError as error:
             self._check_exists()
             raise self._error(ArtifactNotFoundError, name, f"it has no {path.name}") from error
-        except (OSError, ValueError, pl.exceptions.PolarsError) as error:
-            why = str(error).splitlines()[0] if str(error) else type(error).__name__
+        except (
+            OSError,
+            ValueError,
+            MemoryError,
+            pl.exceptions.PolarsError,
+            pl.exceptions.PanicException,
+        ) as error:
             raise self._error(
-                ArtifactUnreadableError, name, f"{path.name} can't be read: {why}"
+                ArtifactUnreadableError, name, f"{path.name} can't be read: {first_line(error)}"
             ) from error
 
     def _open_zarr(self, path: Path, name: str) -> zarr.Array[Any]:
         import zarr
 
-        with self._reading(name, path):
+        try:
             return zarr.open_array(str(path), mode="r")
-        raise AssertionError("unreachable")
+        except FileNotFoundError as error:
+            self._check_exists()
+            raise self._error(ArtifactNotFoundError, name, f"it has no {path.name}") from error
+        except _STUMBLES as error:
+            raise self._error(
+                ArtifactUnreadableError, name, f"its Zarr metadata is damaged: {first_line(error)}"
+            ) from error
 
     def _values(self, array: zarr.Array[Any], name: str) -> np.ndarray[Any, Any]:
         import numpy as np
 
         try:
             return np.asarray(array[...])
-        except (OSError, ValueError, RuntimeError) as error:
+        except _STUMBLES as error:
             raise self._error(
-                ArtifactUnreadableError, name, f"a chunk of its array can't be read: {error}"
+                ArtifactUnreadableError,
+                name,
+                f"a chunk of its array can't be read: {first_line(error)}",
             ) from error
 
     def _check_exists(self) -> None:

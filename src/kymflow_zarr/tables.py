@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from kymflow_zarr import parquet
-from kymflow_zarr.errors import TableNotFoundError, TableUnreadableError, UsageError
+from kymflow_zarr.errors import TableNotFoundError, TableUnreadableError, UsageError, first_line
 from kymflow_zarr.files import atomic_path, read_unchanged
 from kymflow_zarr.frames import as_polars, storable
 from kymflow_zarr.merge import Merged, replace_rows
@@ -69,24 +70,15 @@ class TableStore:
             TableNotFoundError: If there is no such table.
             TableUnreadableError: If its file is not Parquet.
         """
-        import polars as pl
-
         path = self.path(name)
         if not path.is_file():
             known = ", ".join(self.names()) or "none yet"
             raise TableNotFoundError(
                 f"there is no table {name!r}; tables here: {known}", dataset=self._where
             )
-        try:
+        with self._reading(path):
             frame = parquet.scan(path)
             frame.collect_schema()
-        except (pl.exceptions.PolarsError, OSError) as error:
-            raise TableUnreadableError(
-                f"table {name!r} can't be read ({error}); restore the file, or delete it and "
-                f"build the table again",
-                dataset=self._where,
-                artifact=str(path),
-            ) from error
         return frame
 
     def load(self, name: str) -> pl.DataFrame:
@@ -96,7 +88,7 @@ class TableStore:
             TableNotFoundError: If there is no such table.
             TableUnreadableError: If its file is damaged.
         """
-        return read_unchanged([self.path(name)], lambda: self.scan(name).collect())
+        return self._collect(name, lambda rows: rows)
 
     def count(self, name: str) -> int:
         """Return how many rows a table has.
@@ -106,10 +98,7 @@ class TableStore:
         """
         import polars as pl
 
-        rows = pl.len()
-        return read_unchanged(
-            [self.path(name)], lambda: int(self.scan(name).select(rows).collect().item())
-        )
+        return int(self._collect(name, lambda rows: rows.select(pl.len())).item())
 
     def save(self, name: str, frame: object) -> Path:
         """Write a whole table, in place of the one of that name if there is one.
@@ -125,8 +114,8 @@ class TableStore:
             ReadOnlyError: If the dataset is open for reading only.
             UsageError: If the frame can't be stored.
         """
-        self._dataset.check_writable(f"save table {name!r}")
         path = self.path(name)
+        self._dataset.check_writable(f"save table {name!r}", path.parent)
         rows = storable(as_polars(frame))
         with self.lock(name), atomic_path(path) as temporary:
             rows.write_parquet(temporary, compression="zstd")
@@ -139,7 +128,7 @@ class TableStore:
             ReadOnlyError: If the dataset is open for reading only.
             TableNotFoundError: If there is no such table.
         """
-        self._dataset.check_writable(f"delete table {name!r}")
+        self._dataset.check_writable(f"delete table {name!r}", self.path(name).parent)
         with self.lock(name):
             if not self.exists(name):
                 raise TableNotFoundError(f"there is no table {name!r}", dataset=self._where)
@@ -164,7 +153,8 @@ class TableStore:
         """
         import polars as pl
 
-        self._dataset.check_writable(f"change table {name!r}")
+        staging = self._dataset.path / "index" / "staging"
+        self._dataset.check_writable(f"change table {name!r}", staging)
         check_image_id(image_id)
         rows = storable(as_polars(frame))
         if ID in rows.columns and not rows.filter(pl.col(ID).ne_missing(image_id)).is_empty():
@@ -175,7 +165,6 @@ class TableStore:
                 image_id=image_id,
             )
         rows = rows.with_columns(pl.lit(image_id, dtype=pl.String).alias(ID))
-        staging = self._dataset.path / "index" / "staging"
         staging.mkdir(parents=True, exist_ok=True)
         with TemporaryDirectory(dir=staging) as folder:
             part = Path(folder) / "rows.parquet"
@@ -201,19 +190,45 @@ class TableStore:
             TableSchemaError: If a column's types can't be reconciled.
             CommitError: If the row counts don't add up. The table stands as it was.
         """
-        self._dataset.check_writable(f"change table {name!r}")
+        path = self.path(name)
+        self._dataset.check_writable(f"change table {name!r}", path.parent)
         with self.lock(name):
-            return replace_rows(
-                self.path(name), key=ID, replaced=replaced, parts=parts, empty=empty
-            )
+            return replace_rows(path, key=ID, replaced=replaced, parts=parts, empty=empty)
 
     def lock(self, name: str) -> BaseFileLock:
         """Return the lock that the writers of a table share; it can be taken again while held."""
         from filelock import FileLock
 
         path = self._dataset.path / "index" / "locks" / f"{check_table_name(name)}.lock"
+        self._dataset.check_writable("take a lock", path.parent)
         path.parent.mkdir(parents=True, exist_ok=True)
         return FileLock(path, is_singleton=True)
+
+    def _collect(self, name: str, query: Callable[[pl.LazyFrame], pl.LazyFrame]) -> pl.DataFrame:
+        path = self.path(name)
+
+        def read() -> pl.DataFrame:
+            with self._reading(path):
+                return query(self.scan(name)).collect()
+            raise AssertionError("unreachable")
+
+        return read_unchanged([path], read)
+
+    @contextmanager
+    def _reading(self, path: Path) -> Iterator[None]:
+        import polars as pl
+
+        try:
+            yield
+        except FileNotFoundError:
+            raise
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+            raise TableUnreadableError(
+                f"table {path.stem!r} can't be read ({first_line(error)}); restore the file, or "
+                f"delete it and build the table again",
+                dataset=self._where,
+                artifact=str(path),
+            ) from error
 
     @property
     def _where(self) -> str:

@@ -16,6 +16,8 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import takewhile
+from shutil import get_terminal_size
+from textwrap import fill
 
 import click
 
@@ -83,8 +85,19 @@ def pipe_may_close() -> Iterator[None]:
 
 
 def warn(message: str, *, kind: str = "warning") -> None:
-    """Print one line on standard error."""
-    print(f"{kind}: {printable(message)}", file=sys.stderr, flush=True)
+    """Print a message on standard error, on a terminal wrapped between words."""
+    text = f"{kind}: {printable(message)}"
+    if sys.stderr.isatty():
+        width = get_terminal_size().columns
+        text = "\n".join(_wrapped(line, width) for line in text.split("\n"))
+    print(text, file=sys.stderr, flush=True)
+
+
+def _wrapped(line: str, width: int) -> str:
+    # A caret below a line of SQL must stay where it is.
+    if len(line) <= width or line.startswith("LINE "):
+        return line
+    return fill(line, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 
 def printable(text: str) -> str:

@@ -70,7 +70,7 @@ class Shell:
         except (DatasetError, OSError, click.ClickException) as error:
             report(error, where=False)
         except KeyboardInterrupt:
-            remark("interrupted")
+            remark("\ninterrupted")
 
     def _command(self, name: str, argument: str) -> None:
         method = getattr(self, f"_do_{name[1:]}", None)

@@ -197,8 +197,9 @@ class Terminal:
     def __init__(self, *command: str, **environment: str) -> None:
         pid, self.fd = pty.fork()
         if pid == 0:
-            os.environ.update(TERM="xterm", PROMPT_TOOLKIT_NO_CPR="1", COLUMNS="80", **environment)
+            os.environ.update(TERM="xterm", PROMPT_TOOLKIT_NO_CPR="1", **environment)
             os.execv(command[0], command)
+        termios.tcsetwinsize(self.fd, (30, 80))
         self.pid = pid
         self.seen = ""
 
@@ -237,20 +238,20 @@ def test_on_a_real_terminal(kym: KymDataset, tmp_path: Path) -> None:
         sys.executable, "-m", "kymflow.cli.main", "sql", str(kym.dataset.path),
         XDG_STATE_HOME=str(tmp_path / "state"),
     )  # fmt: skip
-    terminal.until("sql> ")
+    terminal.until("sql>")
     terminal.send("SELECT 40 + 2 AS answer;\r")
     terminal.until("42")
     terminal.until("row in")
-    terminal.until("sql> ")
+    terminal.until("sql>")
     terminal.send(
         "SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE a.range + b.range = 3;\r"
     )
     terminal.until_it_works()
     terminal.send(CTRL_C)
-    terminal.until("sql> ")
+    terminal.until("sql>")
     terminal.send("SELECT 'alive' || 'again' AS x;\r")
     terminal.until("aliveagain")
-    terminal.until("sql> ")
+    terminal.until("sql>")
     terminal.send(CTRL_D)
     assert terminal.wait() == 0
     assert "Traceback" not in terminal.seen

@@ -28,6 +28,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from kymflow.core.errors import ParamsError
+from kymflow_zarr.formats import decode_json
 
 _encode = json.JSONEncoder(
     sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
@@ -97,14 +98,7 @@ def parse_json(blob: bytes) -> object:
     Raises:
         ValueError: If the bytes are not such JSON; the message says why.
     """
-    try:
-        return json.loads(
-            blob.decode("utf-8-sig"),
-            object_pairs_hook=_unique_keys,
-            parse_constant=_refuse_constant,
-        )
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
+    return decode_json(blob, object_pairs_hook=_unique_keys, parse_constant=_refuse_constant)
 
 
 def _canonical(value: object, where: str) -> object:

@@ -80,6 +80,7 @@ class Staging:
         self._count = 0
 
     def __enter__(self) -> Staging:
+        self._dataset.check_writable("stage rows", self._home)
         self.folder = self._home / uuid.uuid4().hex
         self.folder.mkdir(parents=True)
         self._held.enter_context(FileLock(self.folder / "lock"))
@@ -146,7 +147,7 @@ class Staging:
     def _dead_runs(self) -> Iterator[Path]:
         """Lock and yield the folders of dead runs by the same code; all go when this run clears."""
         for folder in sorted(self._home.iterdir()):
-            if folder == self.folder or not folder.is_dir():
+            if folder == self.folder or folder.is_symlink() or not folder.is_dir():
                 continue
             lock = FileLock(folder / "lock")
             try:

@@ -64,9 +64,9 @@ class KnownSources:
             found = self._by_content.get((image.path, _sha256(image.tif)))
         return found
 
-    def _add(self, image_id: str, blob: bytes | None) -> None:
+    def _add(self, image_id: str, blob: bytes | OSError | None) -> None:
         try:
-            metadata = parse_json(blob) if blob else None
+            metadata = parse_json(blob) if isinstance(blob, bytes) else None
         except ValueError:
             return
         source = metadata.get("source") if isinstance(metadata, dict) else None

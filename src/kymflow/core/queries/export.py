@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kymflow.core.formats import ENDINGS, write
+from kymflow_zarr.duck import quoted
 from kymflow_zarr.errors import UsageError
 from kymflow_zarr.files import atomic_path
-from kymflow_zarr.duck import quoted
 
 if TYPE_CHECKING:
     from kymflow.core.kym_dataset import KymDataset

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import polars as pl
 
-from kymflow.core.errors import IndexerOutputError, ParamsError
+from kymflow.core.errors import ParamsError
+from kymflow.core.kym_dataset.fit import odd_columns, without
 from kymflow.core.kym_dataset.indexer_base import BaseIndexer, ExtractedBatch, ParamsHashes
 from kymflow.core.kym_dataset.indexers.conform import conform
 from kymflow.core.kym_dataset.provenance import (
@@ -23,14 +24,22 @@ from kymflow_zarr.errors import (
     ArtifactError,
     ArtifactNotFoundError,
     ArtifactSchemaError,
+    ArtifactUnreadableError,
     UsageError,
+    first_line,
 )
+from kymflow_zarr.files import read_many
+from kymflow_zarr.formats import gunzip
+from kymflow_zarr.frames import storable
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset, ZarrImageRecord
 
 _REMEMBERED = 4096
 _PATH = "__path"
+
+Blob = bytes | Exception | None
+"""A file's bytes, None where there is none, the error where it can't be read."""
 
 
 class ArtifactIndexer(BaseIndexer):
@@ -80,8 +89,7 @@ class ArtifactIndexer(BaseIndexer):
 
     def params_hash(self, rec: ZarrImageRecord) -> str:
         """Return the hash of one image's params."""
-        blob = self._blob(rec)
-        return text_hash(self._canonical(rec, blob))
+        return text_hash(self._canonical(rec, self._blob(rec)))
 
     def extract_rows(self, rec: ZarrImageRecord) -> pl.DataFrame:
         """Return one image's rows, in the order of its artifact.
@@ -100,7 +108,7 @@ class ArtifactIndexer(BaseIndexer):
         """Return the params hash of many images; equal bytes are parsed and hashed once."""
         hashes: list[str | None] = []
         errors: dict[str, Exception] = {}
-        known: dict[bytes | None, str] = {}
+        known: dict[Blob, str] = {}
         for image_id, blob in zip(image_ids, self._blobs(dataset, image_ids), strict=True):
             if blob in known:
                 hashes.append(known[blob])
@@ -131,13 +139,24 @@ class ArtifactIndexer(BaseIndexer):
                 frames.append(self.read_rows(dataset.record(image_id)))
             except ArtifactError as error:
                 errors[image_id] = error
-        frames.append(pl.DataFrame(schema={"image_id": pl.String(), **self.schema}))
+        frames.append(pl.DataFrame(schema=self._whole_schema))
         try:
             return ExtractedBatch(stack(frames), errors)
-        except UsageError as error:
-            raise IndexerOutputError(
-                f"indexer {self.name!r}: {error.message}", dataset=str(dataset.path)
-            ) from error
+        except UsageError:
+            fitting = self._fitting(dataset, frames, errors)
+            return ExtractedBatch(stack(fitting), errors)
+
+    def _fitting(
+        self, dataset: ZarrDataset, frames: Sequence[pl.DataFrame], errors: dict[str, Exception]
+    ) -> list[pl.DataFrame]:
+        """Return the frames less the images whose columns don't fit the others'; these failed."""
+        fitting = []
+        for frame, odd in zip(frames, odd_columns([f.lazy() for f in frames]), strict=True):
+            rest, out = without(frame, odd)
+            fitting.append(rest)
+            for image_id, why in out.items():
+                errors[image_id] = self._bad_rows(dataset.record(image_id), why)
+        return fitting
 
     def _scan(self, paths: Mapping[str, str]) -> pl.DataFrame | None:
         """Read many Parquet files of one schema at once; None where they are not so alike."""
@@ -149,8 +168,13 @@ class ArtifactIndexer(BaseIndexer):
             placed = rows.drop("image_id", strict=False).join(
                 images, on=_PATH, how="left", maintain_order="left"
             )
-            return conform(placed.drop(_PATH), self._whole_schema, self.aliases)
-        except (pl.exceptions.PolarsError, OSError, ValueError):
+            return storable(conform(placed.drop(_PATH), self._whole_schema, self.aliases))
+        except (
+            pl.exceptions.PolarsError,
+            pl.exceptions.PanicException,
+            OSError,
+            ValueError,
+        ):
             return None
 
     def read_rows(self, rec: ZarrImageRecord) -> pl.DataFrame:
@@ -169,14 +193,9 @@ class ArtifactIndexer(BaseIndexer):
                     continue
                 owned = rows.with_columns(pl.lit(rec.image_id, dtype=pl.String).alias("image_id"))
                 try:
-                    return conform(owned, self._whole_schema, self.aliases)
-                except ValueError as error:
-                    raise ArtifactSchemaError(
-                        f"{error}; mend the artifact or make it anew",
-                        dataset=str(rec.dataset.path),
-                        image_id=rec.image_id,
-                        artifact=artifact,
-                    ) from error
+                    return storable(conform(owned, self._whole_schema, self.aliases))
+                except (ValueError, pl.exceptions.PanicException) as error:
+                    raise self._bad_rows(rec, first_line(error), artifact) from error
         raise self._no_rows(rec)
 
     def _sources(
@@ -199,7 +218,7 @@ class ArtifactIndexer(BaseIndexer):
         for artifact in self.rows_artifacts:
             for suffix in (".parquet", ".csv.gz"):
                 path = f"{folder}/{artifact}{suffix}"
-                if os.path.exists(path):
+                if _is_there(path):
                     return path
         return None
 
@@ -212,32 +231,42 @@ class ArtifactIndexer(BaseIndexer):
             artifact=self.rows_artifacts[0],
         )
 
-    def _blobs(self, dataset: ZarrDataset, image_ids: Sequence[str]) -> Iterator[bytes | None]:
+    def _blobs(self, dataset: ZarrDataset, image_ids: Sequence[str]) -> Iterator[Blob]:
         """Yield each image's params bytes; a ``.json.gz`` is looked for where no ``.json`` is."""
         stem = f"analysis/{self.params_artifact}.json"
         blobs = dataset.get_many(f"images/{image_id}/{stem}" for image_id in image_ids)
         for image_id, blob in zip(image_ids, blobs, strict=True):
             yield self._unpacked(dataset.record(image_id)) if blob is None else blob
 
-    def _blob(self, rec: ZarrImageRecord) -> bytes | None:
+    def _blob(self, rec: ZarrImageRecord) -> Blob:
         return next(self._blobs(rec.dataset, [rec.image_id]))
 
-    def _unpacked(self, rec: ZarrImageRecord) -> bytes | None:
-        if not rec.artifact_path(self.params_artifact, ".json.gz").exists():
-            return None
-        return stable_json_dumps(rec.load_json(self.params_artifact)).encode()
+    def _unpacked(self, rec: ZarrImageRecord) -> Blob:
+        path = rec.artifact_path(self.params_artifact, ".json.gz")
+        [packed] = read_many([os.fspath(path)])
+        try:
+            return gunzip(packed) if isinstance(packed, bytes) else packed
+        except ValueError as error:
+            return error
 
-    def _canonical(self, rec: ZarrImageRecord, blob: bytes | None) -> str:
+    def _canonical(self, rec: ZarrImageRecord, blob: Blob) -> str:
         params = self._params_of(rec, blob)
         try:
             return stable_json_dumps(params) if blob is None else dumps_parsed(params)
         except ParamsError as error:
             raise self._bad_params(rec, str(error)) from error
 
-    def _params_of(self, rec: ZarrImageRecord, blob: bytes | None) -> Mapping[str, Any] | None:
+    def _params_of(self, rec: ZarrImageRecord, blob: Blob) -> Mapping[str, Any] | None:
         if blob is None:
             analysed = self._rows_file(rec.dataset, rec.image_id) is not None
             return self.default_params if analysed else None
+        if isinstance(blob, Exception):
+            raise ArtifactUnreadableError(
+                f"the params can't be read: {blob}; mend the file",
+                dataset=str(rec.dataset.path),
+                image_id=rec.image_id,
+                artifact=self.params_artifact,
+            ) from blob
         try:
             params = parse_json(blob)
         except ValueError as error:
@@ -245,6 +274,16 @@ class ArtifactIndexer(BaseIndexer):
         if not isinstance(params, dict):
             raise self._bad_params(rec, f"it holds a {type(params).__name__}, not an object")
         return params
+
+    def _bad_rows(
+        self, rec: ZarrImageRecord, why: str, artifact: str | None = None
+    ) -> ArtifactSchemaError:
+        return ArtifactSchemaError(
+            f"{why}; mend the artifact or make it anew",
+            dataset=str(rec.dataset.path),
+            image_id=rec.image_id,
+            artifact=artifact or self.rows_artifacts[0],
+        )
 
     def _bad_params(self, rec: ZarrImageRecord, why: str) -> ArtifactSchemaError:
         return ArtifactSchemaError(
@@ -257,3 +296,14 @@ class ArtifactIndexer(BaseIndexer):
     @property
     def _whole_schema(self) -> dict[str, pl.DataType]:
         return {"image_id": pl.String(), **self.schema}
+
+
+def _is_there(path: str) -> bool:
+    """Tell whether there is a file; one that can't be looked at is, and fails when it is read."""
+    try:
+        os.stat(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True

@@ -13,7 +13,7 @@ def conform(
     """Return rows with the declared columns first, in order, and all others behind them.
 
     Whole numbers kept as floats, as pandas does where a null crept in, become integers again, and
-    NaN in such a column null.
+    NaN in such a column null. A column without a name, which is pandas' index, goes.
 
     Args:
         rows: The rows as an artifact holds them.
@@ -33,7 +33,7 @@ def conform(
         else pl.Series(name, [None], dtype=dtype).new_from_index(0, rows.height)
         for name, dtype in schema.items()
     ]
-    others = [rows[name] for name in rows.columns if name not in schema]
+    others = [rows[name] for name in rows.columns if name and name not in schema]
     return pl.DataFrame([*declared, *others])
 
 
@@ -46,12 +46,14 @@ def _cast(column: pl.Series, name: str, dtype: pl.DataType) -> pl.Series:
         column = column.fill_nan(None)
         if not (column.drop_nulls() % 1 == 0).all():
             raise ValueError(f"column {name!r} must hold whole numbers and holds fractions")
+    unlike = f"column {name!r} is {column.dtype} and can't be read as {dtype}"
     try:
-        return column.cast(dtype, strict=True)
+        typed = column.cast(dtype, strict=True)
     except pl.exceptions.PolarsError as error:
-        raise ValueError(
-            f"column {name!r} is {column.dtype} and can't be read as {dtype}"
-        ) from error
+        raise ValueError(unlike) from error
+    if typed.dtype != dtype:  # Polars casts what is within lists and structs
+        raise ValueError(unlike)
+    return typed
 
 
 def _float_texts(column: pl.Series) -> pl.Series:

@@ -10,9 +10,18 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import polars as pl
 
 from kymflow.core.kym_dataset.indexer_base import ExtractedBatch
-from kymflow.core.kym_dataset.indexers.artifact import ArtifactIndexer
+from kymflow.core.kym_dataset.indexers.artifact import ArtifactIndexer, Blob
 from kymflow.core.kym_dataset.indexers.conform import conform
-from kymflow_zarr.errors import ArtifactError, ArtifactSchemaError, ArtifactUnreadableError
+from kymflow.core.kym_dataset.schemas import PROVENANCE
+from kymflow_zarr.errors import (
+    ArtifactError,
+    ArtifactSchemaError,
+    ArtifactUnreadableError,
+    UsageError,
+    first_line,
+)
+from kymflow_zarr.formats import decode_object
+from kymflow_zarr.frames import check_column_names
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset, ZarrImageRecord
@@ -32,6 +41,7 @@ EXPERIMENT_TEXT = (
     "note",
 )
 FOLDERS = 3
+_INT64 = 1 << 63
 _EPOCH = datetime(1970, 1, 1)
 
 
@@ -83,9 +93,14 @@ class ImageIndexer(ArtifactIndexer):
             rec = dataset.record(image_id)
             try:
                 metadata = self._params_of(rec, blob) or {}
-                rows.append({"image_id": image_id, **self._row(rec, metadata, array_blob)})
+                row = {"image_id": image_id, **self._row(rec, metadata, array_blob)}
+                check_column_names(list(row))
             except ArtifactError as error:
                 errors[image_id] = error
+            except (UsageError, RecursionError) as error:
+                errors[image_id] = self._bad_params(rec, first_line(error))
+            else:
+                rows.append(row)
         names = dict.fromkeys(name for row in rows for name in row)
         frame = pl.DataFrame(
             rows, schema={name: self._whole_schema.get(name, pl.String()) for name in names}
@@ -93,7 +108,7 @@ class ImageIndexer(ArtifactIndexer):
         return ExtractedBatch(conform(frame, self._whole_schema, {}), errors)
 
     def _row(
-        self, rec: ZarrImageRecord, metadata: Mapping[str, Any], array_blob: bytes | None
+        self, rec: ZarrImageRecord, metadata: Mapping[str, Any], array_blob: Blob
     ) -> dict[str, Any]:
         header = _section(rec, metadata, "header")
         experiment = _section(rec, metadata, "experiment_metadata")
@@ -123,20 +138,24 @@ def _section(rec: ZarrImageRecord, metadata: Mapping[str, Any], name: str) -> Ma
     )
 
 
-def _array_header(rec: ZarrImageRecord, blob: bytes | None) -> Mapping[str, Any]:
+def _array_header(rec: ZarrImageRecord, blob: Blob) -> Mapping[str, Any]:
     """Return the pixel array's Zarr metadata; empty where the image has no pixels."""
     if blob is None:
         return {}
     try:
-        header = json.loads(blob)
-    except ValueError as error:
+        if isinstance(blob, Exception):
+            raise blob
+        header = decode_object(blob)
+        if _sizes(header.get("shape")) is None:
+            raise ValueError("it holds no shape")
+    except (OSError, ValueError) as error:
         raise ArtifactUnreadableError(
-            f"the pixel array's Zarr metadata is not JSON ({error}); import the image again",
+            f"the pixel array's Zarr metadata can't be read: {error}; import the image again",
             dataset=str(rec.dataset.path),
             image_id=rec.image_id,
             artifact="data",
         ) from error
-    return header if isinstance(header, dict) else {}
+    return header
 
 
 def _source(source: Mapping[str, Any]) -> dict[str, Any]:
@@ -149,8 +168,7 @@ def _source(source: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _geometry(header: Mapping[str, Any], array: Mapping[str, Any]) -> dict[str, Any]:
-    shape = array.get("shape") or header.get("shape")
-    sizes = [int(size) for size in shape] if isinstance(shape, list) else []
+    sizes = _sizes(array.get("shape")) or _sizes(header.get("shape")) or []
     voxels = header.get("voxels")
     steps = [_number(v) for v in voxels] if isinstance(voxels, list) else []
     lines, per_line = _at(sizes, 0), _at(steps, 0)
@@ -176,10 +194,19 @@ def _experiment(
             yield name, _number(value)
         elif name == "branch_order":
             number = _number(value)
-            yield name, None if number is None or number % 1 else int(number)
+            whole = number is not None and number % 1 == 0 and abs(number) < _INT64
+            yield name, int(number) if number is not None and whole else None
         elif name:
-            clash = name not in EXPERIMENT_TEXT and name in {*taken, "image_id"}
+            clash = name not in EXPERIMENT_TEXT and name in {*taken, *PROVENANCE}
             yield f"experiment_{name}" if clash else name, _text(value)
+
+
+def _sizes(value: object) -> list[int] | None:
+    """Return the sizes of an array's axes; None where the value is none."""
+    if not isinstance(value, list):
+        return None
+    sizes = [size for size in value if type(size) is int and 0 <= size < _INT64]
+    return sizes if len(sizes) == len(value) else None
 
 
 def _text(value: object) -> str | None:

@@ -1,0 +1,94 @@
+"""Columns of one name and different types: what most images hold goes, the odd ones fail alone."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import polars as pl
+
+from kymflow_zarr.dtypes import common_dtype
+
+
+class _Held(NamedTuple):
+    """A column as one source holds it."""
+
+    place: int
+    name: str
+    dtype: pl.DataType
+
+
+def odd_columns(
+    sources: Sequence[pl.LazyFrame], settled: Mapping[str, pl.DataType] | None = None
+) -> list[dict[str, str]]:
+    """Find the columns that can't stand in one table with the others' of their name.
+
+    Args:
+        sources: Rows, each with its ``image_id``.
+        settled: Types that columns had before and that go where a source holds them still.
+
+    Returns:
+        For each source its odd columns, each with what is wrong.
+    """
+    held: dict[str, list[_Held]] = {}
+    for place, source in enumerate(sources):
+        for name, dtype in source.collect_schema().items():
+            held.setdefault(name.lower(), []).append(_Held(place, name, dtype))
+    odd: list[dict[str, str]] = [{} for _ in sources]
+    for columns in held.values():
+        if _misfits(columns):
+            for column, why in _misfits(_ranked(columns, sources, settled or {})).items():
+                odd[column.place][column.name] = why
+    return odd
+
+
+def without(rows: pl.DataFrame, odd: Mapping[str, str]) -> tuple[pl.DataFrame, dict[str, str]]:
+    """Return rows less their odd columns and less the images that hold something there.
+
+    Args:
+        rows: Rows with their ``image_id``.
+        odd: Odd columns, each with what is wrong.
+
+    Returns:
+        The other rows, and for each image that is out what is wrong with it.
+    """
+    out: dict[str, str] = {}
+    for name, why in odd.items():
+        holders = rows.filter(pl.col(name).is_not_null())["image_id"].unique(maintain_order=True)
+        out.update(dict.fromkeys(set(holders) - set(out), why))
+    return rows.filter(~pl.col("image_id").is_in(list(out))).drop(*odd), out
+
+
+def _misfits(columns: Sequence[_Held]) -> dict[_Held, str]:
+    """Return those of a column's holders that don't fit the ones before them."""
+    _, name, dtype = columns[0]
+    misfits = {}
+    for column in columns:
+        common = common_dtype(dtype, column.dtype) if column.name == name else None
+        if common is not None:
+            dtype = common
+        elif column.name == name:
+            misfits[column] = f"column {name!r} holds {column.dtype} and other images' {dtype}"
+        else:
+            misfits[column] = f"column {column.name!r} is {name!r} for other images"
+    return misfits
+
+
+def _ranked(
+    columns: Sequence[_Held],
+    sources: Sequence[pl.LazyFrame],
+    settled: Mapping[str, pl.DataType],
+) -> list[_Held]:
+    """Return a column's holders, those first that go with the settled type, then by images."""
+    images: Counter[tuple[str, pl.DataType]] = Counter()
+    for place, name, dtype in columns:
+        holders = sources[place].filter(pl.col(name).is_not_null())
+        images[name, dtype] += holders.select(pl.col("image_id").n_unique()).collect().item()
+
+    def rank(column: _Held) -> tuple[bool, int]:
+        known = settled.get(column.name)
+        fits = known is not None and common_dtype(known, column.dtype) is not None
+        return fits, images[column.name, column.dtype]
+
+    return sorted(columns, key=rank, reverse=True)

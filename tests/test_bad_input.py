@@ -1,0 +1,231 @@
+"""Bad input is a typed, one-line error that names the file, and stops nothing but its image."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Callable, Mapping
+
+import polars as pl
+import pytest
+
+from kymflow.core.kym_dataset import ImageIndexer, KymDataset, UpdateReport, VelocityEventIndexer
+from kymflow_zarr import ArtifactError, DatasetError, ZarrDataset, ZarrImageRecord
+from tests import corpus
+
+Fill = Callable[[ZarrDataset, Mapping[str, int]], ZarrDataset]
+EVENTS = VelocityEventIndexer()
+IMAGES = ImageIndexer()
+GOOD = {"aa": 2, "zz": 1}
+
+
+def check_message(error: Exception | str) -> None:
+    """Check that an error is one line that a terminal can show."""
+    text = str(error)
+    assert text
+    assert text.isprintable(), text
+    assert len(text) < 1000
+
+
+def ids_of(nasties: Mapping[str, object]) -> dict[str, str]:
+    """Return an image id for each nasty, between those of the good images."""
+    return {f"bad-{number:03d}": name for number, name in enumerate(nasties)}
+
+
+def check_failures(report: UpdateReport, ids: Mapping[str, str]) -> None:
+    """Check that exactly these images failed, each with a message, and the good ones did not."""
+    failed = {failure.image_id: failure for failure in report.failures}
+    assert {ids[i] for i in ids if i not in failed} == set()
+    assert sorted(failed) == sorted(ids)
+    for failure in failed.values():
+        check_message(failure.message)
+        assert failure.artifact
+
+
+@pytest.fixture
+def place(dataset: ZarrDataset, fill: Fill) -> Callable[..., dict[str, str]]:
+    """Return a function that puts each nasty into an image of its own, among good images."""
+
+    def put(nasties: Mapping[str, bytes], artifact: str, *others: str) -> dict[str, str]:
+        fill(dataset, GOOD)
+        ids = ids_of(nasties)
+        for image_id, name in ids.items():
+            fill(dataset, {image_id: 1})
+            folder = dataset.record(image_id).path / "analysis"
+            for other in others:
+                (folder / other).unlink()
+            (folder / artifact).parent.mkdir(exist_ok=True)
+            (folder / artifact).write_bytes(nasties[name])
+        return ids
+
+    return put
+
+
+def leftovers(dataset: ZarrDataset) -> list[str]:
+    """Return what a write that failed may have left in the dataset."""
+    found = [*dataset.path.rglob(".staged-*"), *dataset.path.rglob("*.tmp")]
+    found += (dataset.path / "index" / "staging").glob("*/*")
+    return [path.name for path in found]
+
+
+PARAMS = "velocity_events/params.json"
+ROWS = "velocity_events/events.parquet"
+
+
+def test_params_that_cant_be_read_fail_their_image_alone(dataset: ZarrDataset, place) -> None:
+    ids = place(corpus.JSON, PARAMS)
+    report = KymDataset(dataset).update_index(EVENTS, on_error="record")
+    check_failures(report, ids)
+    assert report.rows == 3
+    assert leftovers(dataset) == []
+    for image_id in ids:
+        dataset.record(image_id).save_json("velocity_events/params", {"mad_k": 3.0})
+    report = KymDataset(dataset).update_index(EVENTS, mode="incremental")
+    assert (report.updated, report.skipped, report.failed) == (len(ids), 2, 0)
+
+
+def test_odd_but_good_params_are_taken(dataset: ZarrDataset, place) -> None:
+    place(corpus.GOOD_JSON, PARAMS)
+    report = KymDataset(dataset).update_index(EVENTS)
+    assert report.updated == len(corpus.GOOD_JSON) + 2
+    assert KymDataset(dataset).update_index(EVENTS, mode="incremental").updated == 0
+
+
+def test_packed_params_that_cant_be_read_fail_their_image_alone(
+    dataset: ZarrDataset, place
+) -> None:
+    packed = {name: gzip.compress(data) for name, data in corpus.JSON.items()} | corpus.GZIP
+    ids = place(packed, f"{PARAMS}.gz", PARAMS)
+    report = KymDataset(dataset).update_index(EVENTS, on_error="record")
+    check_failures(report, ids)
+    assert report.rows == 3
+
+
+@pytest.mark.parametrize("mode", ["replace", "incremental"])
+def test_events_that_cant_be_read_fail_their_image_alone(
+    dataset: ZarrDataset, place, mode: str
+) -> None:
+    """Among them are files that make Polars' scan of all files at once fail."""
+    ids = place(corpus.PARQUET, ROWS)
+    report = KymDataset(dataset).update_index(EVENTS, on_error="record", mode=mode)
+    check_failures(report, ids)
+    rows = dataset.load_table("kym_velocity_events")
+    assert rows["image_id"].to_list() == ["aa", "aa", "zz"]
+    with pytest.raises(ArtifactError) as raised:
+        KymDataset(dataset).update_index(EVENTS, mode="incremental")
+    check_message(raised.value)
+
+
+def test_packed_events_that_cant_be_read_fail_their_image_alone(
+    dataset: ZarrDataset, place
+) -> None:
+    packed = {name: gzip.compress(data) for name, data in corpus.CSV.items()} | corpus.GZIP
+    del packed["garbage behind"]  # a CSV of one odd column
+    ids = place(packed, ROWS.replace(".parquet", ".csv.gz"), ROWS)
+    report = KymDataset(dataset).update_index(EVENTS, on_error="record")
+    check_failures(report, ids)
+    assert report.rows == 3
+
+
+def test_metadata_that_cant_be_read_fails_its_image_alone(dataset: ZarrDataset, place) -> None:
+    ids = place(corpus.JSON | corpus.METADATA, "metadata.json")
+    report = KymDataset(dataset).update_index(IMAGES, on_error="record")
+    check_failures(report, ids)
+    assert report.rows == 2
+    lenient = {"NaN", "infinity", "1e999", "twice", "twice within", *corpus.METADATA}
+    for image_id in (image_id for image_id, name in ids.items() if name not in lenient):
+        with pytest.raises(ArtifactError) as raised:
+            dataset.record(image_id).load_metadata_payload()
+        check_message(raised.value)
+
+
+def test_odd_metadata_becomes_nulls_and_texts(dataset: ZarrDataset, fill: Fill) -> None:
+    for name, payload in corpus.ODD_METADATA.items():
+        fill(dataset, {name: 0})
+        text = corpus.json_with_any_number(payload)
+        (dataset.record(name).path / "analysis" / "metadata.json").write_bytes(text)
+    KymDataset(dataset).update_index(IMAGES)
+    rows = dataset.load_table("kym_images")
+    assert rows["image_id"].to_list() == sorted(corpus.ODD_METADATA)
+    assert rows["image_id"].null_count() == rows["params_hash"].null_count() == 0
+    assert (
+        rows.select("shape", "n_lines", "acquired_at", "branch_order").null_count().row(0)
+        == (rows.height,) * 4
+    )
+
+
+def test_zarr_metadata_that_cant_be_read_fails_its_image_alone(
+    dataset: ZarrDataset, add_image
+) -> None:
+    add_image("aa")
+    ids = ids_of(corpus.ZARR)
+    for image_id, name in ids.items():
+        add_image(image_id)
+        (dataset.record(image_id).path / "data" / "zarr.json").write_bytes(corpus.ZARR[name])
+    check_failures(KymDataset(dataset).update_index(IMAGES, on_error="record"), ids)
+    for image_id in ids:
+        for read in (ZarrImageRecord.load_array, ZarrImageRecord.get_image_bounds):
+            with pytest.raises(ArtifactError) as raised:
+                read(dataset.record(image_id))
+            check_message(raised.value)
+
+
+def test_a_manifest_holds_every_image_whatever_its_metadata(
+    dataset: ZarrDataset, add_image
+) -> None:
+    odd = b'{"attributes": {"axes": 5, "created_utc": [1]}, "shape": {"a": 1}, "data_type": 3}'
+    nasties = {**corpus.ZARR, "odd": odd}
+    for image_id, name in ids_of(nasties).items():
+        add_image(image_id)
+        for file in ("zarr.json", "data/zarr.json"):
+            (dataset.record(image_id).path / file).write_bytes(nasties[name])
+        with pytest.raises(DatasetError) as raised:
+            dataset.record(image_id).get_image_bounds()
+        check_message(raised.value)
+    assert dataset.update_manifest().height == len(nasties)
+
+
+@pytest.mark.parametrize("name", corpus.JSON)
+def test_a_root_that_cant_be_read_is_no_dataset(dataset: ZarrDataset, name: str) -> None:
+    (dataset.path / "zarr.json").write_bytes(corpus.JSON[name])
+    with pytest.raises(DatasetError, match="dataset") as raised:
+        ZarrDataset(dataset.path)
+    check_message(raised.value)
+
+
+def test_pandas_index_without_a_name_is_no_column(dataset: ZarrDataset, fill: Fill) -> None:
+    fill(dataset, {"a": 1, "b": 1})
+    for image_id, suffix in (("a", ".parquet"), ("b", ".csv.gz")):
+        record = dataset.record(image_id)
+        record.delete_analysis([".parquet"])
+        frame = pl.DataFrame({"": [0, 1], "roi_id": [1, 2]})
+        save = record.save_df_parquet if suffix == ".parquet" else record.save_df_csv_gz
+        save("velocity_events/events", frame)
+    KymDataset(dataset).update_index(EVENTS)
+    rows = dataset.load_table("kym_velocity_events")
+    assert rows["roi_id"].to_list() == [1, 2, 1, 2]
+    assert not [name for name in rows.columns if name.startswith("column")]
+
+
+def test_the_type_that_most_images_hold_goes(dataset: ZarrDataset, fill: Fill) -> None:
+    """An undeclared column of another type, or of a name in other case, fails its image alone."""
+    columns: dict[str, pl.DataFrame] = {
+        "1-null": pl.DataFrame({"mine": [None]}),
+        "2-odd": pl.DataFrame({"mine": [1]}),
+        "3": pl.DataFrame({"mine": ["x"]}),
+        "4-other": pl.DataFrame({"yours": [1]}),
+        "5": pl.DataFrame({"mine": ["y"]}),
+        "6-odd": pl.DataFrame({"MINE": ["z"]}),
+        "7-float": pl.DataFrame({"yours": [0.5]}),
+        "8-null": pl.DataFrame({"mine": [None]}, {"mine": pl.Int64}),
+    }
+    for image_id, frame in columns.items():
+        fill(dataset, {image_id: 1})
+        dataset.record(image_id).save_df_parquet("velocity_events/events", frame)
+    report = KymDataset(dataset).update_index(EVENTS, on_error="record")
+    messages = {failure.image_id: failure.message for failure in report.failures}
+    assert sorted(messages) == ["2-odd", "6-odd"]
+    assert "'mine' holds Int64 and other images' String" in messages["2-odd"]
+    assert "'MINE' is 'mine' for other images" in messages["6-odd"]
+    rows = dataset.load_table("kym_velocity_events")
+    assert rows["mine"].to_list() == [None, "x", None, "y", None, None]
+    assert rows["yours"].to_list() == [None, None, 1.0, None, 0.5, None]
