@@ -63,24 +63,26 @@ def detect_events(
     Raises:
         TraceError: If time and velocity are not 1-D numbers of one length, or time never moves on.
     """
-    params = EventParams() if params is None else params
-    trace = Trace.of(time, velocity)
+    rows = find_events(Trace.of(time, velocity), EventParams() if params is None else params)
+    numbered = [{"event_id": str(number), **row} for number, row in enumerate(rows)]
+    return pl.DataFrame(numbered, DETECTED_SCHEMA)
+
+
+def find_events(trace: Trace, params: EventParams) -> list[dict[str, Any]]:
+    """Return the rows of :func:`detect_events`, without ids and without what is null."""
     if len(trace) < 2:
-        return pl.DataFrame(schema=DETECTED_SCHEMA)
+        return []
     events = [
         *baseline_shifts(trace, params),
         *nan_gaps(trace, params),
         *zero_gaps(trace, params),
     ]
     events.sort(key=_start)
-    return pl.DataFrame(
-        [_row(number, event) for number, event in enumerate(events)], DETECTED_SCHEMA
-    )
+    return [{"user_type": "unreviewed", "note": "", **_known(event)} for event in events]
 
 
-def _row(number: int, event: dict[str, Any]) -> dict[str, Any]:
-    known = {name: value for name, value in event.items() if value == value}  # NaN becomes null
-    return {"event_id": str(number), "user_type": "unreviewed", "note": "", **known}
+def _known(event: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in event.items() if value == value}  # NaN is unknown
 
 
 def _start(event: dict[str, Any]) -> float:

@@ -15,12 +15,13 @@ from kymflow.core.event_schema import (
     TRACE_ARTIFACT,
 )
 from kymflow.core.kym_dataset.indexers.velocity_events import VelocityEventIndexer
-from kymflow.core.velocity_events.detect import DETECTOR_VERSION, detect_events
+from kymflow.core.velocity_events.detect import DETECTOR_VERSION, find_events
 from kymflow.core.velocity_events.image_params import own_params
 from kymflow.core.velocity_events.made_with import MadeWith
 from kymflow.core.velocity_events.params import EventParams
 from kymflow.core.velocity_events.report import KeptEvent
-from kymflow.core.velocity_events.reviewed import Owner, merge_reviewed
+from kymflow.core.velocity_events.reviewed import Owner, Row, merge_reviewed
+from kymflow.core.velocity_events.trace import Trace
 from kymflow_zarr.errors import ArtifactNotFoundError, ArtifactSchemaError
 
 if TYPE_CHECKING:
@@ -63,16 +64,19 @@ def detect_image(rec: ZarrImageRecord, params: EventParams) -> Detected:
         ArtifactUnreadableError: If an artifact can't be read.
         ArtifactSchemaError: If the trace is none.
     """
-    found, searched = _search(rec, load_trace(rec), params)
-    merged = merge_reviewed(_old_events(rec), found, searched, reach=params.win_cmp_sec)
-    rec.save_df_parquet(EVENTS_ARTIFACT, merged.events)
+    found = _search(rec, load_trace(rec), params)
+    old = _old_events(rec)
+    new = [event for events in found.values() for event in events]
+    merged = merge_reviewed(old, new, found.keys(), reach=params.win_cmp_sec)
+    if not (merged.events.equals(old) and rec.artifact_path(EVENTS_ARTIFACT, ".parquet").exists()):
+        rec.save_df_parquet(EVENTS_ARTIFACT, merged.events)
     if [params] != list(own_params(rec.dataset, [rec.image_id])):
         rec.save_json(PARAMS_ARTIFACT, params.to_dict())
     indexed_as = VelocityEventIndexer().params_hash(rec)
     MadeWith.now(rec, DETECTOR_VERSION, indexed_as).save(rec)
     return Detected(
         rec.image_id,
-        len(searched),
+        len(found),
         merged.events.height,
         merged.moved,
         tuple(KeptEvent.of(rec.image_id, row) for row in merged.kept),
@@ -114,23 +118,17 @@ def load_trace(rec: ZarrImageRecord) -> pl.DataFrame:
 
 def _search(
     rec: ZarrImageRecord, trace: pl.DataFrame, params: EventParams
-) -> tuple[pl.DataFrame, set[Owner]]:
-    """Return the events of every ROI and channel, and which those are."""
-    frames = [pl.DataFrame(schema=EVENT_SCHEMA)]
-    parts = trace.partition_by(*_OWNER, as_dict=True, maintain_order=True)
-    for (roi_id, channel), part in parts.items():
+) -> dict[Owner, list[Row]]:
+    """Return the events of every ROI and channel."""
+    found: dict[Owner, list[Row]] = {}
+    for (roi_id, channel), part in trace.partition_by(*_OWNER, as_dict=True).items():
         try:
-            events = detect_events(part["time"], part["velocity"], params)
+            events = find_events(Trace.of(part["time"], part["velocity"]), params)
         except TraceError as error:
             raise _bad_trace(rec, f"ROI {roi_id}, channel {channel}: {error.message}") from error
-        frames.append(
-            events.select(
-                pl.lit(roi_id, _OWNER["roi_id"]).alias("roi_id"),
-                pl.lit(channel, _OWNER["channel"]).alias("channel"),
-                pl.all(),
-            )
-        )
-    return pl.concat(frames), set(parts)
+        owner = {"roi_id": roi_id, "channel": channel}
+        found[roi_id, channel] = [{**owner, **event} for event in events]
+    return found
 
 
 def _old_events(rec: ZarrImageRecord) -> pl.DataFrame:

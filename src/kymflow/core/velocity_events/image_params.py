@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -84,8 +83,8 @@ def own_params(
     known: dict[bytes, EventParams | str] = {}
     keys = (f"images/{image_id}/analysis/{PARAMS_ARTIFACT}.json" for image_id in image_ids)
     for image_id, blob in zip(image_ids, dataset.get_many(keys), strict=True):
-        if blob is None:
-            yield _from_gzip(dataset.record(image_id))
+        if not isinstance(blob, bytes):
+            yield _loaded(dataset.record(image_id))
             continue
         if blob not in known:
             known[blob] = _parsed(blob)
@@ -104,11 +103,12 @@ def _parsed(blob: bytes) -> EventParams | str:
         return str(error)
 
 
-def _from_gzip(rec: ZarrImageRecord) -> EventParams | ArtifactError | None:
-    if not os.path.exists(f"{rec.path}/analysis/{PARAMS_ARTIFACT}.json.gz"):
-        return None
+def _loaded(rec: ZarrImageRecord) -> EventParams | ArtifactError | None:
+    """Return the params where they are not read in bulk: gzipped, unreadable, or not there."""
     try:
         return EventParams.from_dict(rec.load_json(PARAMS_ARTIFACT))
+    except ArtifactNotFoundError:
+        return None
     except ParamsError as error:
         return _unusable(rec.dataset, rec.image_id, error.message)
     except ArtifactError as error:

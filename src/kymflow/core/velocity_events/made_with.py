@@ -2,7 +2,7 @@
 
 It is written last, and names the events file by size and modification time. A run killed before
 that, or another tool that wrote the events since, leaves it not matching, and it counts for
-nothing.
+nothing. So it need not be durable either.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from kymflow.core.event_schema import EVENTS_ARTIFACT, TRACE_ARTIFACT
+from kymflow_zarr.files import write_atomic
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset, ZarrImageRecord
@@ -47,14 +48,15 @@ class MadeWith:
 
     def save(self, rec: ZarrImageRecord) -> None:
         """Write the artifact."""
-        rec.save_json(MADE_WITH_ARTIFACT, asdict(self))
+        path = rec.artifact_path(MADE_WITH_ARTIFACT, ".json")
+        write_atomic(path, json.dumps(asdict(self)).encode(), durable=False)
 
 
 def read_made_with(dataset: ZarrDataset, image_ids: Sequence[str]) -> Iterator[MadeWith | None]:
     """Yield what each image's events were made with; None where that is not known."""
     keys = (f"images/{image_id}/analysis/{MADE_WITH_ARTIFACT}.json" for image_id in image_ids)
     for image_id, blob in zip(image_ids, dataset.get_many(keys), strict=True):
-        made = None if blob is None else _parsed(blob)
+        made = _parsed(blob) if isinstance(blob, bytes) else None
         folder = f"{dataset.path}/images/{image_id}/analysis"
         yield made if made is not None and made.events == events_stamp(folder) else None
 

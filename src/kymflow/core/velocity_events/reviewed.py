@@ -7,8 +7,9 @@ one most; an event that overlaps none, and every event that a person added, stay
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
-from collections.abc import Iterator, Set
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from itertools import count
 from typing import Any, NamedTuple
@@ -20,7 +21,6 @@ from kymflow.core.event_schema import EVENT_SCHEMA
 UNREVIEWED = "unreviewed"
 ADDED = "User Added"
 HUMAN = ("user_type", "note")
-_OWNER = ("roi_id", "channel")
 
 Row = dict[str, Any]
 Owner = tuple[int, int]
@@ -42,7 +42,7 @@ class Merged:
 
 
 def merge_reviewed(
-    old: pl.DataFrame, new: pl.DataFrame, searched: Set[Owner], *, reach: float
+    old: pl.DataFrame, new: Sequence[Row], searched: Set[Owner], *, reach: float
 ) -> Merged:
     """Return new events in place of old ones, without losing what people added.
 
@@ -52,12 +52,12 @@ def merge_reviewed(
 
     Args:
         old: The old events, in the event schema; further columns are a person's or another tool's.
-        new: The new events, in the event schema.
+        new: The new events, values by column of the event schema; their ids are set here.
         searched: The (ROI, channel) that the new events were searched in.
         reach: How far an event without an end reaches beyond its peak, either way, s.
     """
     further = [name for name in old.columns if name not in EVENT_SCHEMA]
-    new_rows = new.to_dicts()
+    new_rows = [dict(row) for row in new]
     stay: list[Row] = []
     reviewed: list[Row] = []
     for row in old.to_dicts():
@@ -74,11 +74,15 @@ def merge_reviewed(
             moved = ("event_id", *HUMAN, *further)
             new_rows[partner].update({name: row[name] for name in moved})
     _number(new_rows, set(partners.values()), stay)
-    events = pl.DataFrame(
-        [*new_rows, *stay], {**EVENT_SCHEMA, **{c: old[c].dtype for c in further}}
-    )
-    events = events.sort(*_OWNER, "t_start_s", nulls_last=True, maintain_order=True)
-    return Merged(events, len(partners), [row for row in stay if not _is_added(row)])
+    schema = {**EVENT_SCHEMA, **{name: old[name].dtype for name in further}}
+    rows = sorted([*new_rows, *stay], key=_place)
+    kept = [row for row in stay if not _is_added(row)]
+    return Merged(pl.DataFrame(rows, schema), len(partners), kept)
+
+
+def _place(row: Row) -> tuple[Owner, float]:
+    start = row.get("t_start_s")
+    return _owner(row), math.inf if start is None else start
 
 
 def _is_added(row: Row) -> bool:
@@ -136,12 +140,12 @@ def _span(row: Row, reach: float) -> _Span | None:
     A baseline shift has no end. It was found in the windows on either side of its peak, so it
     reaches as far as they do.
     """
-    start = row["t_start_s"]
+    start, peak, end = (row.get(name) for name in ("t_start_s", "peak_t_s", "t_end_s"))
     if start is None:
         return None
-    peak = start if row["peak_t_s"] is None else row["peak_t_s"]
-    if row["t_end_s"] is not None:
-        return _Span(start, peak, row["t_end_s"])
+    peak = start if peak is None else peak
+    if end is not None:
+        return _Span(start, peak, end)
     return _Span(min(start, peak - reach), peak, peak + reach)
 
 

@@ -41,7 +41,7 @@ def frame(events: list[dict[str, Any]], **further: Any) -> pl.DataFrame:
 
 
 def merged(old: list[dict[str, Any]], new: list[dict[str, Any]], **further: Any):
-    result = merge_reviewed(frame(old, **further), frame(new), {(1, 1)}, reach=REACH)
+    result = merge_reviewed(frame(old, **further), new, {(1, 1)}, reach=REACH)
     return result, result.events.to_dicts()
 
 
@@ -148,7 +148,7 @@ many = st.lists(drops | gaps, max_size=12)
 def test_no_work_is_lost_and_none_doubled(old: list[Any], new: list[Any]) -> None:
     unreviewed = [{**each, "user_type": "unreviewed", "note": ""} for each in new]
     before = frame(old)
-    result = merge_reviewed(before, frame(unreviewed), {(1, 1)}, reach=REACH)
+    result = merge_reviewed(before, unreviewed, {(1, 1)}, reach=REACH)
 
     def work(events: pl.DataFrame) -> list[tuple[str, str]]:
         done = events.filter((pl.col("user_type") != "unreviewed") | (pl.col("note") != ""))
@@ -159,7 +159,7 @@ def test_no_work_is_lost_and_none_doubled(old: list[Any], new: list[Any]) -> Non
     assert result.moved + len(result.kept) == len(work(before))
     assert result.events["t_start_s"].is_sorted()
     # Detecting the same events once more changes nothing.
-    again = merge_reviewed(result.events, frame(unreviewed), {(1, 1)}, reach=REACH)
+    again = merge_reviewed(result.events, unreviewed, {(1, 1)}, reach=REACH)
     assert work(again.events) == work(before)
     assert again.events.height == result.events.height
 
