@@ -5,7 +5,8 @@
     DatasetError                        (kymflow_zarr.errors)
     ├── UsageError
     │   ├── InvalidIndexerError         an indexer's name or verbs are not as they must be
-    │   └── ParamsError                 params without one canonical JSON form
+    │   ├── ParamsError                 params that can't be used: a value, a key, no JSON form
+    │   └── TraceError                  times and velocities that are no trace
     ├── MissingExtraError               a library of an optional extra is not installed
     ├── IndexerOutputError              an indexer returned rows that can't go into its table
     ├── SourceFileError                 a file of a lab folder can't be read
@@ -26,6 +27,7 @@ __all__ = [
     "MissingExtraError",
     "ParamsError",
     "SourceFileError",
+    "TraceError",
     "WorkerError",
 ]
 
@@ -37,9 +39,15 @@ class InvalidIndexerError(UsageError):
 
 
 class ParamsError(UsageError):
-    """Params that have no canonical JSON form, hence no hash; change the value named."""
+    """Params that can't be used, or have no canonical JSON form; change the value named."""
 
     code = "invalid-params"
+
+
+class TraceError(UsageError):
+    """Times and velocities that are no trace; mend them, or make the trace anew."""
+
+    code = "invalid-trace"
 
 
 class IndexerOutputError(DatasetError, ValueError):

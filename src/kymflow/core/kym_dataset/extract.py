@@ -33,6 +33,11 @@ class Job:
     analysis_version: str
     code_hash: str | None
 
+    @property
+    def maker(self) -> dict[str, str | None]:
+        """What tells rows made alike from others."""
+        return {"analysis_version": self.analysis_version, "code_hash": self.code_hash}
+
 
 @dataclass(frozen=True, slots=True)
 class Task:
@@ -121,6 +126,11 @@ def failed_runs(
         schema={"image_id": pl.String, "error": pl.String},
     ).join(current, on="image_id", how="left")
     return _stamped(job, failed, "failed", began)
+
+
+def outdated_runs(job: Job, current: pl.DataFrame) -> pl.DataFrame:
+    """Return the ledger rows of images whose rows no longer are what their artifacts hold."""
+    return _stamped(job, current.drop_nulls("params_hash"), "outdated", datetime.now(UTC))
 
 
 def _extract_batch(job: Job, image_ids: Sequence[str]) -> ExtractedBatch:

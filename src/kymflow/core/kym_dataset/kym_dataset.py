@@ -13,15 +13,17 @@ from typing import TYPE_CHECKING, Literal
 import polars as pl
 
 from kymflow.core.errors import CodeChangedWarning, InvalidIndexerError, ParamsError
+from kymflow.core.kym_dataset.commit import record_outdated
 from kymflow.core.kym_dataset.decide import Mode, decide
 from kymflow.core.kym_dataset.executors import check_can_travel, worker_pool
 from kymflow.core.kym_dataset.explain import Explanation, explain
-from kymflow.core.kym_dataset.extract import Job
+from kymflow.core.kym_dataset.extract import Job, outdated_runs
 from kymflow.core.kym_dataset.fingerprint import code_fingerprint
 from kymflow.core.kym_dataset.indexer_base import Indexer, table_name
 from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow.core.kym_dataset.provenance import stable_json_dumps
 from kymflow.core.kym_dataset.report import ProgressCallback, UpdateReport
+from kymflow.core.kym_dataset.staging import Staging
 from kymflow.core.kym_dataset.survey import Survey, take_survey
 from kymflow.core.kym_dataset.update import Update
 from kymflow_zarr.errors import ArtifactError, ImageNotFoundError, UsageError
@@ -146,6 +148,30 @@ class KymDataset(Queryable):
         decision = self._decide(take_survey(self.dataset, indexer, image_ids), job, ledger, mode)
         _warn_of_changed_code(job, ledger)
         return decision.sort("image_id")
+
+    def mark_outdated(self, indexer: Indexer, image_ids: Iterable[str]) -> None:
+        """Have the next update make some images anew, though params and version stay the same.
+
+        For whoever changes the artifacts behind a table's rows; a table not built yet needs no
+        mark.
+
+        Args:
+            indexer: The indexer that reads those artifacts.
+            image_ids: The images.
+
+        Raises:
+            ReadOnlyError: If the dataset is open for reading only.
+        """
+        table = table_name(indexer)
+        self.dataset.check_writable(f"mark rows of table {table!r}")
+        asked = list(image_ids)
+        if not asked or not self.dataset.tables.exists(table):
+            return
+        job = Job(self.dataset, indexer, _version(indexer), code_fingerprint(indexer))
+        runs = outdated_runs(job, take_survey(self.dataset, indexer, asked).current)
+        with Staging(self.dataset, table, job.maker) as staging:
+            record_outdated(self.dataset, table, Ledger(self.dataset, table), staging, runs)
+            staging.clear()
 
     def explain(self, indexer: Indexer, image_id: str) -> Explanation:
         """Say why one image is fresh or stale, down to the params keys that changed.

@@ -54,8 +54,9 @@ class Ledger:
             columns: Only these; all if none is named.
 
         Returns:
-            Frame (image_id, params_hash, analysis_version, status ``ok``/``failed``, n_rows,
-            error, indexed_at UTC, code_hash), one row an image; empty where nothing was run.
+            Frame (image_id, params_hash, analysis_version, status ``ok``/``failed``/
+            ``outdated``, n_rows, error, indexed_at UTC, code_hash), one row an image; empty where
+            nothing was run.
         """
         return _load(self.runs_path, pl.Schema({name: RUNS[name] for name in columns or RUNS}))
 

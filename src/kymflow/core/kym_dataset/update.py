@@ -71,7 +71,7 @@ class Update:
         tell = progress or (lambda step: None)
         race = Race(self.ledger)
         dataset = self.job.dataset
-        with Staging(dataset, self.table, self._maker()) as staging:
+        with Staging(dataset, self.table, self.job.maker) as staging:
             with DeadRuns(dataset, staging) as dead:
                 parts = dead.take_over(due)
                 standing = dead.settle(self._unrecorded()) if dead else []
@@ -192,9 +192,6 @@ class Update:
         """Tell whether there is a table, and no run that was killed to be made up for."""
         dataset = self.job.dataset
         return dataset.tables.exists(self.table) and not runs_are_left(dataset, self.table)
-
-    def _maker(self) -> dict[str, str | None]:
-        return {"analysis_version": self.job.analysis_version, "code_hash": self.job.code_hash}
 
     def _tell(self, tell: ProgressCallback, due: pl.DataFrame) -> None:
         done = self.updated + len(self.errors) - len(self.survey.errors)

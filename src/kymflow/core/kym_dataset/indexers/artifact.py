@@ -136,7 +136,7 @@ class ArtifactIndexer(BaseIndexer):
             if path is None or (scanned is not None and path in scannable):
                 continue
             try:
-                frames.append(self._read_one(dataset.record(image_id)))
+                frames.append(self.read_rows(dataset.record(image_id)))
             except ArtifactError as error:
                 errors[image_id] = error
         frames.append(pl.DataFrame(schema=self._whole_schema))
@@ -177,7 +177,14 @@ class ArtifactIndexer(BaseIndexer):
         ):
             return None
 
-    def _read_one(self, rec: ZarrImageRecord) -> pl.DataFrame:
+    def read_rows(self, rec: ZarrImageRecord) -> pl.DataFrame:
+        """Return what one image's rows artifact holds, in the schema, with ``image_id``.
+
+        Raises:
+            ArtifactNotFoundError: If it has none.
+            ArtifactUnreadableError: If it can't be read.
+            ArtifactSchemaError: If a column can't be brought to its dtype.
+        """
         for artifact in self.rows_artifacts:
             for load in (rec.load_df_parquet, rec.load_df_csv_gz):
                 try:

@@ -366,3 +366,22 @@ def test_a_failure_does_not_hide_what_another_update_mended(kym, add_image, set_
 
     assert kym.update_index(EVENTS, on_error="record", progress=mend).failed == 1
     assert kym.staleness(EVENTS)["reason"].to_list() == ["fresh"]
+
+
+def test_rows_marked_as_outdated_are_made_anew_once(kym, add_image, set_events) -> None:
+    for image_id, n_events in (("a", 2), ("b", 2), ("c", 0)):
+        add_image(image_id, n_events)
+    kym.mark_outdated(EVENTS, ["a"])  # nothing is built yet
+    assert kym.update_index(EVENTS, mode="incremental").reasons == {"missing": 3}
+    for image_id in "ac":
+        set_events(kym.dataset.record(image_id), 3)
+    kym.mark_outdated(EVENTS, ["a", "c"])
+    kym.mark_outdated(EVENTS, [])
+    assert kym.staleness(EVENTS)["reason"].to_list() == ["outdated", "fresh", "missing"]
+    assert kym.explain(EVENTS, "a").reason == "outdated"
+    report = kym.update_index(EVENTS, mode="incremental")
+    assert (report.updated, report.skipped) == (2, 1)
+    assert counts(kym) == {"a": 3, "b": 2, "c": 3}
+    assert kym.update_index(EVENTS, mode="incremental").skipped == 3
+    with pytest.raises(ReadOnlyError):
+        KymDataset(ZarrDataset(kym.dataset.path, mode="r")).mark_outdated(EVENTS, ["a"])
