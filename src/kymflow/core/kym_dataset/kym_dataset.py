@@ -172,6 +172,25 @@ class KymDataset(Queryable):
         params = self._params(indexer, image_id) if present and error is None else ...
         return explain(verdict, rows, ledger, version, params, str(error) if error else None)
 
+    def query(self, name: str, /, **params: object) -> pl.DataFrame:
+        """Run a named query; :mod:`kymflow.core.queries.library` lists them.
+
+        Args:
+            name: Of the query, such as ``"event_rate"``.
+            **params: Values for some of its parameters; the others have their defaults.
+
+        Returns:
+            The answer, its columns as the query's ``output`` says.
+
+        Raises:
+            UsageError: If there is no such query or parameter, or a value does not fit.
+            TableNotFoundError: If a table that it reads was not built yet.
+            QueryError: If it can't be answered.
+        """
+        from kymflow.core.queries.library import run
+
+        return run(self.dataset, name, params)
+
     def _views(self) -> Views:
         from kymflow.core.queries.views import kym_views
 
