@@ -14,6 +14,7 @@ COMMANDS = (
     "index",
     "status",
     "sql",
+    "queries",
     "tables",
     "schema",
     "plot",

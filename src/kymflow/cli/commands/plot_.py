@@ -60,7 +60,7 @@ def command(
     from kymflow.core.plots.saving import check_ending
 
     if question is None:
-        raise click.UsageError("give a QUERY or --file", ctx)
+        raise click.UsageError("give a QUERY, --file or --query", ctx)
     check_ending(target)
     frame = question.frame(open_tables(path))
     chart = plot(frame, kind, x=x, y=y, color=color, title=title, width=width, height=height)

@@ -33,7 +33,8 @@ def command(path: Path, question: Question | None, explain: bool, output: Output
         _run_shell(kym, output)
         return
     if explain:
-        question, output = question.explained(), replace(output, format=output.format or TABLE)
+        question = replace(question, explained=True)
+        output = replace(output, format=output.format or TABLE)
     output.print_batches(question.batches(kym))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ import click
 
 from kymflow.cli.errors import remark, report
 from kymflow.cli.output import TABLE, Output
-from kymflow.cli.question import Question, decoded
+from kymflow.cli.question import Question, decoded, split_params
 from kymflow.cli.shell.statements import split
 from kymflow.core.formats import TEXTS
 from kymflow_zarr.errors import DatasetError, UsageError
@@ -26,6 +27,8 @@ COMMANDS = {
     ".schema [TABLE]": "list the columns of a table, or of all",
     ".mode FORMAT": f"print answers as {', '.join(MODES)}",
     ".read FILE": "ask the queries in a file",
+    ".queries [NAME]": "list the named queries, or show one's SQL",
+    ".run NAME [P=VALUE …]": "ask a named query",
     ".timer on|off": "say how long an answer took, or don't",
     ".help": "list these commands",
     ".quit": "leave, as Ctrl-D does",
@@ -108,6 +111,22 @@ class Shell:
     def _do_read(self, file: str) -> None:
         path = Path(file).expanduser()
         self._ask_all(decoded(path.read_bytes(), str(path)))
+
+    def _do_queries(self, name: str) -> None:
+        from kymflow.core.queries.catalog import describe_queries
+        from kymflow.core.queries.library import named_query
+
+        if name:
+            click.echo(named_query(name).sql)
+        else:
+            self._show(describe_queries())
+
+    def _do_run(self, words: str) -> None:
+        try:
+            name, *params = shlex.split(words)
+        except ValueError as error:
+            raise UsageError(f"write .run NAME PARAMETER=VALUE …: {error}") from error
+        self._ask(Question(name, split_params(params), named=True))
 
     def _do_timer(self, state: str) -> None:
         if state not in ("on", "off"):

@@ -19,6 +19,8 @@ import pytest
 
 from kymflow.cli.errors import reported
 from kymflow.cli.main import app
+from kymflow.core.kym_dataset import KymDataset
+from kymflow.core.queries.library import NamedQuery, fill, named_queries
 from kymflow_zarr import ZarrDataset
 
 COMMAND = [sys.executable, "-m", "kymflow.cli.main"]
@@ -154,6 +156,33 @@ def test_parameters_have_types(indexed: Path) -> None:
     [row] = json.loads(run("sql", indexed, query, *values, "--format", "json").stdout)
     assert row == {"a": "INTEGER", "b": "DOUBLE", "c": True, "d": "7!", "e": True}
     assert "is not NAME=VALUE" in run("sql", indexed, query, "-p", "a", check=2).stderr
+
+
+def test_named_queries_are_listed_shown_and_asked(indexed: Path) -> None:
+    listed = pl.read_csv(io.StringIO(run("queries").stdout))
+    assert listed["query"].to_list() == [query.name for query in named_queries()]
+    [parameters] = listed.filter(query="event_rate")["parameters"]
+    assert "by=condition" in parameters
+    assert run("queries", "show", "events_per_image").stdout.startswith("-- How many")
+    assert "Queries: " in run("queries", "show", "nope", check=2).stderr
+    asked = run("sql", indexed, "--query", "events_per_image", "--format", "jsonl").stdout
+    assert [json.loads(line)["n_events"] for line in asked.splitlines()] == [2, 0]
+    by_id = run("sql", indexed, "--query", "event_rate", "-p", "by=image_id").stdout
+    assert by_id.startswith("group,n_images,minutes,")
+    wrong = run("sql", indexed, "--query", "event_rate", "-p", "buy=image_id", check=2).stderr
+    assert "Did you mean 'by'?" in wrong
+    assert "give one of" in run("sql", indexed, "FROM x", "--query", "event_rate", check=2).stderr
+
+
+@pytest.mark.parametrize("query", named_queries(), ids=lambda query: query.name)
+def test_named_queries_run_in_an_exported_database(
+    indexed: Path, dataset: ZarrDataset, tmp_path: Path, query: NamedQuery
+) -> None:
+    run("export", indexed, "-o", tmp_path / "all.duckdb")
+    sql, values = fill(dataset, query.name, {})
+    with duckdb.connect(str(tmp_path / "all.duckdb"), read_only=True) as database:
+        there = database.execute(sql, values or None).to_arrow_table()
+    assert there.num_rows == KymDataset(dataset).query(query.name).height
 
 
 def test_a_limit_says_that_there_is_more(indexed: Path) -> None:

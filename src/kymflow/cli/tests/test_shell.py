@@ -126,9 +126,22 @@ def test_a_file_is_read(kym: KymDataset, capfd: pytest.CaptureFixture[str], tmp_
     assert "nowhere.sql" in err
 
 
+def test_named_queries_are_listed_and_asked(
+    kym: KymDataset, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out, _ = take(kym, capfd, ".mode csv", ".queries", ".queries events_per_image")
+    assert 'events_per_image,"How many' in out
+    assert "LEFT JOIN kym_velocity_events" in out
+    out, _ = take(kym, capfd, ".mode jsonl", ".run event_rate by=image_id")
+    assert out.startswith('{"group":"a","n_images":1')
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
+        (".run", "write .run NAME PARAMETER=VALUE"),
+        (".run event_rate by", "is not NAME=VALUE"),
+        (".run nope", "there is no query 'nope'"),
         (".mode sideways", "no format 'sideways' here; there are table, csv"),
         (".timer maybe", "the timer is on or off"),
         ("SELECT 'open", "unterminated"),
@@ -171,6 +184,7 @@ def offered(kym: KymDataset, text: str) -> list[str]:
         ("SELECT coun", ["count"]),
         (".sch", [".schema"]),
         (".mode ma", ["markdown"]),
+        (".run event_r", ["event_rate"]),
         (".schema kym_velocity_events_r", ["kym_velocity_events_runs"]),
         ("SELECT 'kym_", []),
         ("SELECT ", []),

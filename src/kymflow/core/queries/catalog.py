@@ -9,6 +9,7 @@ import polars as pl
 
 from kymflow.core.kym_dataset.indexer_base import table_name
 from kymflow.core.kym_dataset.registry import available_indexers, load_indexer
+from kymflow.core.queries.library import Parameter, named_queries
 from kymflow.core.units import unit_of
 from kymflow_sql import statement
 from kymflow_zarr.duck import quoted
@@ -125,3 +126,21 @@ def describe_columns(kym: KymDataset, table: str) -> pl.DataFrame:
         },
         schema=COLUMNS_SCHEMA,
     ).with_columns(pl.when(~nested).then("min"), pl.when(~nested).then("max"))
+
+
+def describe_queries() -> pl.DataFrame:
+    """Describe every named query.
+
+    Returns:
+        Frame (query, answers, parameters), a row a query; a parameter stands with its default.
+    """
+    rows = [
+        (query.name, query.summary, ", ".join(map(_with_default, query.parameters)))
+        for query in named_queries()
+    ]
+    return pl.DataFrame(rows, schema=["query", "answers", "parameters"], orient="row")
+
+
+def _with_default(parameter: Parameter) -> str:
+    known = parameter.default is not None
+    return f"{parameter.name}={parameter.default}" if known else parameter.name
