@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, cast
 
 import altair as alt
 import numpy as np
@@ -109,7 +109,7 @@ def kymograph(
     axes = nowhere.mark_point(opacity=0).encode(x=span.x("x", last=last), y=y)
     boxes = [_box(roi, pixels.shape, line, step, span) for roi in rois]
     outlines = _outlines([box for box in boxes if box is not None])
-    chart: alt.LayerChart = alt.layer(axes, picture, *outlines)
+    chart = cast(alt.LayerChart, alt.layer(axes, picture, *outlines))
     return chart.properties(width=span.width, height=KYMOGRAPH)
 
 
@@ -161,7 +161,7 @@ def trace(
     )
     zero = alt.Chart(alt.InlineData(values=[{}])).mark_rule(color=FAINT, strokeWidth=0.8)
     marks = _event_marks(_drawn(events, span), kinds, legend=legend)
-    chart: alt.LayerChart = alt.layer(*marks, zero.encode(y=alt.datum(0)), line)
+    chart = cast(alt.LayerChart, alt.layer(*marks, zero.encode(y=alt.datum(0)), line))
     return chart.properties(
         width=span.width,
         height=TRACE,
