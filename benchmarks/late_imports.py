@@ -9,6 +9,6 @@ import filelock
 import pyarrow.dataset
 import pyarrow.parquet
 
-import kymflow.core.queries.session
+import kymflow_zarr.sql.answers
 
-__all__ = ["filelock", "kymflow", "pyarrow"]
+__all__ = ["filelock", "kymflow_zarr", "pyarrow"]

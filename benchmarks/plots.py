@@ -13,26 +13,13 @@ from benchmarks.goals import GOALS
 from benchmarks.results import Results
 from benchmarks.stage import FLOOR, OURS
 from benchmarks.summary import Line, summarize
+from kymflow.core.plots.saving import SCALE
+from kymflow.core.plots.style import FIRST, INK, PALETTE, config
 
-RED, PALE, INK, GRID, GOLD = "#c8385a", "#e9b3c0", "#3a4150", "#e6e8ec", "#dd9a1c"
-OF_RIVALS = ("#0a7e8c", "#7a9e3b", "#8459a8", "#b5713a", "#5b8def")
+KYMFLOW, PALE, OF_GOALS, OF_FLOOR = FIRST, "#a9cfe6", PALETTE[1], INK
+OF_RIVALS = [PALETTE[place] for place in (1, 2, 3, 4, 6)]
 LARGEST, SMALLER, GOAL = "at the largest size", "at smaller sizes", "goal"
 COLUMNS, WIDTH = 4, 560
-STYLE = {
-    "title": {"fontSize": 16, "subtitleFontSize": 12, "color": INK, "subtitleColor": INK},
-    "view": {"stroke": None},
-    "axis": {
-        "gridColor": GRID,
-        "domain": False,
-        "tickColor": GRID,
-        "labelColor": INK,
-        "labelFontSize": 11,
-        "titleColor": INK,
-        "titleFontWeight": "normal",
-    },
-    "header": {"labelColor": INK, "labelFontSize": 12, "labelFontWeight": "bold"},
-    "legend": {"labelColor": INK, "labelFontSize": 12},
-}
 
 
 def draw(results: Results, folder: Path) -> list[Path]:
@@ -48,7 +35,7 @@ def draw(results: Results, folder: Path) -> list[Path]:
         if chart is not None:
             path = folder / f"{name}.svg"
             chart.save(path)
-            chart.save(path.with_suffix(".png"), scale_factor=2)
+            chart.save(path.with_suffix(".png"), scale_factor=SCALE)
             drawn.append(path)
     return drawn
 
@@ -65,7 +52,7 @@ def time_chart(lines: Sequence[Line]) -> alt.FacetChart | None:
         x=alt.X("images:Q").scale(type="log").axis(format="~s", values=_powers(1, 7)),
         y=alt.Y("seconds:Q").scale(type="log").axis(format="~g", values=_powers(-4, 4)),
         color=alt.Color("who:N", title=None)
-        .scale(domain=who, range=[RED, INK, *OF_RIVALS][: len(who)])
+        .scale(domain=who, range=[KYMFLOW, OF_FLOOR, *OF_RIVALS][: len(who)])
         .legend(orient="top", symbolType="stroke", symbolStrokeWidth=3),
     )
     ours = base.transform_filter(f"datum.who == '{OURS}'")
@@ -78,10 +65,10 @@ def time_chart(lines: Sequence[Line]) -> alt.FacetChart | None:
         ours.mark_circle(size=50, opacity=1),
         data=times,
     ).properties(width=180, height=140)
-    return panel.facet(alt.Facet("case:N", title=None, sort=cases), columns=COLUMNS).properties(
+    by_case = alt.Facet("case:N", title=None, sort=cases).header(labelFontSize=13)
+    return panel.facet(by_case, columns=COLUMNS).properties(
         title=_title("Seconds against images", "A straight line of slope one is linear growth"),
-        background="white",
-        config=STYLE,
+        config=config(),
     )
 
 
@@ -100,14 +87,14 @@ def ratio_chart(lines: Sequence[Line]) -> alt.LayerChart | alt.FacetChart | None
             grid=True, labelLimit=300, labelPadding=10, tickSize=0
         ),
         color=alt.Color("what:N", title=None)
-        .scale(domain=[LARGEST, SMALLER, GOAL], range=[RED, PALE, GOLD])
+        .scale(domain=[LARGEST, SMALLER, GOAL], range=[KYMFLOW, PALE, OF_GOALS])
         .legend(orient="top", symbolType="circle", symbolStrokeWidth=0),
     )
     smaller, largest, goal = (
         base.transform_filter(f"datum.what == '{what}'") for what in (SMALLER, LARGEST, GOAL)
     )
     chart = alt.layer(
-        alt.Chart().mark_rule(color=INK, strokeDash=[4, 3]).encode(x=alt.datum(1)),
+        alt.Chart().mark_rule(color=OF_FLOOR, strokeDash=[4, 3]).encode(x=alt.datum(1)),
         smaller.mark_circle(size=50, opacity=1),
         goal.mark_tick(thickness=3, height=18, opacity=1),
         largest.mark_circle(size=130, opacity=1),
@@ -119,8 +106,7 @@ def ratio_chart(lines: Sequence[Line]) -> alt.LayerChart | alt.FacetChart | None
         title=_title("Times the floor", "The floor is the least work that the case could do"),
         width=WIDTH,
         height=alt.Step(26),
-        background="white",
-        config=STYLE,
+        config=config(),
     )
 
 
@@ -153,4 +139,4 @@ def _powers(first: int, last: int) -> list[float]:
 
 
 def _title(text: str, subtitle: str) -> alt.Title:
-    return alt.Title(text, subtitle=subtitle, anchor="start", offset=12)
+    return alt.Title(text, subtitle=subtitle)

@@ -4,12 +4,27 @@ from __future__ import annotations
 
 import gzip
 from collections.abc import Callable, Mapping
+from pathlib import Path
 
+import numpy as np
 import polars as pl
 import pytest
 
-from kymflow.core.kym_dataset import ImageIndexer, KymDataset, UpdateReport, VelocityEventIndexer
-from kymflow_zarr import ArtifactError, DatasetError, ZarrDataset, ZarrImageRecord
+from kymflow.core.kym_dataset import (
+    ImageIndexer,
+    KymDataset,
+    UpdateReport,
+    VelocityEventIndexer,
+    extract,
+)
+from kymflow.core.lab_folder import import_folder
+from kymflow_zarr import (
+    ArtifactError,
+    DatasetError,
+    TableSchemaError,
+    ZarrDataset,
+    ZarrImageRecord,
+)
 from tests import corpus
 
 Fill = Callable[[ZarrDataset, Mapping[str, int]], ZarrDataset]
@@ -206,8 +221,12 @@ def test_pandas_index_without_a_name_is_no_column(dataset: ZarrDataset, fill: Fi
     assert not [name for name in rows.columns if name.startswith("column")]
 
 
-def test_the_type_that_most_images_hold_goes(dataset: ZarrDataset, fill: Fill) -> None:
+@pytest.mark.parametrize("batch", [2, 100])
+def test_the_type_that_most_images_hold_goes(
+    dataset: ZarrDataset, fill: Fill, monkeypatch: pytest.MonkeyPatch, batch: int
+) -> None:
     """An undeclared column of another type, or of a name in other case, fails its image alone."""
+    monkeypatch.setattr(extract, "BATCH", batch)
     columns: dict[str, pl.DataFrame] = {
         "1-null": pl.DataFrame({"mine": [None]}),
         "2-odd": pl.DataFrame({"mine": [1]}),
@@ -222,6 +241,7 @@ def test_the_type_that_most_images_hold_goes(dataset: ZarrDataset, fill: Fill) -
         fill(dataset, {image_id: 1})
         dataset.record(image_id).save_df_parquet("velocity_events/events", frame)
     report = KymDataset(dataset).update_index(EVENTS, on_error="record")
+    assert report.updated == len(columns) - 2
     messages = {failure.image_id: failure.message for failure in report.failures}
     assert sorted(messages) == ["2-odd", "6-odd"]
     assert "'mine' holds Int64 and other images' String" in messages["2-odd"]
@@ -229,3 +249,88 @@ def test_the_type_that_most_images_hold_goes(dataset: ZarrDataset, fill: Fill) -
     rows = dataset.load_table("kym_velocity_events")
     assert rows["mine"].to_list() == [None, "x", None, "y", None, None]
     assert rows["yours"].to_list() == [None, None, 1.0, None, 0.5, None]
+    again = KymDataset(dataset).update_index(EVENTS, mode="incremental", on_error="record")
+    assert (again.skipped, again.failed) == (len(columns) - 2, 2)
+    assert dataset.load_table("kym_velocity_events").equals(rows)
+
+
+def test_an_image_that_does_not_fit_the_table_fails_alone(dataset: ZarrDataset, fill: Fill) -> None:
+    kym = KymDataset(dataset)
+    fill(dataset, {"a": 1})
+    dataset.record("a").save_df_parquet("velocity_events/events", pl.DataFrame({"mine": ["x"]}))
+    kym.update_index(EVENTS)
+    fill(dataset, {"b": 2, "c": 1})
+    dataset.record("c").save_df_parquet("velocity_events/events", pl.DataFrame({"mine": [1]}))
+    report = kym.update_index(EVENTS, mode="incremental", on_error="record")
+    assert (report.updated, report.failed, report.rows) == (1, 1, 3)
+    check_message(report.failures[0].message)
+    with pytest.raises(TableSchemaError, match=r"'mine' holds Int64 .* String, .*mode="):
+        kym.update_index(EVENTS, mode="incremental")
+    dataset.delete_image("a")
+    assert kym.update_index(EVENTS).rows == 3
+    assert dataset.load_table("kym_velocity_events")["mine"].to_list() == [None, None, 1]
+
+
+LAB = {
+    "TIFFs": ("{}.tif", corpus.TIFF),
+    "headers": ("{}.txt", corpus.HEADERS),
+    "sidecars": ("{}.json", corpus.JSON | corpus.SIDECARS),
+    "traces": ("flow-analysis/{}_radon.csv", corpus.TRACES),
+    "events": ("flow-analysis/{}_events.json", corpus.JSON | corpus.EVENTS),
+    "analyses": ("flow-analysis/{}_radon.json", corpus.JSON),
+    "older analyses": ("flow-analysis/{}_kymanalysis.json", corpus.JSON | corpus.EVENTS),
+}
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> Path:
+    """Return a lab folder with two good images."""
+    folder = tmp_path / "lab"
+    (folder / "flow-analysis").mkdir(parents=True)
+    for name in ("aa", "zz"):
+        (folder / f"{name}.tif").write_bytes(corpus.GOOD_TIFF["plain"])
+    (folder / "aa.txt").write_text(corpus.HEADER)
+    return folder
+
+
+@pytest.mark.parametrize("kind", LAB)
+def test_a_bad_lab_file_fails_its_image_alone(dataset: ZarrDataset, lab: Path, kind: str) -> None:
+    file, nasties = LAB[kind]
+    for image_id, name in ids_of(nasties).items():
+        (lab / f"{image_id}.tif").write_bytes(corpus.GOOD_TIFF["plain"])
+        (lab / file.format(image_id)).write_bytes(nasties[name])
+    report = import_folder(lab, dataset)
+    failed = dict(report.failed)
+    assert {n for i, n in ids_of(nasties).items() if f"{i}.tif" not in failed} == set()
+    assert [path for path, _ in report.added] == ["aa.tif", "zz.tif"]
+    for path, message in report.failed:
+        check_message(message)
+        assert message.startswith(Path(file.format(Path(path).stem)).name)
+    assert len(dataset.list_image_ids()) == 2
+    assert leftovers(dataset) == []
+    for image_id in ids_of(nasties):
+        for path in (lab / file.format(image_id), lab / f"{image_id}.tif"):
+            path.unlink(missing_ok=True)
+        (lab / f"{image_id}.tif").write_bytes(corpus.GOOD_TIFF["plain"])
+    assert len(import_folder(lab, dataset).added) == len(nasties)
+
+
+def test_every_form_of_tiff_gives_the_same_pixels(dataset: ZarrDataset, lab: Path) -> None:
+    for name, data in corpus.GOOD_TIFF.items():
+        (lab / f"{name}.tif").write_bytes(data)
+    report = import_folder(lab, dataset)
+    assert report.failed == []
+    for path, image_id in report.added:
+        pixels = dataset.record(image_id).load_array()
+        assert np.array_equal(pixels, corpus.PIXELS[: len(pixels)]), path
+
+
+def test_odd_but_good_sidecars_are_taken(dataset: ZarrDataset, lab: Path) -> None:
+    for name, data in corpus.GOOD_JSON.items():
+        (lab / f"{name}.tif").write_bytes(corpus.GOOD_TIFF["plain"])
+        (lab / f"{name}.json").write_bytes(
+            b'{"experiment_metadata": ' + data.removeprefix(b"\xef\xbb\xbf") + b"}"
+        )
+    assert import_folder(lab, dataset).failed == []
+    report = KymDataset(dataset).update_index(IMAGES, on_error="record")
+    assert (report.updated, report.failed) == (len(corpus.GOOD_JSON) + 2, 0)

@@ -13,7 +13,7 @@ import kymflow_sql
 
 ROOT = Path(__file__).parent.parent
 HEAVY = (
-    *("polars", "duckdb", "zarr", "numpy", "pyarrow", "tifffile"),
+    *("polars", "duckdb", "zarr", "numpy", "pyarrow", "tifffile", "fsspec"),
     *("rich", "altair", "prompt_toolkit", "pygments"),
 )
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from kymflow_zarr.errors import UsageError
+from kymflow_zarr.frames import check_column_names
 
 if TYPE_CHECKING:
     import polars as pl
@@ -16,7 +17,7 @@ def stack(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
     """Return the rows of many frames, columns united by name; absent ones become nulls.
 
     Raises:
-        UsageError: If a column's types have nothing in common.
+        UsageError: If a column's types have nothing in common, or two names differ by case only.
     """
     import polars as pl
 
@@ -41,6 +42,7 @@ def _stack_unlike(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
                     f"which have no common type; cast it to one"
                 )
             united[name] = common
+    check_column_names(list(united))
     casts = [
         frame.cast(
             {name: united[name] for name, dtype in frame.schema.items() if dtype != united[name]}

@@ -17,6 +17,11 @@ def quoted(identifier: str) -> str:
     return '"' + identifier.replace('"', '""') + '"'
 
 
+def literal(text: str) -> str:
+    """Return a text as a SQL string."""
+    return "'" + text.replace("'", "''") + "'"
+
+
 def view_parquet(
     con: duckdb.DuckDBPyConnection,
     name: str,

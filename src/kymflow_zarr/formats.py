@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
+MAX_INDENTED = 256 << 10  # what is nested a thousand deep grows a thousandfold
 MAX_UNPACKED = 256 << 20
 MAX_COLUMNS = 20_000
 MAX_HEADER = 4 << 20
@@ -24,13 +25,15 @@ _HEADER = re.compile(rb'[\r\n]*+(?:[^"\r\n]++|"[^"]*+"?)*+')  # up to a line bre
 
 
 def encode_json(value: object) -> bytes:
-    """Return a value as JSON for people to read: indented, UTF-8, no NaN.
+    """Return a value as JSON for people to read: indented unless large, UTF-8, no NaN.
 
     Raises:
         UsageError: If the value has no JSON form.
     """
     try:
-        text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+        text = json.dumps(value, ensure_ascii=False, allow_nan=False)
+        if len(text) < MAX_INDENTED:
+            text = json.dumps(value, indent=2, ensure_ascii=False)
         return text.encode("utf-8")
     except (TypeError, ValueError, RecursionError) as error:
         raise UsageError(f"the value has no JSON form: {error}") from error

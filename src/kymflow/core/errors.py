@@ -9,7 +9,6 @@
     │   └── TraceError                  times and velocities that are no trace
     ├── MissingExtraError               a library of an optional extra is not installed
     ├── IndexerOutputError              an indexer returned rows that can't go into its table
-    ├── QueryError                      a SQL query can't be answered
     ├── SourceFileError                 a file of a lab folder can't be read
     └── WorkerError                     a worker process died
 
@@ -27,7 +26,6 @@ __all__ = [
     "InvalidIndexerError",
     "MissingExtraError",
     "ParamsError",
-    "QueryError",
     "SourceFileError",
     "TraceError",
     "WorkerError",
@@ -62,12 +60,6 @@ class MissingExtraError(DatasetError, ImportError):
     """A library of an optional extra is not installed; install the extra."""
 
     code = "missing-extra"
-
-
-class QueryError(DatasetError, ValueError):
-    """A SQL query can't be answered; change the query."""
-
-    code = "query"
 
 
 class SourceFileError(DatasetError, ValueError):

@@ -10,6 +10,8 @@ import polars as pl
 
 from kymflow_zarr.dtypes import common_dtype
 
+_MANY = 1 << 60
+
 
 class _Held(NamedTuple):
     """A column as one source holds it."""
@@ -20,27 +22,29 @@ class _Held(NamedTuple):
 
 
 def odd_columns(
-    sources: Sequence[pl.LazyFrame], settled: Mapping[str, pl.DataType] | None = None
+    sources: Sequence[pl.LazyFrame], table: pl.LazyFrame | None = None
 ) -> list[dict[str, str]]:
     """Find the columns that can't stand in one table with the others' of their name.
 
     Args:
-        sources: Rows, each with its ``image_id``.
-        settled: Types that columns had before and that go where a source holds them still.
+        sources: New rows, each with its ``image_id``.
+        table: Old rows that stay; what they hold goes.
 
     Returns:
         For each source its odd columns, each with what is wrong.
     """
+    frames = [*sources, *([] if table is None else [table])]
     held: dict[str, list[_Held]] = {}
-    for place, source in enumerate(sources):
-        for name, dtype in source.collect_schema().items():
+    for place, frame in enumerate(frames):
+        for name, dtype in frame.collect_schema().items():
             held.setdefault(name.lower(), []).append(_Held(place, name, dtype))
-    odd: list[dict[str, str]] = [{} for _ in sources]
+    odd: list[dict[str, str]] = [{} for _ in frames]
     for columns in held.values():
         if _misfits(columns):
-            for column, why in _misfits(_ranked(columns, sources, settled or {})).items():
+            ranked = _ranked(columns, frames, last_goes=table is not None)
+            for column, why in _misfits(ranked).items():
                 odd[column.place][column.name] = why
-    return odd
+    return odd[: len(sources)]
 
 
 def without(rows: pl.DataFrame, odd: Mapping[str, str]) -> tuple[pl.DataFrame, dict[str, str]]:
@@ -76,19 +80,19 @@ def _misfits(columns: Sequence[_Held]) -> dict[_Held, str]:
 
 
 def _ranked(
-    columns: Sequence[_Held],
-    sources: Sequence[pl.LazyFrame],
-    settled: Mapping[str, pl.DataType],
+    columns: Sequence[_Held], frames: Sequence[pl.LazyFrame], *, last_goes: bool
 ) -> list[_Held]:
-    """Return a column's holders, those first that go with the settled type, then by images."""
+    """Return a column's holders by how many images hold something there, those of the most first.
+
+    Args:
+        columns: The holders.
+        frames: The rows they stand for.
+        last_goes: Whether the last frame comes before all others if it holds anything.
+    """
     images: Counter[tuple[str, pl.DataType]] = Counter()
     for place, name, dtype in columns:
-        holders = sources[place].filter(pl.col(name).is_not_null())
-        images[name, dtype] += holders.select(pl.col("image_id").n_unique()).collect().item()
-
-    def rank(column: _Held) -> tuple[bool, int]:
-        known = settled.get(column.name)
-        fits = known is not None and common_dtype(known, column.dtype) is not None
-        return fits, images[column.name, column.dtype]
-
-    return sorted(columns, key=rank, reverse=True)
+        holders = frames[place].filter(pl.col(name).is_not_null())
+        found = holders.select(pl.col("image_id").n_unique()).collect().item()
+        first = last_goes and place == len(frames) - 1 and found
+        images[name, dtype] += _MANY if first else found
+    return sorted(columns, key=lambda column: images[column.name, column.dtype], reverse=True)

@@ -8,34 +8,38 @@ import time
 import warnings
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import polars as pl
 
 from kymflow.core.errors import CodeChangedWarning, InvalidIndexerError, ParamsError
-from kymflow.core.kym_dataset.commit import record_outdated
+from kymflow.core.kym_dataset import outdated
 from kymflow.core.kym_dataset.decide import Mode, decide
 from kymflow.core.kym_dataset.executors import check_can_travel, worker_pool
 from kymflow.core.kym_dataset.explain import Explanation, explain
-from kymflow.core.kym_dataset.extract import Job, outdated_runs
+from kymflow.core.kym_dataset.extract import Job
 from kymflow.core.kym_dataset.fingerprint import code_fingerprint
 from kymflow.core.kym_dataset.indexer_base import Indexer, table_name
 from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow.core.kym_dataset.provenance import stable_json_dumps
 from kymflow.core.kym_dataset.report import ProgressCallback, UpdateReport
-from kymflow.core.kym_dataset.staging import Staging
 from kymflow.core.kym_dataset.survey import Survey, take_survey
 from kymflow.core.kym_dataset.update import Update
 from kymflow_zarr.errors import ArtifactError, ImageNotFoundError, UsageError
+from kymflow_zarr.sql.queryable import Queryable
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
+    from kymflow_zarr.sql.views import Views
 
 log = logging.getLogger(__name__)
 
 
-class KymDataset:
+class KymDataset(Queryable):
     """The tables of a Zarr dataset of kymographs.
+
+    SQL sees every table by its name, the last run of each image as ``<table>_runs``, and the
+    params behind the rows' hashes as ``<table>_params``: as JSON, and each key as a column.
 
     Args:
         dataset: The dataset; opened for writing if tables are to be updated.
@@ -160,12 +164,9 @@ class KymDataset:
         table = table_name(indexer)
         self.dataset.check_writable(f"mark rows of table {table!r}")
         asked = list(image_ids)
-        if not asked or not self.dataset.tables.exists(table):
-            return
-        job = Job(self.dataset, indexer, _version(indexer), code_fingerprint(indexer))
-        runs = outdated_runs(job, take_survey(self.dataset, indexer, asked).current)
-        with Staging(self.dataset, table, job.analysis_version, job.code_hash) as staging:
-            record_outdated(self.dataset, table, Ledger(self.dataset, table), staging, runs)
+        if asked and self.dataset.tables.exists(table):
+            job = Job(self.dataset, indexer, _version(indexer), code_fingerprint(indexer))
+            outdated.mark(job, table, asked)
 
     def explain(self, indexer: Indexer, image_id: str) -> Explanation:
         """Say why one image is fresh or stale, down to the params keys that changed.
@@ -192,23 +193,10 @@ class KymDataset:
         params = self._params(indexer, image_id) if present and error is None else ...
         return explain(verdict, rows, ledger, version, params, str(error) if error else None)
 
-    def sql(self, query: str, params: Mapping[str, Any] | list[Any] | None = None) -> pl.DataFrame:
-        """Answer a SQL query over the dataset's tables, read-only.
+    def _views(self) -> Views:
+        from kymflow.core.queries.views import kym_views
 
-        Args:
-            query: DuckDB SQL. Views: every table by its name, the ledger of each as
-                ``<table>_runs``, the params behind its hashes as ``<table>_params``.
-            params: Values for ``$name`` or ``?`` in the query.
-
-        Returns:
-            The answer.
-
-        Raises:
-            QueryError: If the query can't be answered.
-        """
-        from kymflow.core.queries.session import answer
-
-        return answer(self.dataset, query, params)
+        return kym_views(self.dataset)
 
     def _decide(self, survey: Survey, job: Job, ledger: Ledger, mode: Mode) -> pl.DataFrame:
         table = self.dataset.tables.path(table_name(job.indexer))

@@ -98,7 +98,12 @@ def parse_json(blob: bytes) -> object:
     Raises:
         ValueError: If the bytes are not such JSON; the message says why.
     """
-    return decode_json(blob, object_pairs_hook=_unique_keys, parse_constant=_refuse_constant)
+    return decode_json(
+        blob,
+        object_pairs_hook=_unique_keys,
+        parse_constant=_refuse_constant,
+        parse_float=_finite,
+    )
 
 
 def _canonical(value: object, where: str) -> object:
@@ -148,6 +153,13 @@ def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
         twice = next(name for name in names if names.count(name) > 1)
         raise ValueError(f"the key {twice!r} stands twice in one object")
     return unique
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text[:40]} is too large for a number")
+    return number
 
 
 def _refuse_constant(name: str) -> object:

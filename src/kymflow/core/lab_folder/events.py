@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,8 +12,11 @@ import polars as pl
 
 from kymflow.core.event_schema import COLUMN_ALIASES, EVENT_SCHEMA
 from kymflow.core.kym_dataset.indexers.conform import conform
-from kymflow.core.lab_folder.reading import broken, read_object, section
+from kymflow.core.lab_folder.reading import MAX_TABLE, broken, read_object, section, writable
+from kymflow_zarr.errors import first_line
+from kymflow_zarr.frames import storable
 
+_KEY = re.compile(r"([0-9]{1,9})(?::([0-9]{1,9}))?")
 _PARAMS_KEYS = ("params", "detection_params", "event_params")
 
 
@@ -39,24 +43,32 @@ def read_events(path: Path) -> Events | None:
     Raises:
         SourceFileError: If it is not of that form.
     """
-    content = read_object(path)
+    content = read_object(path, MAX_TABLE)
     by_roi = section(content, "velocity_events", path)
     if not by_roi:
         return None
     rows = [row for key, events in by_roi.items() for row in _of_roi(key, events, path)]
     try:
         frame = pl.DataFrame(rows, infer_schema_length=None, strict=False)
-        typed = conform(frame, EVENT_SCHEMA, COLUMN_ALIASES)
-    except (ValueError, TypeError, pl.exceptions.PolarsError) as error:
-        raise broken(path, f"its events can't be read: {str(error).splitlines()[0]}") from error
+        typed = storable(conform(frame, EVENT_SCHEMA, COLUMN_ALIASES))
+    except (
+        ValueError,
+        TypeError,
+        OverflowError,
+        pl.exceptions.PolarsError,
+        pl.exceptions.PanicException,
+    ) as error:
+        raise broken(path, f"its events can't be read: {first_line(error)}") from error
     found = (content.get(name) for name in _PARAMS_KEYS)
-    return Events(typed, next((params for params in found if isinstance(params, dict)), None))
+    params = next((params for params in found if isinstance(params, dict)), None)
+    return Events(typed, writable(params, path))
 
 
 def _of_roi(key: str, events: object, path: Path) -> Iterator[dict[str, Any]]:
-    roi, _, channel = key.partition(":")
-    if not roi.isdecimal() or (channel and not channel.isdecimal()):
-        raise broken(path, f'{key!r} is not a ROI, or "ROI:CHANNEL"')
+    match = _KEY.fullmatch(key)
+    if match is None:
+        raise broken(path, f'{key[:40]!r} is not a ROI, or "ROI:CHANNEL"')
+    roi, channel = match.groups()
     if not isinstance(events, list):
         raise broken(path, f"the events of ROI {key} are not a list")
     for number, event in enumerate(events):

@@ -7,14 +7,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
-from kymflow.core.lab_folder.reading import broken, read_bytes
+from kymflow.core.lab_folder.reading import MAX_METADATA, broken, read_bytes
 
 _LINE = re.compile(r'^"(?P<key>[^"]*)"(?:\t"(?P<value>[^"]*)")?\s*$')
 _SECTION = re.compile(r"^\[(?P<name>.+)\]$")
 _DATES = ("%m/%d/%Y %I:%M:%S.%f %p", "%m/%d/%Y %I:%M:%S %p", "%m/%d/%Y %H:%M:%S.%f")
-_UM_PER_PIXEL = re.compile(r"([\d.]+)\s*\[[uµ]m/pixel\]")
-_SIZE = re.compile(r"^(\d+)\s*\*\s*(\d+)\s*\[pixel\]")
-_MS = re.compile(r"\*\s*([\d.]+)\s*\[ms\]")
+_UM_PER_PIXEL = re.compile(r"(?<![0-9.])([0-9.]++)\s*+\[[uµ]m/pixel\]")
+_SIZE = re.compile(r"([0-9]++)\s*+\*\s*+([0-9]++)\s*+\[pixel\]")
+_MS = re.compile(r"\*\s*+([0-9.]++)\s*+\[ms\]")
+_NUMBER = re.compile(r"[0-9]{1,15}(?:\.[0-9]{0,30})?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,11 +66,14 @@ def read_header(path: Path) -> Header:
             raise broken(path, f"line {number} stands before the first [Section]")
         else:
             current[match["key"]] = match["value"] or ""
-    return _interpreted(sections)
+    try:
+        return _interpreted(sections)
+    except ValueError as error:
+        raise broken(path, str(error)) from error
 
 
 def _text(path: Path) -> str:
-    data = read_bytes(path)
+    data = read_bytes(path, MAX_METADATA)
     utf16 = data[:2] in (b"\xff\xfe", b"\xfe\xff")
     encodings = ["utf-16"] if utf16 else ["utf-8-sig", "latin-1"]
     for encoding in encodings:
@@ -85,16 +89,22 @@ def _interpreted(sections: dict[str, dict[str, str]]) -> Header:
     pixel = _UM_PER_PIXEL.search(sections.get("Dimensions", {}).get("X Dimension", ""))
     size = _SIZE.match(image.get("Image Size", ""))
     total = _MS.search(image.get("Image Size(Unit Converted)", ""))
-    shape = (int(size[2]), int(size[1])) if size else None
+    shape = (int(_number(size[2])), int(_number(size[1]))) if size else None
     return Header(
         sections=sections,
         acquired_at=_date(sections.get("General", {}).get("Date", "")),
-        um_per_pixel=float(pixel[1]) if pixel else None,
-        seconds_per_line=float(total[1]) / 1000 / shape[0]
+        um_per_pixel=_number(pixel[1]) if pixel else None,
+        seconds_per_line=_number(total[1]) / 1000 / shape[0]
         if total and shape and shape[0]
         else None,
         shape=shape,
     )
+
+
+def _number(text: str) -> float:
+    if not _NUMBER.fullmatch(text):
+        raise ValueError(f"{text[:40]!r} is no number of its kind")
+    return float(text)
 
 
 def _date(text: str) -> datetime | None:

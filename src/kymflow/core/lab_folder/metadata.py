@@ -8,7 +8,7 @@ from typing import Any
 
 from kymflow.core.lab_folder.discover import LabImage
 from kymflow.core.lab_folder.header import Header, read_header
-from kymflow.core.lab_folder.reading import broken, read_object, section
+from kymflow.core.lab_folder.reading import broken, read_object, section, writable
 
 VERSION = "2.0"
 
@@ -33,13 +33,14 @@ def build_metadata(image: LabImage, shape: Sequence[int], source: dict[str, Any]
     analysis = read_object(image.analysis) if image.analysis else {}
     named = image.sidecar or image.tif
     accepted = sidecar.get("accepted", analysis.get("accepted"))
+    made = image.analysis or named
     return {
         "version": VERSION,
-        "header": _header(section(sidecar, "header", named), microscope, shape),
-        "experiment_metadata": section(sidecar, "experiment_metadata", named),
-        "rois": _rois(sidecar.get("rois") or [], named),
+        "header": _header(writable(section(sidecar, "header", named), named), microscope, shape),
+        "experiment_metadata": writable(section(sidecar, "experiment_metadata", named), named),
+        "rois": writable(_rois(sidecar.get("rois") or [], named), named),
         "accepted": accepted if isinstance(accepted, bool) else None,
-        "analysis": section(analysis, "analysis_metadata", image.analysis or named),
+        "analysis": writable(section(analysis, "analysis_metadata", made), made),
         "source": source,
     }
 

@@ -3,41 +3,51 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from kymflow.core.errors import SourceFileError
 from kymflow.core.kym_dataset.provenance import parse_json
+from kymflow_zarr.errors import UsageError
+from kymflow_zarr.files import read_file
+from kymflow_zarr.formats import encode_json
 
-MAX_TEXT = 256 << 20
+T = TypeVar("T")
+MAX_TABLE = 256 << 20
+"""Bytes of a file with a row for each sample or event."""
+MAX_METADATA = 16 << 20
+"""Bytes of a file that becomes part of the image's metadata."""
 
 
-def read_bytes(path: Path) -> bytes:
+def read_bytes(path: Path, limit: int) -> bytes:
     """Return a text file's bytes.
 
+    Args:
+        path: The file.
+        limit: The most bytes it may hold.
+
     Raises:
-        SourceFileError: If it can't be read or is larger than 256 MiB.
+        SourceFileError: If it can't be read, is no plain file, or is larger.
     """
     try:
-        if path.stat().st_size > MAX_TEXT:
-            raise broken(path, f"it is larger than {MAX_TEXT >> 20} MiB")
-        return path.read_bytes()
+        return read_file(path, limit)
     except OSError as error:
-        if isinstance(error, SourceFileError):
-            raise
         raise broken(path, error.strerror or str(error)) from error
 
 
-def read_object(path: Path) -> dict[str, Any]:
+def read_object(path: Path, limit: int = MAX_METADATA) -> dict[str, Any]:
     """Return the JSON object that a file holds.
 
+    Args:
+        path: The file.
+        limit: The most bytes it may hold.
+
     Raises:
-        SourceFileError: If it is not one.
+        SourceFileError: If it is not one, or is larger.
     """
+    data = read_bytes(path, limit)
     try:
-        value = parse_json(read_bytes(path))
+        value = parse_json(data)
     except ValueError as error:
-        if isinstance(error, SourceFileError):
-            raise
         raise broken(path, f"it is not JSON: {error}") from error
     if not isinstance(value, dict):
         raise broken(path, f"it holds a {type(value).__name__}, not an object")
@@ -56,6 +66,20 @@ def section(value: dict[str, Any], name: str, path: Path) -> dict[str, Any]:
     return inner
 
 
+def writable(value: T, path: Path) -> T:
+    """Return a value read from JSON, if it can be written as JSON again.
+
+    Raises:
+        SourceFileError: If it is nested too deeply for that.
+    """
+    try:
+        encode_json(value)
+    except UsageError as error:
+        raise broken(path, error.message) from error
+    return value
+
+
 def broken(path: Path, why: str) -> SourceFileError:
     """Return the error that says what is wrong with a file."""
-    return SourceFileError(f"{path.name} can't be imported: {why}", artifact=str(path))
+    name = path.name if path.name.isprintable() else ascii(path.name)
+    return SourceFileError(f"{name} can't be imported: {why}", artifact=str(path))

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
 import polars as pl
 
-from kymflow.core.lab_folder.reading import broken, read_bytes
+from kymflow.core.lab_folder.reading import MAX_TABLE, broken, read_bytes
+from kymflow_zarr.errors import first_line
+from kymflow_zarr.formats import decode_csv
 
 _KEYS = {"roi_id": pl.Int32(), "channel": pl.Int32()}
 _REQUIRED = ("time", "velocity")
@@ -26,12 +27,15 @@ def read_trace(path: Path) -> pl.DataFrame:
     Raises:
         SourceFileError: If it is not such a CSV.
     """
-    data = read_bytes(path)
+    data = read_bytes(path, MAX_TABLE)
     try:
-        rows = pl.read_csv(io.BytesIO(data), infer_schema_length=None)
+        rows = decode_csv(data)
+    except ValueError as error:
+        raise broken(path, str(error)) from error
+    try:
         return _typed(rows, path)
     except pl.exceptions.PolarsError as error:
-        raise broken(path, f"it is not a trace CSV: {str(error).splitlines()[0]}") from error
+        raise broken(path, f"it is not a trace CSV: {first_line(error)}") from error
 
 
 def _typed(rows: pl.DataFrame, path: Path) -> pl.DataFrame:

@@ -109,8 +109,9 @@ def kymograph(
     axes = nowhere.mark_point(opacity=0).encode(x=span.x("x", last=last), y=y)
     boxes = [_box(roi, pixels.shape, line, step, span) for roi in rois]
     outlines = _outlines([box for box in boxes if box is not None])
-    chart: alt.LayerChart = alt.layer(axes, picture, *outlines)
-    return chart.properties(width=span.width, height=KYMOGRAPH)
+    chart: Any = alt.layer(axes, picture, *outlines)
+    drawn: alt.LayerChart = chart.properties(width=span.width, height=KYMOGRAPH)
+    return drawn
 
 
 def trace(
@@ -161,14 +162,15 @@ def trace(
     )
     zero = alt.Chart(alt.InlineData(values=[{}])).mark_rule(color=FAINT, strokeWidth=0.8)
     marks = _event_marks(_drawn(events, span), kinds, legend=legend)
-    chart: alt.LayerChart = alt.layer(*marks, zero.encode(y=alt.datum(0)), line)
-    return chart.properties(
+    chart: Any = alt.layer(*marks, zero.encode(y=alt.datum(0)), line)
+    drawn: alt.LayerChart = chart.properties(
         width=span.width,
         height=TRACE,
         title=alt.TitleParams(
             heading, fontSize=13, fontWeight="normal", color=INK, offset=10, frame="group"
         ),
     )
+    return drawn
 
 
 def event_kinds(events: pl.DataFrame) -> list[str]:

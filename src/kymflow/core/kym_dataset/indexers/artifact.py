@@ -164,7 +164,7 @@ class ArtifactIndexer(BaseIndexer):
             return None
         images = pl.DataFrame({_PATH: list(paths), "image_id": list(paths.values())})
         try:
-            rows = parquet.scan(list(paths), include_file_paths=_PATH).collect()
+            rows = parquet.scan_many(list(paths), include_file_paths=_PATH).collect()
             placed = rows.drop("image_id", strict=False).join(
                 images, on=_PATH, how="left", maintain_order="left"
             )
