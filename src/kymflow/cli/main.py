@@ -11,12 +11,15 @@ from kymflow.cli.errors import pipe_may_close, reported
 
 COMMANDS = (
     "import",
+    "detect",
+    "params",
     "index",
     "status",
     "sql",
     "tables",
     "schema",
     "plot",
+    "show",
     "export",
     "demo",
 )
