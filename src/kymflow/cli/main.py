@@ -11,6 +11,8 @@ from kymflow.cli.errors import pipe_may_close, reported
 
 COMMANDS = (
     "import",
+    "detect",
+    "params",
     "index",
     "status",
     "sql",
@@ -18,6 +20,7 @@ COMMANDS = (
     "tables",
     "schema",
     "plot",
+    "show",
     "export",
     "demo",
 )

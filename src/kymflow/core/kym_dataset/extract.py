@@ -128,9 +128,9 @@ def failed_runs(
     return _stamped(job, failed, "failed", began)
 
 
-def outdated_runs(job: Job, current: pl.DataFrame) -> pl.DataFrame:
+def outdated_runs(job: Job, current: pl.DataFrame, now: datetime) -> pl.DataFrame:
     """Return the ledger rows of images whose rows no longer are what their artifacts hold."""
-    return _stamped(job, current.drop_nulls("params_hash"), "outdated", datetime.now(UTC))
+    return _stamped(job, current.drop_nulls("params_hash"), "outdated", now)
 
 
 def _extract_batch(job: Job, image_ids: Sequence[str]) -> ExtractedBatch:
