@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -19,6 +20,7 @@ UM_PER_PIXEL = 0.284
 LINES = 6000
 PIXELS = 38
 CONDITIONS = ("baseline", "AngII")
+FIRST_ACQUIRED = datetime(2025, 7, 22, 12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,8 @@ def add_synthetic_image(
     dataset: ZarrDataset, number: int, stalls: list[Stall], *, seed: int = 0
 ) -> ZarrImageRecord:
     """Add a kymograph with its metadata, params and events to a dataset.
+
+    The same arguments give the same image. A person has judged its first event a true stall.
 
     Args:
         dataset: The dataset, open for writing.
@@ -91,7 +95,7 @@ def _events(stalls: list[Stall], velocity: np.ndarray[Any, Any]) -> pl.DataFrame
             "score": -0.9 * usual,
             "strength": 0.9 * usual / 0.25,
             "machine_type": "stall_candidate",
-            "user_type": "unreviewed",
+            "user_type": "unreviewed" if number else "true_stall",
             "note": "",
         }
         for number, stall in enumerate(stalls)
@@ -101,6 +105,7 @@ def _events(stalls: list[Stall], velocity: np.ndarray[Any, Any]) -> pl.DataFrame
 
 def _metadata(number: int) -> dict[str, Any]:
     condition = CONDITIONS[number % len(CONDITIONS)]
+    acquired = FIRST_ACQUIRED + timedelta(hours=10 * number)
     return {
         "version": "2.0",
         "header": {
@@ -108,6 +113,7 @@ def _metadata(number: int) -> dict[str, Any]:
             "ndim": 2,
             "voxels": [SECONDS_PER_LINE, UM_PER_PIXEL],
             "voxels_units": ["s", "um"],
+            "acquired_local_epoch_ns": int(acquired.replace(tzinfo=UTC).timestamp()) * 10**9,
         },
         "experiment_metadata": {
             "species": "mouse",
