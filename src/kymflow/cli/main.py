@@ -16,6 +16,7 @@ COMMANDS = (
     "sql",
     "queries",
     "tables",
+    "check",
     "schema",
     "plot",
     "export",
