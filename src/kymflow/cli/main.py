@@ -11,6 +11,8 @@ from kymflow.cli.errors import pipe_may_close, reported
 
 COMMANDS = (
     "import",
+    "detect",
+    "params",
     "index",
     "status",
     "sql",
@@ -19,6 +21,7 @@ COMMANDS = (
     "check",
     "schema",
     "plot",
+    "show",
     "export",
     "demo",
 )

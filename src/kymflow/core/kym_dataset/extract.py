@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -125,9 +125,9 @@ def failed_runs(job: Job, current: pl.DataFrame, errors: Mapping[str, Exception]
     return _stamped(job, failed, "failed")
 
 
-def outdated_runs(job: Job, current: pl.DataFrame) -> pl.DataFrame:
+def outdated_runs(job: Job, current: pl.DataFrame, now: datetime) -> pl.DataFrame:
     """Return the ledger rows of images whose rows no longer are what their artifacts hold."""
-    return _stamped(job, current.drop_nulls("params_hash"), "outdated")
+    return _stamped(replace(job, began=now), current.drop_nulls("params_hash"), "outdated")
 
 
 def _extract_batch(job: Job, image_ids: Sequence[str]) -> ExtractedBatch:

@@ -92,6 +92,7 @@ def draw_image(
 def _trace_panels(trace: pl.DataFrame, events: pl.DataFrame, span: Span) -> Iterator[Any]:
     from kymflow.core.plots import panels
 
+    events = panels.within(events, span)
     kinds = panels.event_kinds(events)
     parts = trace.partition_by("roi_id", "channel", as_dict=True)
     channels = trace["channel"].n_unique()
