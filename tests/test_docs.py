@@ -57,3 +57,14 @@ def test_links_lead_somewhere() -> None:
     for path in DOCS:
         for target in re.findall(r"\]\(([^):]+\.md)\)", path.read_text()):
             assert (path.parent / target).exists(), target
+
+
+def test_every_promise_names_tests_that_exist() -> None:
+    page = (ROOT / "docs" / "guarantees.md").read_text()
+    named = re.findall(r"`([\w/]+\.py)::(\w+)`", page)
+    assert len(named) > 20
+    for path, name in named:
+        defined = re.findall(r"^(?:def|class) (\w+)", (ROOT / path).read_text(), re.MULTILINE)
+        assert name in defined, f"{path}::{name}"
+    for promise in page.split("\n## ")[1:]:
+        assert "::" in promise, f"no test holds: {promise.splitlines()[0]}"

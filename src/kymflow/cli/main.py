@@ -18,6 +18,7 @@ COMMANDS = (
     "sql",
     "queries",
     "tables",
+    "check",
     "schema",
     "plot",
     "show",

@@ -373,3 +373,13 @@ def test_the_demo_runs(tmp_path: Path) -> None:
         assert "updated=1 skipped=5" in out
     (tmp_path / "mine.txt").write_text("")
     run("demo", tmp_path, check=2)
+
+
+def test_check_finds_and_repairs(indexed: Path) -> None:
+    assert run("check", indexed, "--format", "json").stdout.strip() == "[]"
+    (indexed / "index" / "kym_images.runs.parquet").write_bytes(b"half")
+    found = json.loads(run("check", indexed, "--format", "json", check=1).stdout)
+    assert {row["kind"] for row in found} == {"unreadable_ledger", "unrecorded"}
+    mended = json.loads(run("check", indexed, "--repair", "--format", "json").stdout)
+    assert all(row["repaired"] for row in mended)
+    run("check", indexed)

@@ -21,6 +21,7 @@ from kymflow.core.kym_dataset.extract import Job
 from kymflow.core.kym_dataset.fingerprint import code_fingerprint
 from kymflow.core.kym_dataset.indexer_base import Indexer, table_name
 from kymflow.core.kym_dataset.ledger import Ledger
+from kymflow.core.kym_dataset.overtaken import Race
 from kymflow.core.kym_dataset.provenance import stable_json_dumps
 from kymflow.core.kym_dataset.report import ProgressCallback, UpdateReport
 from kymflow.core.kym_dataset.survey import Survey, take_survey
@@ -105,6 +106,7 @@ class KymDataset(Queryable):
             check_can_travel(indexer)
         job = Job(self.dataset, indexer, _version(indexer), code_fingerprint(indexer))
         ledger = Ledger(self.dataset, table)
+        race = Race(ledger)
         survey = take_survey(self.dataset, indexer, image_ids, progress)
         decision = self._decide(survey, job, ledger, mode)
         if mode == "incremental":
@@ -113,7 +115,9 @@ class KymDataset(Queryable):
             _raise_first(survey.errors)
         work = Update(job, survey, decision, ledger, table)
         with worker_pool(workers, executor) as pool:
-            work.run(stop_at_failure=on_error == "raise", progress=progress, executor=pool)
+            work.run(
+                stop_at_failure=on_error == "raise", progress=progress, executor=pool, race=race
+            )
         report = work.report(mode, time.perf_counter() - started)
         self.last_update_stats = report
         log.info(report.summary)
