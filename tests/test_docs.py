@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 import re
-import subprocess
-import sys
 from pathlib import Path
-
-import pytest
 
 from kymflow.core.kym_dataset import ImageIndexer, KymDataset, VelocityEventIndexer
 from kymflow.core.kym_dataset.decide import REASONS
@@ -47,27 +43,13 @@ def test_sql_in_the_docs_is_answered(dataset: ZarrDataset, add_image) -> None:
     for path in DOCS:
         for query in blocks(path, "sql"):
             assert kym.sql(query).height == 1
-        for query in re.findall(r'kymflow sql \S+ "(SELECT[^"]+)"', path.read_text()):
-            assert kym.sql(query).height == 1
+        for query in re.findall(r'kymflow (?:sql|plot) \S+ "(SELECT[^"]+)"', path.read_text()):
+            assert kym.sql(query).height >= 1
 
 
 def test_every_reason_is_explained() -> None:
     text = (ROOT / "docs" / "design.md").read_text()
     assert [reason for reason in REASONS if f"`{reason}`" not in text] == []
-
-
-@pytest.mark.parametrize("command", ["import", "index", "status", "sql", "tables", "demo"])
-def test_every_command_and_its_options_are_in_the_reference(command: str) -> None:
-    reference = (ROOT / "docs" / "cli.md").read_text()
-    [line] = [row for row in reference.splitlines() if row.startswith(f"| `kymflow {command}")]
-    shown = subprocess.run(
-        [sys.executable, "-m", "kymflow.cli.main", command, "--help"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    for option in re.findall(r"--[a-z-]+", line):
-        assert option in shown
 
 
 def test_links_lead_somewhere() -> None:

@@ -12,15 +12,18 @@ import pytest
 import kymflow_sql
 
 ROOT = Path(__file__).parent.parent
-HEAVY = ("polars", "duckdb", "zarr", "numpy", "pyarrow", "tifffile", "rich")
+HEAVY = (
+    *("polars", "duckdb", "zarr", "numpy", "pyarrow", "tifffile", "fsspec"),
+    *("rich", "altair", "prompt_toolkit", "pygments"),
+)
 
 
 def loaded_by(code: str) -> set[str]:
-    script = f"import sys\n{code}\nprint(*sys.modules)"
+    script = f"import sys\n{code}\nprint('LOADED', *sys.modules)"
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True
     )
-    return set(done.stdout.split())
+    return set(done.stdout.rpartition("LOADED")[2].split())
 
 
 @pytest.mark.parametrize(
@@ -31,6 +34,8 @@ def loaded_by(code: str) -> set[str]:
         "import kymflow.core.kym_dataset",
         "import kymflow.core.lab_folder",
         "from kymflow_zarr import DatasetError",
+        "from kymflow.cli.main import app; app.main(['--help'], standalone_mode=False)",
+        "from kymflow.cli.main import app; app.main(['sql', '--help'], standalone_mode=False)",
     ],
 )
 def test_importing_loads_no_heavy_library(code: str) -> None:

@@ -79,6 +79,7 @@ judged AS (
             WHEN NOT same_params THEN 'params_changed'
             WHEN NOT same_version THEN 'version_changed'
             WHEN status = 'ok' AND run_current AND run_rows <> n_rows THEN 'row_count_mismatch'
+            WHEN status = 'outdated' AND run_current THEN 'outdated'
             ELSE 'fresh'
         END AS reason
     FROM known

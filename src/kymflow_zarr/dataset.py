@@ -22,7 +22,9 @@ from kymflow_zarr.files import read_many
 from kymflow_zarr.groups import ZarrFormat, group_format, read_attributes, write_group
 from kymflow_zarr.links import leads_out, remove
 from kymflow_zarr.names import check_image_id, without_strangers
+from kymflow_zarr.owned import owned_folder
 from kymflow_zarr.record import ZarrImageRecord
+from kymflow_zarr.sql.queryable import Queryable
 from kymflow_zarr.tables import TableStore
 
 if TYPE_CHECKING:
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
     from filelock import BaseFileLock
 
     from kymflow_zarr.merge import Merged
+    from kymflow_zarr.sql.views import Views
 
 FORMAT = "kymflow_zarr_v1"
 SCHEMA_VERSION = 1
@@ -38,7 +41,7 @@ _ASIDE = ".aside-"
 _SWAPPED = ".swapped"
 
 
-class ZarrDataset:
+class ZarrDataset(Queryable):
     """A dataset of images, their artifacts and its tables, in one folder.
 
     The root group's attributes hold ``format`` and ``schema_version``. New datasets are Zarr v3;
@@ -172,12 +175,12 @@ class ZarrDataset:
                 image_id=name,
             )
         hidden = self._images / f"{_STAGED}{uuid.uuid4().hex}"
-        hidden.mkdir(parents=True)
-        try:
-            yield ZarrImageRecord(self, name, hidden)
-            self._put_in_place(hidden, name)
-        finally:
-            shutil.rmtree(hidden, ignore_errors=True)
+        with owned_folder(hidden):
+            try:
+                yield ZarrImageRecord(self, name, hidden)
+                self._put_in_place(hidden, name)
+            finally:
+                shutil.rmtree(hidden, ignore_errors=True)
 
     def record(self, image_id: str) -> ZarrImageRecord:
         """Return a handle on an image, without looking whether it is there.
@@ -298,6 +301,11 @@ class ZarrDataset:
     def replace_rows_for_image_id(self, name: str, image_id: str, frame: object) -> Merged:
         """Replace one image's rows, see :meth:`TableStore.replace_rows_for_image_id`."""
         return self.tables.replace_rows_for_image_id(name, image_id, frame)
+
+    def _views(self) -> Views:
+        from kymflow_zarr.sql.views import table_views
+
+        return table_views(self)
 
     # Making and checking
 

@@ -1,4 +1,4 @@
-"""DuckDB over Parquet files: quoted names, and views in a wanted schema."""
+"""DuckDB over Parquet files: quoted names and texts, and views in a wanted schema."""
 
 from __future__ import annotations
 
@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 def quoted(identifier: str) -> str:
     """Return a name as a quoted SQL identifier."""
     return '"' + identifier.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    """Return a text as a SQL string."""
+    return "'" + text.replace("'", "''") + "'"
 
 
 def view_parquet(

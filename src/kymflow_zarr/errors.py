@@ -17,10 +17,12 @@
     ├── ArtifactError                   one image's artifact: mend it or make it anew
     │   ├── ArtifactUnreadableError                                           (ValueError)
     │   └── ArtifactSchemaError                                               (ValueError)
-    └── TableError                      a dataset table                       (ValueError)
-        ├── TableUnreadableError
-        ├── TableSchemaError
-        └── CommitError
+    ├── TableError                      a dataset table                       (ValueError)
+    │   ├── TableUnreadableError
+    │   ├── TableSchemaError
+    │   └── CommitError
+    └── QueryError                      change the SQL, or what it is given   (ValueError)
+        └── QueryTimeoutError           ask for less, or allow more time      (TimeoutError)
 """
 
 from __future__ import annotations
@@ -38,7 +40,7 @@ class DatasetError(Exception):
     """Base of every error raised on purpose.
 
     Args:
-        message: What is wrong and what to do about it.
+        message: What is wrong and what to do about it; details may follow on further lines.
         dataset: The dataset's path.
         image_id: The image concerned.
         artifact: The artifact or file concerned.
@@ -66,7 +68,8 @@ class DatasetError(Exception):
     def __str__(self) -> str:
         places = {"image_id": self.image_id, "artifact": self.artifact, "dataset": self.dataset}
         where = ", ".join(f"{name} {value}" for name, value in places.items() if value)
-        return f"{self.message} [{where}]" if where else self.message
+        first, *details = self.message.split("\n", 1)
+        return "\n".join([f"{first} [{where}]" if where else first, *details])
 
     def __reduce__(self) -> tuple[Callable[..., DatasetError], tuple[object, ...]]:
         return _rebuilt, (type(self), self.message, self.dataset, self.image_id, self.artifact)
@@ -188,3 +191,15 @@ class CommitError(TableError):
     """A table was not written as it should be; the old one stands."""
 
     code = "commit"
+
+
+class QueryError(DatasetError, ValueError):
+    """A SQL query can't be answered; the first line says why, DuckDB's details follow it."""
+
+    code = "query"
+
+
+class QueryTimeoutError(QueryError, TimeoutError):
+    """A SQL query took longer than it was allowed to, and was stopped."""
+
+    code = "query-timeout"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import stat
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,6 +13,8 @@ from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
+_TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{32}\.tmp", re.DOTALL)
+_NAME_KEPT = 100
 _READ_TRIES = 50
 _SMALL = 16 * 1024
 _O_BINARY = getattr(os, "O_BINARY", 0)  # Windows alone knows it, and needs it
@@ -21,7 +24,7 @@ MAX_BLOB = 64 << 20
 
 
 @contextmanager
-def atomic_path(path: Path) -> Iterator[Path]:
+def atomic_path(path: Path, *, durable: bool = True) -> Iterator[Path]:
     """Yield a path to write to; when the block ends well, it becomes the file, durably.
 
     The temporary file lies in the same folder, is flushed to disk, and is renamed over the
@@ -29,21 +32,57 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
     Args:
         path: The file to make or replace; its folder is made if need be.
+        durable: Whether to flush it, which takes longer than to write it.
+    """
+    with temporary_path(path) as temporary:
+        yield temporary
+        if durable:
+            _flush(temporary)
+        os.replace(temporary, path)
+        if durable:
+            _flush_folder(path.parent)
+
+
+@contextmanager
+def temporary_path(path: Path) -> Iterator[Path]:
+    """Yield a hidden path beside a file, for what its writer needs meanwhile; it is removed.
+
+    Args:
+        path: The file; its folder is made if need be.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name[:100]}.{uuid.uuid4().hex}.tmp")
+    temporary = path.with_name(f".{path.name[:_NAME_KEPT]}.{uuid.uuid4().hex}.tmp")
     try:
         yield temporary
-        _flush(temporary)
-        os.replace(temporary, path)
-        _flush_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
 
-def write_atomic(path: Path, data: bytes) -> None:
-    """Write a whole file atomically and durably."""
-    with atomic_path(path) as temporary:
+def temporary_of(path: Path) -> Path | None:
+    """Return the file that a temporary file is to become, None if it is no temporary file.
+
+    A long name comes back cut short.
+    """
+    named = _TEMPORARY.fullmatch(path.name)
+    return path.with_name(named[1]) if named else None
+
+
+def sweep_temporaries(path: Path) -> None:
+    """Remove what writers of a file that were killed left beside it.
+
+    Args:
+        path: The file. All its writers share a lock, and the caller holds it.
+    """
+    if len(path.name) > _NAME_KEPT or not path.parent.is_dir():
+        return  # a name cut short may be another file's
+    for entry in path.parent.glob(".*.tmp"):
+        if temporary_of(entry) == path:
+            entry.unlink()
+
+
+def write_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Write a whole file atomically, see :func:`atomic_path`."""
+    with atomic_path(path, durable=durable) as temporary:
         temporary.write_bytes(data)
 
 
@@ -62,18 +101,27 @@ def read_unchanged(paths: Sequence[Path], read: Callable[[], T]) -> T:
         What ``read`` returned while no file was replaced.
     """
     for _ in range(_READ_TRIES):
-        before = [_identity(path) for path in paths]
+        before = [identity(path) for path in paths]
         try:
             result = read()
         except (KeyboardInterrupt, SystemExit):
             raise
         except BaseException:  # a panic of Polars is no Exception
-            if [_identity(path) for path in paths] == before:
+            if [identity(path) for path in paths] == before:
                 raise
             continue
-        if [_identity(path) for path in paths] == before:
+        if [identity(path) for path in paths] == before:
             return result
     return read()
+
+
+def identity(path: Path) -> tuple[int, int, int] | None:
+    """Return what changes when a file is replaced; None where there is none."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return None
+    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def read_many(paths: Iterable[str], limit: int = MAX_BLOB) -> Iterator[bytes | OSError | None]:
@@ -157,14 +205,6 @@ def _rest(descriptor: int, limit: int) -> bytes:
     if limit < 0:
         raise OSError(errno.EFBIG, "it is larger than is read into memory")
     return b"".join(chunks)
-
-
-def _identity(path: Path) -> tuple[int, int, int] | None:
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        return None
-    return status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def _flush(path: Path) -> None:

@@ -13,7 +13,7 @@ from kymflow_zarr import parquet
 from kymflow_zarr.dtypes import common_dtype
 from kymflow_zarr.duck import quoted
 from kymflow_zarr.errors import CommitError, TableSchemaError, TableUnreadableError, first_line
-from kymflow_zarr.files import atomic_path
+from kymflow_zarr.files import atomic_path, sweep_temporaries, temporary_path
 from kymflow_zarr.parquet import duckdb_path
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def replace_rows(
     is checked, and it is renamed into place: a reader sees the old table or the new one.
 
     Args:
-        table: The table's file; it need not exist yet.
+        table: The table's file; it need not exist yet. The caller holds the lock of its writers.
         key: The column that tells which rows belong together.
         replaced: Frame whose one column ``key`` lists the keys whose old rows go.
         parts: Parquet files holding the new rows; columns are united by name.
@@ -60,18 +60,15 @@ def replace_rows(
     """
     import duckdb
 
+    sweep_temporaries(table)
     with duckdb.connect() as con:
         con.register("replaced", replaced.select(key=key).unique())
         kept = _mark_replaced(con, table, key)
-        with atomic_path(table) as output:
-            bare = output.with_name(f"{output.name}.empty")
+        with atomic_path(table) as output, temporary_path(table) as bare:
             empty.write_parquet(bare)
-            try:
-                sources = [*parts, bare]
-                schema = _duckdb_types(con, _united([*([table] if kept else []), *sources], table))
-                written = _copy(con, table, sources, output, schema, merge=kept > 0)
-            finally:
-                bare.unlink()
+            sources = [*parts, bare]
+            schema = _duckdb_types(con, _united([*([table] if kept else []), *sources], table))
+            written = _copy(con, table, sources, output, schema, merge=kept > 0)
             added = _rows_in(con, parts)
             if written != kept + added:
                 raise CommitError(

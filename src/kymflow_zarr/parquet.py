@@ -19,10 +19,22 @@ if TYPE_CHECKING:
 PathLike = str | os.PathLike[str]
 
 
-def scan(
-    paths: PathLike | Sequence[PathLike], *, include_file_paths: str | None = None
-) -> pl.LazyFrame:
-    """Return one or more Parquet files of one schema as a lazy frame.
+def scan(path: PathLike) -> pl.LazyFrame:
+    """Return a Parquet file as a lazy frame.
+
+    The file is opened once, here: one that replaces it later can't get mixed into it.
+
+    Raises:
+        OSError: If it can't be opened.
+    """
+    import polars as pl
+
+    with open(path, "rb") as file:
+        return pl.scan_parquet(file)
+
+
+def scan_many(paths: Sequence[PathLike], *, include_file_paths: str | None = None) -> pl.LazyFrame:
+    """Return Parquet files of one schema as one lazy frame.
 
     Args:
         paths: The files.
@@ -30,9 +42,8 @@ def scan(
     """
     import polars as pl
 
-    listed = [paths] if isinstance(paths, str | os.PathLike) else list(paths)
     return pl.scan_parquet(
-        [os.fspath(path) for path in listed],
+        [os.fspath(path) for path in paths],
         glob=False,
         hive_partitioning=False,
         include_file_paths=include_file_paths,

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from kymflow_zarr import parquet
 from kymflow_zarr.errors import TableNotFoundError, TableUnreadableError, UsageError, first_line
-from kymflow_zarr.files import atomic_path, read_unchanged
+from kymflow_zarr.files import atomic_path, sweep_temporaries, temporary_path
 from kymflow_zarr.frames import as_polars, storable
 from kymflow_zarr.merge import Merged, replace_rows
 from kymflow_zarr.names import check_image_id, check_table_name, without_strangers
@@ -64,20 +63,16 @@ class TableStore:
         return self.path(name).is_file()
 
     def scan(self, name: str) -> pl.LazyFrame:
-        """Return a table as a lazy frame.
+        """Return a table as a lazy frame, of the table as it is now.
+
+        The frame holds the file open, and so never sees a table that replaces it.
 
         Raises:
             TableNotFoundError: If there is no such table.
             TableUnreadableError: If its file is not Parquet.
         """
-        path = self.path(name)
-        if not path.is_file():
-            known = ", ".join(self.names()) or "none yet"
-            raise TableNotFoundError(
-                f"there is no table {name!r}; tables here: {known}", dataset=self._where
-            )
-        with self._reading(path):
-            frame = parquet.scan(path)
+        with self._reading(name):
+            frame = parquet.scan(self.path(name))
             frame.collect_schema()
         return frame
 
@@ -88,7 +83,9 @@ class TableStore:
             TableNotFoundError: If there is no such table.
             TableUnreadableError: If its file is damaged.
         """
-        return self._collect(name, lambda rows: rows)
+        with self._reading(name):
+            return self.scan(name).collect()
+        raise AssertionError("unreachable")
 
     def count(self, name: str) -> int:
         """Return how many rows a table has.
@@ -98,7 +95,7 @@ class TableStore:
         """
         import polars as pl
 
-        return int(self._collect(name, lambda rows: rows.select(pl.len())).item())
+        return int(self.scan(name).select(pl.len()).collect().item())
 
     def save(self, name: str, frame: object) -> Path:
         """Write a whole table, in place of the one of that name if there is one.
@@ -117,8 +114,10 @@ class TableStore:
         path = self.path(name)
         self._dataset.check_writable(f"save table {name!r}", path.parent)
         rows = storable(as_polars(frame))
-        with self.lock(name), atomic_path(path) as temporary:
-            rows.write_parquet(temporary, compression="zstd")
+        with self.lock(name):
+            sweep_temporaries(path)
+            with atomic_path(path) as temporary:
+                rows.write_parquet(temporary, compression="zstd")
         return path
 
     def delete(self, name: str) -> None:
@@ -165,12 +164,13 @@ class TableStore:
                 image_id=image_id,
             )
         rows = rows.with_columns(pl.lit(image_id, dtype=pl.String).alias(ID))
-        staging.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=staging) as folder:
-            part = Path(folder) / "rows.parquet"
-            rows.write_parquet(part)
-            replaced = pl.DataFrame({ID: [image_id]})
-            return self.replace_rows(name, replaced=replaced, parts=[part], empty=rows.clear())
+        staged = self.path(name).with_suffix(".rows")
+        with self.lock(name):
+            sweep_temporaries(staged)
+            with temporary_path(staged) as part:
+                rows.write_parquet(part)
+                replaced = pl.DataFrame({ID: [image_id]})
+                return self.replace_rows(name, replaced=replaced, parts=[part], empty=rows.clear())
 
     def replace_rows(
         self, name: str, *, replaced: pl.DataFrame, parts: Sequence[Path], empty: pl.DataFrame
@@ -204,30 +204,23 @@ class TableStore:
         path.parent.mkdir(parents=True, exist_ok=True)
         return FileLock(path, is_singleton=True)
 
-    def _collect(self, name: str, query: Callable[[pl.LazyFrame], pl.LazyFrame]) -> pl.DataFrame:
-        path = self.path(name)
-
-        def read() -> pl.DataFrame:
-            with self._reading(path):
-                return query(self.scan(name)).collect()
-            raise AssertionError("unreachable")
-
-        return read_unchanged([path], read)
-
     @contextmanager
-    def _reading(self, path: Path) -> Iterator[None]:
+    def _reading(self, name: str) -> Iterator[None]:
         import polars as pl
 
         try:
             yield
-        except FileNotFoundError:
-            raise
+        except FileNotFoundError as error:
+            known = ", ".join(self.names()) or "none yet"
+            raise TableNotFoundError(
+                f"there is no table {name!r}; tables here: {known}", dataset=self._where
+            ) from error
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
             raise TableUnreadableError(
-                f"table {path.stem!r} can't be read ({first_line(error)}); restore the file, or "
+                f"table {name!r} can't be read ({first_line(error)}); restore the file, or "
                 f"delete it and build the table again",
                 dataset=self._where,
-                artifact=str(path),
+                artifact=str(self.path(name)),
             ) from error
 
     @property

@@ -16,8 +16,12 @@ import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from itertools import takewhile
+from shutil import get_terminal_size
+from textwrap import fill
 
 import click
+
+from kymflow_zarr.errors import DatasetError, UsageError
 
 FAILED = 1
 USAGE = 2
@@ -34,24 +38,41 @@ def reported(app: click.Command, arguments: Sequence[str]) -> int:
     Returns:
         The exit code.
     """
-    from kymflow_zarr.errors import DatasetError, UsageError
-
     warnings.showwarning = _show_warning
     debug = "--debug" in takewhile(lambda argument: argument.startswith("-"), arguments)
     try:
         code = app.main(list(arguments), prog_name="kymflow", standalone_mode=False)
-    except click.ClickException as error:
-        error.show()
-        return error.exit_code
     except (click.Abort, KeyboardInterrupt):
         warn("interrupted; what was committed stands", kind="error")
         return INTERRUPTED
-    except (DatasetError, OSError) as error:
+    except (click.ClickException, DatasetError, OSError) as error:
         if debug:
             raise
-        warn(" ".join(str(error).split("\n\n")), kind="error")
-        return USAGE if isinstance(error, UsageError) else FAILED
+        return report(error)
     return code if isinstance(code, int) else 0
+
+
+def report(error: Exception, *, where: bool = True) -> int:
+    """Print an error and return the exit code that goes with it.
+
+    Args:
+        error: The error.
+        where: Whether to name the dataset, image and file that it concerns.
+    """
+    if isinstance(error, click.ClickException):
+        if isinstance(error, click.UsageError) and error.ctx:
+            error.show()  # with the command's usage
+        else:
+            warn(error.format_message(), kind="error")
+        return error.exit_code
+    text = error.message if isinstance(error, DatasetError) and not where else str(error)
+    warn(text.rstrip(), kind="error")
+    return USAGE if isinstance(error, UsageError) else FAILED
+
+
+def remark(text: str) -> None:
+    """Print a line that is neither data nor trouble on standard error."""
+    click.secho(printable(text), dim=True, err=True)
 
 
 @contextmanager
@@ -67,8 +88,19 @@ def pipe_may_close() -> Iterator[None]:
 
 
 def warn(message: str, *, kind: str = "warning") -> None:
-    """Print one line on standard error."""
-    print(f"{kind}: {printable(message)}", file=sys.stderr, flush=True)
+    """Print a message on standard error, on a terminal wrapped between words."""
+    text = f"{kind}: {printable(message)}"
+    if sys.stderr.isatty():
+        width = get_terminal_size().columns
+        text = "\n".join(_wrapped(line, width) for line in text.split("\n"))
+    print(text, file=sys.stderr, flush=True)
+
+
+def _wrapped(line: str, width: int) -> str:
+    # A caret below a line of SQL must stay where it is.
+    if len(line) <= width or line.startswith("LINE "):
+        return line
+    return fill(line, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 
 def printable(text: str) -> str:

@@ -9,7 +9,18 @@ import click
 
 from kymflow.cli.errors import pipe_may_close, reported
 
-COMMANDS = ("import", "index", "status", "sql", "tables", "schema", "demo")
+COMMANDS = (
+    "import",
+    "index",
+    "status",
+    "sql",
+    "queries",
+    "tables",
+    "schema",
+    "plot",
+    "export",
+    "demo",
+)
 """In the order of the help."""
 
 

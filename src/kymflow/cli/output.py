@@ -14,7 +14,9 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from kymflow.cli.errors import warn
-from kymflow.core.formats import ENDINGS, FORMATS, write
+from kymflow.core.formats import FORMATS, TEXTS, format_of, write
+from kymflow_zarr.errors import UsageError
+from kymflow_zarr.files import atomic_path
 
 if TYPE_CHECKING:
     import polars as pl
@@ -40,21 +42,26 @@ class Output:
     limit: int | None = None
     header: bool = True
 
-    def print(self, frame: pl.DataFrame) -> None:
-        """Print a frame."""
+    def print(self, frame: pl.DataFrame) -> int:
+        """Print a frame and return how many rows it has."""
         import pyarrow as pa
 
-        self.print_batches(pa.RecordBatchReader.from_stream(frame))
+        return self.print_batches(pa.RecordBatchReader.from_stream(frame))
 
-    def print_batches(self, batches: pa.RecordBatchReader) -> None:
-        """Print batches as they come."""
+    def print_batches(self, batches: pa.RecordBatchReader) -> int:
+        """Print batches as they come and return how many rows they have, as far as is known.
+
+        Raises:
+            UsageError: If a format that is not text would go to a terminal.
+        """
         if self.path is None:
-            self._write(batches, sys.stdout.buffer)
-            return
-        from kymflow_zarr.files import atomic_path
-
+            if sys.stdout.isatty() and self.chosen_format not in (TABLE, *TEXTS):
+                raise UsageError(
+                    f"{self.chosen_format} is not for terminals; name a file with -o, or use a pipe"
+                )
+            return self._write(batches, sys.stdout.buffer)
         with atomic_path(self.path) as temporary, temporary.open("wb") as sink:
-            self._write(batches, sink)
+            return self._write(batches, sink)
 
     @property
     def chosen_format(self) -> str:
@@ -62,19 +69,21 @@ class Output:
         if self.format is not None:
             return self.format
         if self.path is not None:
-            return ENDINGS.get(self.path.suffix.lower(), "csv")
+            return format_of(self.path)
         return TABLE if sys.stdout.isatty() else "csv"
 
-    def _write(self, batches: pa.RecordBatchReader, sink: BinaryIO) -> None:
+    def _write(self, batches: pa.RecordBatchReader, sink: BinaryIO) -> int:
+        limited = Limited(batches, None if self.chosen_format == TABLE else self.limit)
         if self.chosen_format == TABLE:
-            sink.write(self._table(batches).encode())
-            return
-        limited = Limited(batches, self.limit)
-        write(limited, self.chosen_format, sink, header=self.header)
+            sink.write(self._table(limited).encode())
+        else:
+            write(limited, self.chosen_format, sink, header=self.header)
+        sink.flush()
         if limited.more:
             warn(f"only the first {self.limit:,} rows, there are more; --limit sets how many")
+        return limited.rows
 
-    def _table(self, batches: pa.RecordBatchReader) -> str:
+    def _table(self, batches: Limited) -> str:
         from kymflow.cli.table import ROWS, table_text
 
         watched = self.path is None and sys.stdout.isatty()
@@ -95,27 +104,25 @@ class Limited:
 
     Attributes:
         schema: The batches' schema.
-        more: Whether there were more rows than that; known when all were yielded.
+        rows: How many were yielded.
+        more: Whether there were more than that.
     """
 
     def __init__(self, batches: pa.RecordBatchReader, limit: int | None) -> None:
         self._batches = batches
         self._limit = limit
         self.schema = batches.schema
+        self.rows = 0
         self.more = False
 
     def __iter__(self) -> Iterator[pa.RecordBatch]:
-        left = self._limit
         for batch in self._batches:
-            if left is None:
-                yield batch
-                continue
-            if batch.num_rows > left:
-                self.more = True
-                yield batch.slice(0, left)
+            left = batch.num_rows if self._limit is None else self._limit - self.rows
+            self.more = batch.num_rows > left
+            self.rows += min(batch.num_rows, left)
+            yield batch.slice(0, left)
+            if self.more:
                 return
-            left -= batch.num_rows
-            yield batch
 
 
 def output_options(command: Callable[..., None]) -> Callable[..., None]:

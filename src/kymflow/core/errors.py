@@ -5,10 +5,10 @@
     DatasetError                        (kymflow_zarr.errors)
     ├── UsageError
     │   ├── InvalidIndexerError         an indexer's name or verbs are not as they must be
-    │   └── ParamsError                 params without one canonical JSON form
+    │   ├── ParamsError                 params that can't be used: a value, a key, no JSON form
+    │   └── TraceError                  times and velocities that are no trace
     ├── MissingExtraError               a library of an optional extra is not installed
     ├── IndexerOutputError              an indexer returned rows that can't go into its table
-    ├── QueryError                      a SQL query can't be answered
     ├── SourceFileError                 a file of a lab folder can't be read
     └── WorkerError                     a worker process died
 
@@ -26,8 +26,8 @@ __all__ = [
     "InvalidIndexerError",
     "MissingExtraError",
     "ParamsError",
-    "QueryError",
     "SourceFileError",
+    "TraceError",
     "WorkerError",
 ]
 
@@ -39,9 +39,15 @@ class InvalidIndexerError(UsageError):
 
 
 class ParamsError(UsageError):
-    """Params that have no canonical JSON form, hence no hash; change the value named."""
+    """Params that can't be used, or have no canonical JSON form; change the value named."""
 
     code = "invalid-params"
+
+
+class TraceError(UsageError):
+    """Times and velocities that are no trace; mend them, or make the trace anew."""
+
+    code = "invalid-trace"
 
 
 class IndexerOutputError(DatasetError, ValueError):
@@ -54,12 +60,6 @@ class MissingExtraError(DatasetError, ImportError):
     """A library of an optional extra is not installed; install the extra."""
 
     code = "missing-extra"
-
-
-class QueryError(DatasetError, ValueError):
-    """A SQL query can't be answered; change the query."""
-
-    code = "query"
 
 
 class SourceFileError(DatasetError, ValueError):

@@ -1,4 +1,4 @@
-"""The schema of velocity events, and the older names of its columns."""
+"""Velocity events: their artifacts, their schema, and the older names of its columns."""
 
 from __future__ import annotations
 
@@ -6,6 +6,10 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 import polars as pl
+
+TRACE_ARTIFACT = "velocity/trace"
+EVENTS_ARTIFACT = "velocity_events/events"
+PARAMS_ARTIFACT = "velocity_events/params"
 
 EVENT_SCHEMA: Mapping[str, pl.DataType] = MappingProxyType(
     {

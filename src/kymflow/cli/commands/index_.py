@@ -91,7 +91,7 @@ def command(
 
 
 def _image_ids(kym: KymDataset, images: tuple[str, ...], where: str | None) -> list[str] | None:
-    from kymflow.core.queries.session import select_images
+    from kymflow.core.queries.images import select_images
 
     named = {name for group in images for name in group.split(",") if name}
     if where is None:

@@ -4,24 +4,47 @@ import io
 import json
 import os
 import pty
+import signal
 import subprocess
 import sys
+import zipfile
+from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
+from typing import NamedTuple
+from unittest.mock import patch
 
+import duckdb
 import polars as pl
 import pytest
 
+from kymflow.cli.errors import reported
+from kymflow.cli.main import app
+from kymflow.core.kym_dataset import KymDataset
+from kymflow.core.queries.library import NamedQuery, fill, named_queries
 from kymflow_zarr import ZarrDataset
 
 COMMAND = [sys.executable, "-m", "kymflow.cli.main"]
 
 
-def run(*arguments: object, check: int = 0) -> subprocess.CompletedProcess[str]:
-    done = subprocess.run(
-        [*COMMAND, *map(str, arguments)], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == check, done.stderr
-    assert "Traceback" not in done.stderr
+class Done(NamedTuple):
+    stdout: str
+    stderr: str
+
+
+def run(*arguments: object, check: int = 0, stdin: str | None = None) -> Done:
+    """Run a command in this process; those that are about processes start one."""
+    streams = [io.TextIOWrapper(io.BytesIO(), "utf-8", newline="") for _ in range(2)]
+    given = io.TextIOWrapper(io.BytesIO((stdin or "").encode()), "utf-8")
+    with (
+        redirect_stdout(streams[0]),
+        redirect_stderr(streams[1]),
+        patch.object(sys, "stdin", given),
+    ):
+        code = reported(app, [str(each) for each in arguments])
+    for stream in streams:
+        stream.seek(0)
+    done = Done(*(stream.read() for stream in streams))
+    assert code == check, done.stderr
     return done
 
 
@@ -115,12 +138,172 @@ def test_sql_answers_in_every_format(indexed: Path, tmp_path: Path, format_: str
     assert read(done.stdout) == [("a", 2)]
 
 
-def test_tables_are_described(indexed: Path) -> None:
+def test_sql_comes_from_a_file_a_pipe_or_the_command(indexed: Path, tmp_path: Path) -> None:
+    query = "SELECT count(*) AS n FROM kym_images"
+    (tmp_path / "count.sql").write_text(f"-- how many\n{query};\n")
+    assert run("sql", indexed, query).stdout == "n\n2\n"
+    assert run("sql", indexed, "-f", tmp_path / "count.sql").stdout == "n\n2\n"
+    for arguments in (["-"], []):
+        assert run("sql", indexed, *arguments, stdin=query).stdout == "n\n2\n"
+    assert "give one of" in run("sql", indexed, query, "-f", "x.sql", check=2).stderr
+    (tmp_path / "latin.sql").write_bytes(b"SELECT '\xe9'")
+    assert "not UTF-8" in run("sql", indexed, "-f", tmp_path / "latin.sql", check=2).stderr
+
+
+def test_parameters_have_types(indexed: Path) -> None:
+    query = "SELECT typeof($a) AS a, typeof($b) AS b, $c AS c, $d || '!' AS d, $e IS NULL AS e"
+    values = ("-p", "a=3", "-p", "b=3.5", "-p", "c=true", "-p", 'd="7"', "-p", "e=null")
+    [row] = json.loads(run("sql", indexed, query, *values, "--format", "json").stdout)
+    assert row == {"a": "INTEGER", "b": "DOUBLE", "c": True, "d": "7!", "e": True}
+    assert "is not NAME=VALUE" in run("sql", indexed, query, "-p", "a", check=2).stderr
+
+
+def test_named_queries_are_listed_shown_and_asked(indexed: Path) -> None:
+    listed = pl.read_csv(io.StringIO(run("queries").stdout))
+    assert listed["query"].to_list() == [query.name for query in named_queries()]
+    [parameters] = listed.filter(query="event_rate")["parameters"]
+    assert "by=condition" in parameters
+    assert run("queries", "show", "events_per_image").stdout.startswith("-- How many")
+    assert "Queries: " in run("queries", "show", "nope", check=2).stderr
+    asked = run("sql", indexed, "--query", "events_per_image", "--format", "jsonl").stdout
+    assert [json.loads(line)["n_events"] for line in asked.splitlines()] == [2, 0]
+    by_id = run("sql", indexed, "--query", "event_rate", "-p", "by=image_id").stdout
+    assert by_id.startswith("group,n_images,minutes,")
+    wrong = run("sql", indexed, "--query", "event_rate", "-p", "buy=image_id", check=2).stderr
+    assert "Did you mean 'by'?" in wrong
+    assert "give one of" in run("sql", indexed, "FROM x", "--query", "event_rate", check=2).stderr
+
+
+@pytest.mark.parametrize("query", named_queries(), ids=lambda query: query.name)
+def test_named_queries_run_in_an_exported_database(
+    indexed: Path, dataset: ZarrDataset, tmp_path: Path, query: NamedQuery
+) -> None:
+    run("export", indexed, "-o", tmp_path / "all.duckdb")
+    sql, values = fill(dataset, query.name, {})
+    with duckdb.connect(str(tmp_path / "all.duckdb"), read_only=True) as database:
+        there = database.execute(sql, values or None).to_arrow_table()
+    assert there.num_rows == KymDataset(dataset).query(query.name).height
+
+
+def test_a_limit_says_that_there_is_more(indexed: Path) -> None:
+    limited = run("sql", indexed, "FROM range(5)", "--limit", 2, "--no-header")
+    assert limited.stdout == "0\n1\n"
+    assert (
+        limited.stderr == "warning: only the first 2 rows, there are more; --limit sets how many\n"
+    )
+    whole = run("sql", indexed, "FROM range(2)", "--limit", 2)
+    assert whole.stderr == ""
+
+
+def test_a_plan_is_shown_without_asking(indexed: Path) -> None:
+    query = "SELECT dtype, count(*) FROM kym_images GROUP BY ALL"
+    out = run("sql", indexed, query, "--explain").stdout
+    assert out.startswith("┌─")
+    assert "GROUP_BY" in out
+
+
+def test_a_query_may_take_so_long(indexed: Path) -> None:
+    query = "SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE a.range + b.range = 3"
+    assert "longer than 0.2 s" in run("sql", indexed, query, "--timeout", 0.2, check=1).stderr
+
+
+def test_a_pipe_may_close_early(indexed: Path) -> None:
+    for format_ in ("csv", "json", "parquet"):
+        command = [*COMMAND, "sql", str(indexed), "FROM range(100000000)", "--format", format_]
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as child:
+            assert child.stdout.read(4)
+            child.stdout.close()
+            assert child.stderr.read() == b""
+        assert child.returncode == 0
+
+
+def test_ctrl_c_ends_with_130_and_leaves_no_file(indexed: Path, tmp_path: Path) -> None:
+    query = "SELECT range, repeat('x', 100) FROM range(10000000000)"
+    target = tmp_path / "out" / "answer.csv"
+    command = [*COMMAND, "sql", str(indexed), query, "-o", str(target)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as child:
+        while not (target.parent.is_dir() and any(target.parent.iterdir())):
+            assert child.poll() is None
+        child.send_signal(signal.SIGINT)
+        assert "interrupted" in child.stderr.read()
+    assert child.returncode == 130
+    assert list(target.parent.iterdir()) == []
+
+
+def test_a_failed_write_leaves_the_old_file(indexed: Path, tmp_path: Path) -> None:
+    target = tmp_path / "answer.csv"
+    target.write_text("old")
+    query = "SELECT CASE WHEN range < 200000 THEN 1 ELSE error('late')::INT END FROM range(300000)"
+    assert "late" in run("sql", indexed, query, "-o", target, check=1).stderr
+    assert target.read_text() == "old"
+    assert [path.name for path in tmp_path.iterdir() if path.suffix != ".zarr"] == ["answer.csv"]
+
+
+def test_tables_are_described(indexed: Path, dataset: ZarrDataset, add_image) -> None:
+    add_image("c")
+    dataset.save_table("mine", pl.DataFrame({"x": [1]}))
     described = pl.read_csv(io.StringIO(run("tables", indexed).stdout))
-    assert described.select("table", "rows", "images").rows() == [
-        ("kym_images", 2, 2),
-        ("kym_velocity_events", 2, 1),
+    assert described.select("table", "rows", "images", "stale").rows() == [
+        ("kym_images", 2, 2, 1),
+        ("kym_velocity_events", 2, 1, 1),
+        ("mine", 1, None, None),
     ]
+    fast = pl.read_csv(io.StringIO(run("tables", indexed, "--no-stale").stdout))
+    assert fast["stale"].null_count() == 3
+
+
+def test_columns_are_described(indexed: Path) -> None:
+    rows = json.loads(run("schema", indexed, "kym_velocity_events", "--format", "json").stdout)
+    [start] = [row for row in rows if row["column"] == "t_start_s"]
+    assert start == {
+        "column": "t_start_s",
+        "type": "DOUBLE",
+        "unit": "s",
+        "nulls": 0,
+        "distinct": 2,
+        "min": "0.0",
+        "max": "0.5",
+    }
+    [peak] = [row for row in rows if row["column"] == "peak_value"]
+    assert (peak["nulls"], peak["min"]) == (2, None)
+    assert "nope" in run("schema", indexed, "nope", check=1).stderr
+
+
+def test_a_plot_is_drawn(indexed: Path, tmp_path: Path) -> None:
+    target = tmp_path / "events.png"
+    query = "SELECT image_id, count(*) AS n FROM kym_velocity_events GROUP BY ALL"
+    done = run("plot", indexed, query, "--kind", "bar", "-o", target)
+    assert (done.stdout, done.stderr) == ("", "")
+    assert target.read_bytes().startswith(b"\x89PNG")
+    means = run("plot", indexed, "FROM kym_velocity_events", "--kind", "bar", "--x", "image_id",
+                "--y", "t_start_s", "-o", target)  # fmt: skip
+    assert means.stderr == "warning: bars are means, of up to 2 rows each\n"
+
+
+def test_tables_are_exported(indexed: Path, tmp_path: Path) -> None:
+    for ending in ("csv", "parquet", "arrow", "json"):
+        run("export", indexed, "kym_images", "-o", tmp_path / f"images.{ending}")
+    readers = (pl.read_csv, pl.read_parquet, pl.read_ipc, pl.read_json)
+    for ending, read in zip(("csv", "parquet", "arrow", "json"), readers, strict=True):
+        assert read(tmp_path / f"images.{ending}")["image_id"].to_list() == ["a", "b"]
+    run("export", indexed, "kym_images", "-o", tmp_path / "images.xlsx")
+    assert zipfile.is_zipfile(tmp_path / "images.xlsx")
+
+
+def test_a_database_holds_everything(indexed: Path, tmp_path: Path) -> None:
+    run("export", indexed, "-o", tmp_path / "all.duckdb")
+    query = (
+        "SELECT image_id, params.mad_k FROM kym_velocity_events AS events "
+        "JOIN kym_velocity_events_params AS params USING (params_hash) "
+        "JOIN kym_velocity_events_runs AS runs USING (image_id)"
+    )
+    with duckdb.connect(str(tmp_path / "all.duckdb"), read_only=True) as database:
+        assert database.sql(query).fetchall() == [("a", 3.0)] * 2
+    run("export", indexed, "kym_images", "-o", tmp_path / "one.duckdb")
+    with duckdb.connect(str(tmp_path / "one.duckdb"), read_only=True) as database:
+        assert database.sql("SHOW TABLES").fetchall() == [("kym_images",)]
+    assert sorted(p.name for p in tmp_path.glob("*.duckdb*")) == ["all.duckdb", "one.duckdb"]
+    assert not list(tmp_path.glob(".*"))
 
 
 @pytest.mark.parametrize(
@@ -133,6 +316,16 @@ def test_tables_are_described(indexed: Path) -> None:
         (["index", "{data}", "--mode", "sideways"], 2, "--mode"),
         (["import", "none", "{new}"], 1, "no such lab folder"),
         (["frobnicate"], 2, "frobnicate"),
+        (["sql", "{data}", ""], 1, "empty"),
+        (["sql", "{data}", "SELECT 1", "--format", "pdf"], 2, "pdf"),
+        (["sql", "{data}", "SELECT $x"], 1, "x"),
+        (["sql", "{data}", "SELECT 1", "-o", "{new}.pdf"], 2, ".parquet"),
+        (["plot", "{data}", "FROM kym_images", "-o", "x.gif"], 2, ".png, .svg, .html"),
+        (["plot", "{data}", "FROM kym_images", "--x", "no", "-o", "{new}.png"], 2, "image_id"),
+        (["export", "{data}", "-o", "x.csv"], 2, "holds one table"),
+        (["export", "{data}", "kym_images", "-o", "x.foo"], 2, ".parquet"),
+        (["export", "{data}", "nope", "-o", "{new}.csv"], 1, "kym_images"),
+        (["export", "{data}", "nope", "-o", "{new}.duckdb"], 1, "kym_images"),
     ],
 )
 def test_errors_are_clear(
@@ -146,13 +339,6 @@ def test_debug_shows_the_traceback(indexed: Path) -> None:
     command = [*COMMAND, "--debug", "sql", str(indexed), "SELEC"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert "Traceback" in done.stderr
-
-
-def test_every_command_has_help() -> None:
-    text = run("--help").stdout
-    for name in ("import", "index", "status", "sql", "tables", "demo"):
-        assert name in text
-        assert "Usage" in run(name, "--help").stdout
 
 
 def test_a_terminal_gets_a_table_and_a_progress_bar(indexed: Path) -> None:

@@ -28,7 +28,8 @@ def _write_separated(
     batches: pa.RecordBatchReader, sink: BinaryIO, *, separator: str, header: bool
 ) -> None:
     for frame in frames(batches):
-        texts(frame).write_csv(sink, separator=separator, include_header=header)
+        lines = texts(frame).write_csv(separator=separator, include_header=header)
+        sink.write(lines.encode())
         header = False
 
 

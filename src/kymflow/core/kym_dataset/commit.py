@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from kymflow.core.kym_dataset.ledger import Ledger
-from kymflow.core.kym_dataset.schemas import PROVENANCE
+from kymflow.core.kym_dataset.overtaken import Race
+from kymflow.core.kym_dataset.schemas import PARAMS, PROVENANCE
 from kymflow.core.kym_dataset.staging import Part, Staging
 from kymflow_zarr import parquet
 
@@ -21,47 +22,68 @@ def commit(
     table: str,
     ledger: Ledger,
     staging: Staging,
+    race: Race,
     *,
     parts: Sequence[Part],
     gone: Sequence[str | None],
-    failed: pl.DataFrame,
+    standing: Sequence[Part],
 ) -> None:
     """Put staged rows in place of the old ones, and record the runs.
+
+    Params are written before the runs that name them: a run that is on record is whole.
 
     Args:
         dataset: The dataset.
         table: The table's name.
         ledger: The table's ledger.
-        staging: Where the parts lie; cleared at the end.
+        staging: Where the parts lie.
+        race: Knows the images that others have committed meanwhile; theirs may stand.
         parts: The staged parts.
         gone: Images whose rows and runs go because they are no longer in the dataset; None
             stands for rows that name no image.
-        failed: Ledger rows of the images that could not be indexed; their table rows stand.
+        standing: Parts whose runs are recorded while the rows of their images stand.
 
     Raises:
         TableSchemaError: If a column's types can't be reconciled; the table stands as it was.
         CommitError: If the row counts don't add up; the table stands as it was.
     """
-    runs = [part.runs for part in parts]
     with dataset.tables.lock(table):
+        parts, standing = race.won(parts, staging), race.won(standing, staging)
+        recorded = [*parts, *standing]
         gone = [image_id for image_id in gone if not (image_id and dataset.has_image(image_id))]
-        done = [parquet.scan(path).select("image_id").collect() for path in runs]
-        replaced = pl.concat([pl.DataFrame({"image_id": gone}, {"image_id": pl.String}), *done])
         if parts or gone or not dataset.tables.exists(table):
             dataset.tables.replace_rows(
                 table,
-                replaced=replaced,
+                replaced=_images(parts, gone),
                 parts=[part.rows for part in parts],
                 empty=pl.DataFrame(schema=PROVENANCE),
             )
-        if not failed.is_empty():
-            runs.append(staging.folder / "failed.parquet")
-            failed.write_parquet(runs[-1])
-            replaced = pl.concat([replaced, failed.select("image_id")])
-        if not replaced.is_empty():
-            ledger.record(runs, replaced)
-        ledger.remember_params(
-            [part.params for part in parts if part.params.exists()],
-            staging.folder / "params.parquet",
-        )
-    staging.clear()
+        if recorded or gone:
+            ledger.remember_params(
+                [part.params for part in recorded if part.params.exists()],
+                staging.folder / "params.parquet",
+            )
+            ledger.record([part.runs for part in recorded], _images(recorded, gone))
+
+
+def _images(parts: Sequence[Part], gone: Sequence[str | None]) -> pl.DataFrame:
+    done = [parquet.scan(part.runs).select("image_id").collect() for part in parts]
+    return pl.concat([pl.DataFrame({"image_id": gone}, {"image_id": pl.String}), *done])
+
+
+def record_outdated(
+    dataset: ZarrDataset, table: str, ledger: Ledger, staging: Staging, runs: pl.DataFrame
+) -> None:
+    """Record that rows of some images are outdated, so that the next update makes them anew.
+
+    Args:
+        dataset: The dataset.
+        table: The table's name.
+        ledger: The table's ledger.
+        staging: Where to write on the way.
+        runs: Ledger rows of the images.
+    """
+    part = staging.standing_part()
+    part.write_runs(runs, pl.DataFrame(schema=PARAMS))
+    with dataset.tables.lock(table):
+        ledger.record([part.runs], runs)

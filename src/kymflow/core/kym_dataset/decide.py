@@ -28,6 +28,7 @@ REASONS = (
     "version_changed",
     "mixed_provenance",
     "row_count_mismatch",
+    "outdated",
     "failed",
     "forced",
     "deleted",

@@ -8,7 +8,7 @@ import pickle
 import threading
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor
+from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, TypeVar
 
@@ -16,6 +16,8 @@ from kymflow.core.errors import InvalidIndexerError, WorkerError
 from kymflow_zarr.errors import UsageError
 
 if TYPE_CHECKING:
+    from multiprocessing.process import BaseProcess
+
     from kymflow.core.kym_dataset.indexer_base import Indexer
 
 Task = TypeVar("Task")
@@ -45,7 +47,7 @@ def worker_pool(workers: int | None, executor: Executor | None) -> Iterator[Exec
     if workers < 1:
         raise UsageError(f"workers must be 1 or more, not {workers}")
     spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_die_with_parent) as pool:
+    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_end_with_parent) as pool:
         yield pool
 
 
@@ -89,7 +91,8 @@ def run_in_order(
 
     Raises:
         WorkerError: If a worker process died.
-        Exception: Whatever the function raises; tasks not yet begun are called off.
+        Exception: Whatever the function raises; tasks not yet begun are called off,
+            and those at work waited for.
     """
     if executor is None:
         yield from map(work, tasks)
@@ -108,5 +111,17 @@ def run_in_order(
             "before is kept: run the update again, with fewer workers if it was memory"
         ) from error
     finally:
-        for future in pending:
-            future.cancel()
+        # What has begun is waited for: it writes to a folder that is about to be cleared.
+        wait([future for future in pending if not future.cancel()])
+
+
+def _end_with_parent() -> None:
+    """Let this worker process end when its parent is killed; by itself it would wait for ever."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        threading.Thread(target=_exit_after, args=(parent,), daemon=True).start()
+
+
+def _exit_after(parent: BaseProcess) -> None:
+    parent.join()
+    os._exit(1)

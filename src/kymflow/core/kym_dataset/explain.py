@@ -90,19 +90,21 @@ def explain(
     params = dict(ledger.load_params().iter_rows())
     old = params.get(made_with.get("params_hash"))
     known = old is not None and new_params is not ...
+    changes = param_changes(json.loads(old), new_params) if old is not None and known else ()
     return Explanation(
         image_id=verdict["image_id"],
         action=verdict["action"],
         reason=verdict["reason"],
         n_rows=verdict["n_rows"],
-        changes=tuple(_changes(json.loads(old), new_params)) if old is not None and known else (),
+        changes=tuple(changes),
         old_version=made_with.get("analysis_version"),
         new_version=new_version,
         error=error or last.get("error"),
     )
 
 
-def _changes(old: object, new: object) -> Iterator[ParamChange]:
+def param_changes(old: object, new: object) -> Iterator[ParamChange]:
+    """Yield the keys in which two params differ, sorted."""
     before, after = dict(_flat(old)), dict(_flat(new))
     for key in sorted({**before, **after}):
         if before.get(key) != after.get(key):

@@ -8,32 +8,39 @@ import time
 import warnings
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import polars as pl
 
 from kymflow.core.errors import CodeChangedWarning, InvalidIndexerError, ParamsError
+from kymflow.core.kym_dataset.commit import record_outdated
 from kymflow.core.kym_dataset.decide import Mode, decide
 from kymflow.core.kym_dataset.executors import check_can_travel, worker_pool
 from kymflow.core.kym_dataset.explain import Explanation, explain
-from kymflow.core.kym_dataset.extract import Job
+from kymflow.core.kym_dataset.extract import Job, outdated_runs
 from kymflow.core.kym_dataset.fingerprint import code_fingerprint
 from kymflow.core.kym_dataset.indexer_base import Indexer, table_name
 from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow.core.kym_dataset.provenance import stable_json_dumps
 from kymflow.core.kym_dataset.report import ProgressCallback, UpdateReport
+from kymflow.core.kym_dataset.staging import Staging
 from kymflow.core.kym_dataset.survey import Survey, take_survey
 from kymflow.core.kym_dataset.update import Update
 from kymflow_zarr.errors import ArtifactError, ImageNotFoundError, UsageError
+from kymflow_zarr.sql.queryable import Queryable
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
+    from kymflow_zarr.sql.views import Views
 
 log = logging.getLogger(__name__)
 
 
-class KymDataset:
+class KymDataset(Queryable):
     """The tables of a Zarr dataset of kymographs.
+
+    SQL sees every table by its name, the last run of each image as ``<table>_runs``, and the
+    params behind the rows' hashes as ``<table>_params``: as JSON, and each key as a column.
 
     Args:
         dataset: The dataset; opened for writing if tables are to be updated.
@@ -142,6 +149,30 @@ class KymDataset:
         _warn_of_changed_code(job, ledger)
         return decision.sort("image_id")
 
+    def mark_outdated(self, indexer: Indexer, image_ids: Iterable[str]) -> None:
+        """Have the next update make some images anew, though params and version stay the same.
+
+        For whoever changes the artifacts behind a table's rows; a table not built yet needs no
+        mark.
+
+        Args:
+            indexer: The indexer that reads those artifacts.
+            image_ids: The images.
+
+        Raises:
+            ReadOnlyError: If the dataset is open for reading only.
+        """
+        table = table_name(indexer)
+        self.dataset.check_writable(f"mark rows of table {table!r}")
+        asked = list(image_ids)
+        if not asked or not self.dataset.tables.exists(table):
+            return
+        job = Job(self.dataset, indexer, _version(indexer), code_fingerprint(indexer))
+        runs = outdated_runs(job, take_survey(self.dataset, indexer, asked).current)
+        with Staging(self.dataset, table, job.maker) as staging:
+            record_outdated(self.dataset, table, Ledger(self.dataset, table), staging, runs)
+            staging.clear()
+
     def explain(self, indexer: Indexer, image_id: str) -> Explanation:
         """Say why one image is fresh or stale, down to the params keys that changed.
 
@@ -167,23 +198,29 @@ class KymDataset:
         params = self._params(indexer, image_id) if present and error is None else ...
         return explain(verdict, rows, ledger, version, params, str(error) if error else None)
 
-    def sql(self, query: str, params: Mapping[str, Any] | list[Any] | None = None) -> pl.DataFrame:
-        """Answer a SQL query over the dataset's tables, read-only.
+    def query(self, name: str, /, **params: object) -> pl.DataFrame:
+        """Run a named query; :mod:`kymflow.core.queries.library` lists them.
 
         Args:
-            query: DuckDB SQL. Views: every table by its name, the ledger of each as
-                ``<table>_runs``, the params behind its hashes as ``<table>_params``.
-            params: Values for ``$name`` or ``?`` in the query.
+            name: Of the query, such as ``"event_rate"``.
+            **params: Values for some of its parameters; the others have their defaults.
 
         Returns:
-            The answer.
+            The answer, its columns as the query's ``output`` says.
 
         Raises:
-            QueryError: If the query can't be answered.
+            UsageError: If there is no such query or parameter, or a value does not fit.
+            TableNotFoundError: If a table that it reads was not built yet.
+            QueryError: If it can't be answered.
         """
-        from kymflow.core.queries.session import answer
+        from kymflow.core.queries.library import run
 
-        return answer(self.dataset, query, params)
+        return run(self.dataset, name, params)
+
+    def _views(self) -> Views:
+        from kymflow.core.queries.views import kym_views
+
+        return kym_views(self.dataset)
 
     def _decide(self, survey: Survey, job: Job, ledger: Ledger, mode: Mode) -> pl.DataFrame:
         table = self.dataset.tables.path(table_name(job.indexer))

@@ -15,7 +15,6 @@ from kymflow.core.kym_dataset.schemas import PARAMS, RUNS
 from kymflow_zarr import parquet
 from kymflow_zarr.duck import view_parquet
 from kymflow_zarr.errors import TableUnreadableError
-from kymflow_zarr.files import read_unchanged
 from kymflow_zarr.merge import replace_rows
 
 if TYPE_CHECKING:
@@ -36,7 +35,8 @@ class Ledger:
     """The ledger of one table: ``index/<table>.runs.parquet`` and ``.params.parquet``.
 
     It is derived state. An unreadable ledger is treated as none: images with rows are still
-    judged right from their rows, and images without are computed once more.
+    judged right from their rows, and images without are computed once more. Who writes to it holds
+    the table's lock.
 
     Args:
         dataset: The dataset.
@@ -54,8 +54,9 @@ class Ledger:
             columns: Only these; all if none is named.
 
         Returns:
-            Frame (image_id, params_hash, analysis_version, status ``ok``/``failed``, n_rows,
-            error, indexed_at UTC, code_hash), one row an image; empty where nothing was run.
+            Frame (image_id, params_hash, analysis_version, status ``ok``/``failed``/
+            ``outdated``, n_rows, error, indexed_at UTC, code_hash), one row an image; empty where
+            nothing was run.
         """
         return _load(self.runs_path, pl.Schema({name: RUNS[name] for name in columns or RUNS}))
 
@@ -86,7 +87,7 @@ class Ledger:
         if not params:
             return
         known = _load(self.params_path, pl.Schema({"params_hash": pl.String()}))
-        staged = parquet.scan(params).unique("params_hash", maintain_order=True)
+        staged = parquet.scan_many(params).unique("params_hash", maintain_order=True)
         new = staged.collect().join(known, on="params_hash", how="anti", maintain_order="left")
         if not new.is_empty():
             new.write_parquet(scratch)
@@ -156,17 +157,13 @@ def _load(path: Path, schema: pl.Schema) -> pl.DataFrame:
 
 def _read(path: Path, schema: pl.Schema) -> pl.DataFrame:
     """Return a ledger file in today's schema; columns that an older writer lacked are null."""
-
-    def read() -> pl.DataFrame:
-        file = parquet.scan(path)
-        held = file.collect_schema()
-        columns = [
-            pl.col(name).cast(dtype) if name in held else pl.lit(None, dtype).alias(name)
-            for name, dtype in schema.items()
-        ]
-        return file.select(columns).collect()
-
-    return read_unchanged([path], read)
+    file = parquet.scan(path)
+    held = file.collect_schema()
+    columns = [
+        pl.col(name).cast(dtype) if name in held else pl.lit(None, dtype).alias(name)
+        for name, dtype in schema.items()
+    ]
+    return file.select(columns).collect()
 
 
 def _warn_of_damage(path: Path, error: Exception) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from kymflow_zarr.errors import ArtifactError
 
-Stage = Literal["survey", "extract", "commit"]
+Stage = Literal["survey", "extract", "commit", "detect"]
 
 
 @dataclass(frozen=True, slots=True)

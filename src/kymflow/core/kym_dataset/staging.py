@@ -3,27 +3,27 @@
 from __future__ import annotations
 
 import json
-import os
-import shutil
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
-from filelock import FileLock, Timeout
 
 from kymflow.core.kym_dataset.fit import without
 from kymflow.core.kym_dataset.schemas import PARAMS
 from kymflow_zarr import parquet
 from kymflow_zarr.files import atomic_path, write_atomic
+from kymflow_zarr.owned import discard, owned_folder
 
 if TYPE_CHECKING:
     from types import TracebackType
 
     from kymflow_zarr import ZarrDataset
+
+MAKER = "run.json"
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +45,14 @@ class Part:
 
     def write(self, rows: pl.DataFrame, runs: pl.DataFrame, params: pl.DataFrame) -> None:
         """Write the files durably."""
-        for path, frame in ((self.rows, rows), (self.params, params), (self.runs, runs)):
-            if path == self.params and frame.is_empty():
-                continue
-            with atomic_path(path) as temporary:
-                frame.write_parquet(temporary, compression="zstd", compression_level=1)
+        _write(self.rows, rows)
+        self.write_runs(runs, params)
+
+    def write_runs(self, runs: pl.DataFrame, params: pl.DataFrame) -> None:
+        """Write the runs and their params alone, for images whose rows stand as they are."""
+        if not params.is_empty():
+            _write(self.params, params)
+        _write(self.runs, runs)
 
     def copy_to(self, other: Part, odd: Mapping[str, str]) -> dict[str, str]:
         """Write this part to another, less odd columns and the images that hold something there.
@@ -75,33 +78,31 @@ class Part:
 class Staging:
     """The staged parts of one run, in ``index/staging/<table>/<run>/``.
 
-    A lock on the folder, held while the run lives and freed by the system when it dies, tells the
-    parts of a dead run from those of a run at work.
+    The run owns its folder, which tells the parts of a dead run from those of a run at work.
 
     Args:
         dataset: The dataset.
         table: The table's name.
-        analysis_version: The indexer's version.
-        code_hash: The fingerprint of the indexer's source.
+        maker: What makes the rows; another run takes over only what is made alike.
+
+    Attributes:
+        home: The folder of all runs of the table.
+        folder: The folder of this run.
+        maker: As given.
     """
 
-    def __init__(
-        self, dataset: ZarrDataset, table: str, analysis_version: str, code_hash: str | None
-    ) -> None:
+    def __init__(self, dataset: ZarrDataset, table: str, maker: dict[str, str | None]) -> None:
         self._dataset = dataset
-        self._home = dataset.path / "index" / "staging" / table
-        self._maker = {"analysis_version": analysis_version, "code_hash": code_hash}
+        self.home = staging_home(dataset, table)
+        self.folder = self.home / uuid.uuid4().hex
+        self.maker = maker
         self._held = ExitStack()
-        self._folders: list[Path] = []
         self._count = 0
 
     def __enter__(self) -> Staging:
-        self._dataset.check_writable("stage rows", self._home)
-        self.folder = self._home / uuid.uuid4().hex
-        self.folder.mkdir(parents=True)
-        self._held.enter_context(FileLock(self.folder / "lock"))
-        self._folders.append(self.folder)
-        write_atomic(self.folder / "run.json", json.dumps(self._maker).encode())
+        self._dataset.check_writable("stage rows", self.home)
+        self._held.enter_context(owned_folder(self.folder))
+        write_atomic(self.folder / MAKER, json.dumps(self.maker).encode())
         return self
 
     def __exit__(
@@ -117,75 +118,22 @@ class Staging:
         self._count += 1
         return Part.in_folder(self.folder, f"{self._count:06d}")
 
+    def standing_part(self) -> Part:
+        """Return the place of a part without rows; no other run takes it over."""
+        self._count += 1
+        return Part.in_folder(self.folder, f"standing-{self._count:06d}")
+
     def clear(self) -> None:
-        """Remove what is staged here and was taken over, once it is committed."""
+        """Remove what is staged here, once it is committed."""
+        discard(self.folder)
         self._held.close()
-        for folder in self._folders:
-            shutil.rmtree(folder, ignore_errors=True)
 
-    def take_over(self, due: pl.DataFrame) -> list[Part]:
-        """Return what dead runs staged that is still right, as parts of due images only.
 
-        An image's rows are still right if it is due with the same params hash, version and code,
-        and no artifact of it was touched since the dead run began.
+def staging_home(dataset: ZarrDataset, table: str) -> Path:
+    """Return the folder that holds a folder for each run of a table."""
+    return dataset.path / "index" / "staging" / table
 
-        Args:
-            due: Frame (image_id, params_hash) of the images to be computed.
 
-        Returns:
-            Parts that hold each image at most once.
-        """
-        parts: list[Part] = []
-        for folder in self._dead_runs():
-            began = (folder / "run.json").stat().st_mtime
-            for runs_path in sorted(folder.glob("*.runs.parquet")):
-                old = Part.in_folder(folder, runs_path.name.removesuffix(".runs.parquet"))
-                runs = (
-                    parquet.scan(old.runs)
-                    .collect()
-                    .join(due, on=["image_id", "params_hash"], how="semi", maintain_order="left")
-                )
-                touched = [i for i in runs["image_id"] if self._touched_since(i, began)]
-                runs = runs.filter(~pl.col("image_id").is_in(touched))
-                if runs.is_empty():
-                    continue
-                part = self.next_part()
-                rows = (
-                    parquet.scan(old.rows)
-                    .collect()
-                    .join(runs, on="image_id", how="semi", maintain_order="left")
-                )
-                part.write(rows, runs, old.read_params())
-                parts.append(part)
-                due = due.join(runs, on="image_id", how="anti", maintain_order="left")
-        return parts
-
-    def _dead_runs(self) -> Iterator[Path]:
-        """Lock and yield the folders of dead runs by the same code; all go when this run clears."""
-        for folder in sorted(self._home.iterdir()):
-            if folder == self.folder or folder.is_symlink() or not folder.is_dir():
-                continue
-            lock = FileLock(folder / "lock")
-            try:
-                lock.acquire(timeout=0)
-            except Timeout:
-                continue
-            self._held.callback(lock.release)
-            self._folders.append(folder)
-            if self._made_alike(folder):
-                yield folder
-
-    def _made_alike(self, folder: Path) -> bool:
-        try:
-            return bool(json.loads((folder / "run.json").read_bytes()) == self._maker)
-        except (OSError, ValueError):
-            return False
-
-    def _touched_since(self, image_id: str, moment: float) -> bool:
-        """Tell whether a file or folder among an image's artifacts is newer than a moment."""
-        for folder, _, names in os.walk(self._dataset.record(image_id).path / "analysis"):
-            for path in (folder, *(os.path.join(folder, name) for name in names)):
-                status = os.lstat(path)
-                if max(status.st_mtime, status.st_ctime) > moment:
-                    return True
-        return False
+def _write(path: Path, frame: pl.DataFrame) -> None:
+    with atomic_path(path) as temporary:
+        frame.write_parquet(temporary, compression="zstd", compression_level=1)

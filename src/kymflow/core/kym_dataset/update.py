@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
+from datetime import UTC, datetime
 
 import polars as pl
 
 from kymflow.core.kym_dataset.commit import commit
 from kymflow.core.kym_dataset.decide import Mode
 from kymflow.core.kym_dataset.executors import run_in_order
-from kymflow.core.kym_dataset.extract import Job, StagedBatch, extract, failed_runs, plan
+from kymflow.core.kym_dataset.extract import Job, extract, failed_runs, plan
 from kymflow.core.kym_dataset.fit import odd_columns
 from kymflow.core.kym_dataset.ledger import Ledger
+from kymflow.core.kym_dataset.overtaken import Race
 from kymflow.core.kym_dataset.report import Failure, Progress, ProgressCallback, UpdateReport
+from kymflow.core.kym_dataset.resume import DeadRuns, runs_are_left
+from kymflow.core.kym_dataset.schemas import PARAMS
 from kymflow.core.kym_dataset.staging import Part, Staging
 from kymflow.core.kym_dataset.survey import Survey
 from kymflow_zarr import parquet
@@ -43,6 +47,7 @@ class Update:
         self.ledger = ledger
         self.table = table
         self.errors: dict[str, Exception] = dict(survey.errors)
+        self.began = datetime.now(UTC)
         self.updated = 0
         self.resumed = 0
 
@@ -61,36 +66,43 @@ class Update:
             maintain_order="left",
         ).drop_nulls("params_hash")
         gone = [*self._pruned(), *self._forgotten()]
-        exists = self.job.dataset.tables.exists(self.table)
-        if due.is_empty() and not gone and not self.errors and exists:
+        if due.is_empty() and not gone and not self.errors and self._is_settled():
             return
-        with Staging(
-            self.job.dataset, self.table, self.job.analysis_version, self.job.code_hash
-        ) as staging:
-            parts = self._take_over(staging, due)
-            due = _without(due, parts)
-            self._tell(progress, due)
-            tasks = plan(self.job, due, staging)
-            for batch in run_in_order(extract, tasks, executor):
-                parts.append(batch.part)
-                self._count(batch)
-                self._tell(progress, due)
-                if batch.errors and stop_at_failure:
-                    break
-            parts = self._fitting(staging, parts, gone)
-            if progress:
-                progress(Progress("commit", 0, self.updated))
-            commit(
-                self.job.dataset,
-                self.table,
-                self.ledger,
-                staging,
-                parts=parts,
-                gone=gone,
-                failed=failed_runs(self.job, self.survey.current, self.errors),
-            )
-            if progress:
-                progress(Progress("commit", self.updated, self.updated))
+        tell = progress or (lambda step: None)
+        race = Race(self.ledger)
+        dataset = self.job.dataset
+        with Staging(dataset, self.table, self.job.maker) as staging:
+            with DeadRuns(dataset, staging) as dead:
+                parts = dead.take_over(due)
+                standing = dead.settle(self._unrecorded()) if dead else []
+                self.resumed = sum(_images_in(part) for part in parts)
+                self.updated += self.resumed
+                self._tell(tell, due)
+                tasks = plan(self.job, _without(due, parts), staging)
+                for batch in run_in_order(extract, tasks, executor):
+                    parts.append(batch.part)
+                    self.updated += batch.n_ok
+                    self.errors.update(batch.errors)
+                    self._tell(tell, due)
+                    if batch.errors and stop_at_failure:
+                        break
+                parts = self._fitting(staging, parts, gone)
+                standing += self._stage_failures(staging)
+                tell(Progress("commit", 0, self.updated))
+                commit(
+                    dataset,
+                    self.table,
+                    self.ledger,
+                    staging,
+                    race,
+                    parts=parts,
+                    gone=gone,
+                    standing=standing,
+                )
+                tell(Progress("commit", self.updated, self.updated))
+                if self.survey.whole:
+                    dead.clear()
+            staging.clear()
 
     def report(self, mode: Mode, seconds: float) -> UpdateReport:
         """Return what was done."""
@@ -123,11 +135,15 @@ class Update:
         runs = self.ledger.load("image_id")
         return runs.join(self.decision, on="image_id", how="anti")["image_id"].to_list()
 
-    def _take_over(self, staging: Staging, due: pl.DataFrame) -> list[Part]:
-        parts = staging.take_over(due)
-        self.resumed = sum(_images_in(part) for part in parts)
-        self.updated += self.resumed
-        return parts
+    def _unrecorded(self) -> pl.DataFrame:
+        """Return the images with right rows whose last run is not in the ledger."""
+        fresh = self.decision.filter(pl.col("reason") == "fresh").select("image_id", "n_rows")
+        runs = self.ledger.load("image_id", "params_hash", "analysis_version", "status")
+        known = runs.filter(
+            pl.col("status") == "ok", pl.col("analysis_version") == self.job.analysis_version
+        )
+        keys = ["image_id", "params_hash"]
+        return fresh.join(self.survey.current, on="image_id").join(known, on=keys, how="anti")
 
     def _fitting(
         self, staging: Staging, parts: Sequence[Part], gone: Sequence[str | None]
@@ -164,20 +180,28 @@ class Update:
             image_id=image_id,
         )
 
-    def _count(self, batch: StagedBatch) -> None:
-        self.updated += batch.n_ok
-        self.errors.update(batch.errors)
+    def _stage_failures(self, staging: Staging) -> list[Part]:
+        if not self.errors:
+            return []
+        part = staging.standing_part()
+        failed = failed_runs(self.job, self.survey.current, self.errors, self.began)
+        part.write_runs(failed, pl.DataFrame(schema=PARAMS))
+        return [part]
 
-    def _tell(self, progress: ProgressCallback | None, due: pl.DataFrame) -> None:
-        if progress:
-            done = self.updated + len(self.errors) - len(self.survey.errors)
-            progress(Progress("extract", done, due.height + self.resumed))
+    def _is_settled(self) -> bool:
+        """Tell whether there is a table, and no run that was killed to be made up for."""
+        dataset = self.job.dataset
+        return dataset.tables.exists(self.table) and not runs_are_left(dataset, self.table)
+
+    def _tell(self, tell: ProgressCallback, due: pl.DataFrame) -> None:
+        done = self.updated + len(self.errors) - len(self.survey.errors)
+        tell(Progress("extract", done, due.height))
 
 
 def _without(due: pl.DataFrame, parts: Sequence[Part]) -> pl.DataFrame:
     if not parts:
         return due
-    staged = parquet.scan([part.runs for part in parts]).select("image_id").collect()
+    staged = parquet.scan_many([part.runs for part in parts]).select("image_id").collect()
     return due.join(staged, on="image_id", how="anti", maintain_order="left")
 
 

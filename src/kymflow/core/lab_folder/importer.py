@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kymflow.core.errors import SourceFileError
+from kymflow.core.event_schema import EVENTS_ARTIFACT, PARAMS_ARTIFACT, TRACE_ARTIFACT
 from kymflow.core.lab_folder.discover import LabImage, find_images
 from kymflow.core.lab_folder.events import Events, read_events
 from kymflow.core.lab_folder.metadata import build_metadata
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset, ZarrImageRecord
 
 AXES = ("t", "x")
-TRACE = "velocity/trace"
-PARAMS = "velocity_events/params"
-EVENTS = "velocity_events/events"
 ImportProgress = Callable[[int, int, str], None]
 
 
@@ -130,15 +128,15 @@ def _write(image: LabImage, root: Path, dataset: ZarrDataset, replaced: str | No
             _keep_own_artifacts(dataset.record(replaced), staged)
         staged.save_array(pixels, axes=AXES)
         if trace is not None:
-            staged.save_df_parquet(TRACE, trace)
+            staged.save_df_parquet(TRACE_ARTIFACT, trace)
         if events is not None:
             _save_events(staged, events)
         source["artifacts"] = [
             name
             for name, brought in (
-                (f"{TRACE}.parquet", trace is not None),
-                (f"{EVENTS}.parquet", events is not None),
-                (f"{PARAMS}.json", events is not None and events.params is not None),
+                (f"{TRACE_ARTIFACT}.parquet", trace is not None),
+                (f"{EVENTS_ARTIFACT}.parquet", events is not None),
+                (f"{PARAMS_ARTIFACT}.json", events is not None and events.params is not None),
             )
             if brought
         ]
@@ -147,9 +145,9 @@ def _write(image: LabImage, root: Path, dataset: ZarrDataset, replaced: str | No
 
 
 def _save_events(staged: ZarrImageRecord, events: Events) -> None:
-    staged.save_df_parquet(EVENTS, events.rows)
+    staged.save_df_parquet(EVENTS_ARTIFACT, events.rows)
     if events.params is not None:
-        staged.save_json(PARAMS, dict(events.params))
+        staged.save_json(PARAMS_ARTIFACT, dict(events.params))
 
 
 def _keep_own_artifacts(old: ZarrImageRecord, staged: ZarrImageRecord) -> None:

@@ -63,13 +63,13 @@ class Bands:
         return {"yOffset" if self.lying else "xOffset": spread}
 
     def measure(
-        self, start: str, end: str = "", *, title: str, zero: bool = False
+        self, start: str, end: str = "", *, title: str, axis: alt.Axis, zero: bool = False
     ) -> dict[str, Any]:
         """Return the encodings of a length, or of a stretch from start to end."""
-        axis, along = (alt.X, "x") if self.lying else (alt.Y, "y")
+        channel, along = (alt.X, "x") if self.lying else (alt.Y, "y")
         scale = alt.Scale(zero=zero)
-        measure = {along: axis(start, type="quantitative", title=title, scale=scale)}
-        return measure | ({f"{along}2": end} if end else {})
+        measure = channel(start, type="quantitative", title=title, scale=scale, axis=axis)
+        return {along: measure} | ({f"{along}2": end} if end else {})
 
 
 def draw_bar(drawing: Drawing) -> alt.Chart:
@@ -90,7 +90,7 @@ def draw_bar(drawing: Drawing) -> alt.Chart:
         alt.Chart(values(drawing.frame), mark=alt.MarkDef(type="bar", cornerRadiusEnd=2))
         .encode(
             **bands.place(drawing.title("x"), gap=0),
-            **bands.measure("y", title=title, zero=True),
+            **bands.measure("y", title=title, axis=drawing.axis("y"), zero=True),
             color=drawing.color(),
             tooltip=drawing.tooltips() if measured else drawing.tooltips(y="count"),
         )
@@ -118,7 +118,7 @@ def draw_box(drawing: Drawing) -> Any:
 
     def layer(data: pl.DataFrame, start: str, end: str, mark: alt.MarkDef, **more: Any) -> Any:
         place = bands.place(drawing.title("x") if kinds else None, gap=0.35)
-        stretch = bands.measure(start, end, title=drawing.title("y"))
+        stretch = bands.measure(start, end, title=drawing.title("y"), axis=drawing.axis("y"))
         return alt.Chart(values(data), mark=mark).encode(**{**place, **stretch, **more})
 
     box = alt.MarkDef(type="bar", opacity=0.5, **bands.thickness(0.6))

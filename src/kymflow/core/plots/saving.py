@@ -30,11 +30,7 @@ def save(chart: alt.Chart | alt.LayerChart, path: Path) -> None:
         UsageError: If the ending is none of these.
         MissingExtraError: If the library that draws is not installed.
     """
-    ending = path.suffix.lower()
-    if ending not in ENDINGS:
-        raise UsageError(
-            f"a plot is written as {', '.join(ENDINGS)}, not {ending or 'no ending'!r}"
-        )
+    ending = check_ending(path)
     with needs_extra("plot", "plots"):
         import vl_convert  # noqa: F401 - asked for here, so that the error names our extra
     buffer: io.BytesIO | io.StringIO = io.StringIO()
@@ -47,3 +43,15 @@ def save(chart: alt.Chart | alt.LayerChart, path: Path) -> None:
         chart.save(buffer, format="html", inline=True)
     data = buffer.getvalue()
     write_atomic(path, data if isinstance(data, bytes) else data.encode())
+
+
+def check_ending(path: Path) -> str:
+    """Return the ending of a plot's file.
+
+    Raises:
+        UsageError: If it is not one of ``ENDINGS``.
+    """
+    ending = path.suffix.lower()
+    if ending in ENDINGS:
+        return ending
+    raise UsageError(f"a plot is written as {', '.join(ENDINGS)}, not {ending or 'without one'!r}")

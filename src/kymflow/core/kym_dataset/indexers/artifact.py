@@ -143,7 +143,7 @@ class ArtifactIndexer(BaseIndexer):
             if file is None or (scanned is not None and file.path in scannable):
                 continue
             try:
-                frames.append(self._read_one(dataset.record(image_id)))
+                frames.append(self.read_rows(dataset.record(image_id)))
             except ArtifactError as error:
                 errors[image_id] = error
         frames.append(pl.DataFrame(schema=self._whole_schema))
@@ -171,7 +171,7 @@ class ArtifactIndexer(BaseIndexer):
             return None
         images = pl.DataFrame({_PATH: list(paths), "image_id": list(paths.values())})
         try:
-            rows = parquet.scan(list(paths), include_file_paths=_PATH).collect()
+            rows = parquet.scan_many(list(paths), include_file_paths=_PATH).collect()
             placed = rows.drop("image_id", strict=False).join(
                 images, on=_PATH, how="left", maintain_order="left"
             )
@@ -184,7 +184,14 @@ class ArtifactIndexer(BaseIndexer):
         ):
             return None
 
-    def _read_one(self, rec: ZarrImageRecord) -> pl.DataFrame:
+    def read_rows(self, rec: ZarrImageRecord) -> pl.DataFrame:
+        """Return what one image's rows artifact holds, in the schema, with ``image_id``.
+
+        Raises:
+            ArtifactNotFoundError: If it has none.
+            ArtifactUnreadableError: If it can't be read.
+            ArtifactSchemaError: If a column can't be brought to its dtype.
+        """
         for artifact in self.rows_artifacts:
             for load in (rec.load_df_parquet, rec.load_df_csv_gz):
                 try:

@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from types import MappingProxyType
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import polars as pl
 
-from kymflow.core.event_schema import COLUMN_ALIASES, EVENT_SCHEMA
+from kymflow.core.event_schema import (
+    COLUMN_ALIASES,
+    EVENT_SCHEMA,
+    EVENTS_ARTIFACT,
+    PARAMS_ARTIFACT,
+)
+from kymflow.core.kym_dataset.indexer_base import ExtractedBatch
 from kymflow.core.kym_dataset.indexers.artifact import ArtifactIndexer
+from kymflow.core.velocity_events.made_with import read_made_with
+from kymflow_zarr.errors import ArtifactSchemaError
+
+if TYPE_CHECKING:
+    from kymflow_zarr import ZarrDataset
 
 DEFAULT_PARAMS: Mapping[str, Any] = MappingProxyType(
     {
@@ -39,13 +50,41 @@ class VelocityEventIndexer(ArtifactIndexer):
     """Index the velocity events of each image.
 
     Reads the params at ``velocity_events/params`` and the events at ``velocity_events/events``,
-    or at ``velocity_events`` in datasets of the earlier kymflow.
+    or at ``velocity_events`` in datasets of the earlier kymflow. Where the detector made the
+    events with other params than those, the image fails until it is detected again: its rows
+    would bear the hash of params they were not made with.
     """
 
     name = "velocity_events"
     version: ClassVar[str] = "kymflow.velocity_events@0.1"
-    params_artifact: ClassVar[str] = "velocity_events/params"
+    params_artifact: ClassVar[str] = PARAMS_ARTIFACT
     default_params: ClassVar[Mapping[str, Any]] = DEFAULT_PARAMS
-    rows_artifacts: ClassVar[tuple[str, ...]] = ("velocity_events/events", "velocity_events")
+    rows_artifacts: ClassVar[tuple[str, ...]] = (EVENTS_ARTIFACT, "velocity_events")
     schema: ClassVar[Mapping[str, pl.DataType]] = EVENT_SCHEMA
     aliases: ClassVar[Mapping[str, str]] = COLUMN_ALIASES
+
+    def extract_batch(self, dataset: ZarrDataset, image_ids: Sequence[str]) -> ExtractedBatch:
+        """Return the rows of many images."""
+        outdated = self._made_with_other_params(dataset, image_ids)
+        batch = super().extract_batch(dataset, [i for i in image_ids if i not in outdated])
+        return ExtractedBatch(batch.rows, {**batch.errors, **outdated})
+
+    def _made_with_other_params(
+        self, dataset: ZarrDataset, image_ids: Sequence[str]
+    ) -> dict[str, Exception]:
+        made = {
+            image_id: known.params_hash
+            for image_id, known in zip(image_ids, read_made_with(dataset, image_ids), strict=True)
+            if known is not None
+        }
+        now = self.params_hashes(dataset, list(made)).hashes
+        return {
+            image_id: ArtifactSchemaError(
+                "its params were changed after its events were made; run `kymflow detect`",
+                dataset=str(dataset.path),
+                image_id=image_id,
+                artifact=PARAMS_ARTIFACT,
+            )
+            for (image_id, then), hashed in zip(made.items(), now, strict=True)
+            if hashed != then
+        }

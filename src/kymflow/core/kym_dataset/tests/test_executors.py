@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import subprocess
 import sys
 import threading
@@ -70,6 +71,20 @@ class Faulty(PerImage):
         if rec.image_id == "d" and self.defect:
             raise ZeroDivisionError("a defect")
         return super().extract_rows(rec)
+
+
+class Waiting(PerImage):
+    """Says in a pipe that it is at work, and never ends by itself."""
+
+    name = "waiting"
+
+    def __init__(self, pipe: str) -> None:
+        self.pipe = pipe
+
+    def extract_rows(self, rec):
+        with open(self.pipe, "w") as pipe:
+            print("at work", file=pipe, flush=True)
+            threading.Event().wait()
 
 
 @pytest.fixture
@@ -158,21 +173,38 @@ def test_tasks_are_called_off_after_a_failure(tmp_path: Path) -> None:
     assert len(list(tmp_path.iterdir())) < 1000
 
 
-def test_workers_die_with_a_killed_parent(kym: KymDataset) -> None:
-    script = (
-        "import os, sys\n"
+def test_tasks_at_work_are_waited_for_after_a_failure() -> None:
+    begun, ended = threading.Event(), threading.Event()
+
+    def work(number: int) -> None:
+        if number == 0:
+            begun.wait()
+            raise ZeroDivisionError
+        begun.set()
+        sum(range(5_000_000))
+        ended.set()
+
+    with ThreadPoolExecutor(2) as threads:
+        with pytest.raises(ZeroDivisionError):
+            list(run_in_order(work, range(2), threads))
+        assert ended.is_set()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="named pipes are files on POSIX only")
+def test_workers_end_with_an_update_that_is_killed(kym: KymDataset, tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    code = (
+        "import sys\n"
+        f"from {__name__} import Waiting\n"
         "from kymflow.core.kym_dataset import KymDataset\n"
-        "from kymflow.core.kym_dataset.tests.test_executors import Patient\n"
         "from kymflow_zarr import ZarrDataset\n"
-        "if __name__ == '__main__':\n"
-        "    KymDataset(ZarrDataset(sys.argv[1])).update_index(Patient(), workers=1)\n"
+        "KymDataset(ZarrDataset(sys.argv[1])).update_index(Waiting(sys.argv[2]), workers=1)\n"
     )
-    run = subprocess.Popen(
-        [sys.executable, "-c", script, str(kym.dataset.path)], stdout=subprocess.PIPE
-    )
-    assert run.stdout is not None
-    assert run.stdout.readline() == b"at work\n"
-    run.kill()
-    # The worker holds the pipe as well: its end comes when the worker is gone too.
-    assert run.stdout.read() == b""
-    run.wait()
+    arguments = [str(kym.dataset.path), str(tmp_path / "pipe")]
+    run = subprocess.Popen([sys.executable, "-c", code, *arguments], stderr=subprocess.DEVNULL)
+    with (tmp_path / "pipe").open("rb", buffering=0) as pipe:
+        assert pipe.read(8) == b"at work\n"
+        run.kill()
+        run.wait()
+        assert select.select([pipe], [], [], 30)[0], "the worker outlives its update"
+        assert pipe.read() == b""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
+
 import polars as pl
 import pytest
 
 from kymflow.core.kym_dataset import KymDataset, VelocityEventIndexer
 from kymflow.core.kym_dataset import extract as extract_module
+from kymflow.core.kym_dataset.ledger import Ledger
 
 EVENTS = VelocityEventIndexer()
+TABLE = "kym_velocity_events"
 
 
 class Killed(BaseException):
@@ -50,14 +55,22 @@ def finish(kym: KymDataset, mode: str = "incremental"):
     return kym.update_index(indexer, mode=mode)
 
 
+def staged(kym: KymDataset) -> list[Path]:
+    """Return the parts that wait, and whatever else lies about."""
+    home = kym.dataset.path / "index/staging" / TABLE
+    return [path for path in home.rglob("*") if path.name.endswith(".runs.parquet")] or list(
+        home.iterdir()
+    )
+
+
 @pytest.mark.parametrize("mode", ["incremental", "replace"])
 def test_the_next_run_computes_only_what_was_not_staged(kym, mode: str) -> None:
     die(kym)
     report = finish(kym, mode)
     assert (report.resumed, report.updated, Dying.asked) == (2, 4, ["c", "d"])
-    rows = kym.dataset.load_table("kym_velocity_events")
+    rows = kym.dataset.load_table(TABLE)
     assert rows.group_by("image_id").len().sort("image_id").rows() == [(i, 2) for i in "abcd"]
-    assert list((kym.dataset.path / "index/staging/kym_velocity_events").iterdir()) == []
+    assert staged(kym) == []
 
 
 def test_staged_rows_of_images_touched_since_are_computed_again(kym, set_events) -> None:
@@ -65,11 +78,72 @@ def test_staged_rows_of_images_touched_since_are_computed_again(kym, set_events)
     set_events(kym.dataset.record("a"), 5)
     assert finish(kym).resumed == 1
     assert Dying.asked == ["a", "c", "d"]
-    rows = kym.dataset.load_table("kym_velocity_events")
+    rows = kym.dataset.load_table(TABLE)
     assert rows.filter(pl.col("image_id") == "a").height == 5
+
+
+def test_artifacts_of_the_moment_in_which_the_run_began_count_as_touched(kym, set_events) -> None:
+    die(kym)
+    events = kym.dataset.record("a").artifact_path("velocity_events/events", ".parquet")
+    for maker in (kym.dataset.path / "index/staging" / TABLE).glob("*/run.json"):
+        os.utime(maker, ns=(0, events.stat().st_ctime_ns))
+    assert finish(kym).resumed < 2
+    assert "a" in Dying.asked
 
 
 def test_rows_staged_by_other_code_are_not_taken_over(kym) -> None:
     die(kym)
     assert kym.update_index(EVENTS).resumed == 0
-    assert list((kym.dataset.path / "index/staging/kym_velocity_events").iterdir()) == []
+    assert staged(kym) == []
+
+
+def test_an_update_of_some_images_leaves_what_is_staged_of_others(kym) -> None:
+    die(kym)
+    some = Dying()
+    some.die_at = "never"
+    assert kym.update_index(some, image_ids=["a"]).resumed == 1
+    report = finish(kym)
+    assert (report.resumed, report.skipped, Dying.asked) == (1, 1, ["c", "d"])
+    assert staged(kym) == []
+
+
+@pytest.mark.parametrize("kind", ["runs", "rows", "params"])
+def test_a_damaged_part_costs_its_own_images_only(kym, kind: str) -> None:
+    die(kym)
+    first = next(path for path in staged(kym) if path.name.startswith("000001"))
+    path = first.with_name(f"000001.{kind}.parquet")
+    path.write_bytes(path.read_bytes()[:20])
+    assert finish(kym).resumed == 1
+    assert Dying.asked == ["a", "c", "d"]
+    assert kym.dataset.load_table(TABLE).height == 8
+
+
+def test_rows_committed_by_a_run_killed_before_its_ledger_are_recorded(kym, monkeypatch) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(Ledger, "record", lambda *args: die_now())
+        with pytest.raises(Killed):
+            finish(kym)
+    report = finish(kym)
+    assert (report.skipped, report.updated) == (4, 0)
+    assert kym.sql(f"SELECT image_id, n_rows FROM {TABLE}_runs").rows() == [(i, 2) for i in "abcd"]
+    assert staged(kym) == []
+    kym.dataset.save_table(TABLE, kym.dataset.load_table(TABLE).head(7))
+    assert finish(kym).reasons == {"fresh": 3, "row_count_mismatch": 1}
+
+
+def die_now() -> None:
+    raise Killed
+
+
+def test_the_parts_of_a_run_at_work_are_left_alone(kym) -> None:
+    class Interrupted(Dying):
+        def extract_batch(self, dataset, image_ids):
+            if "c" in image_ids:
+                assert finish(kym).resumed == 0
+            return super().extract_batch(dataset, image_ids)
+
+    indexer = Interrupted()
+    indexer.die_at = "never"
+    assert kym.update_index(indexer).updated == 4
+    assert kym.dataset.load_table(TABLE).height == 8
+    assert staged(kym) == []

@@ -53,6 +53,11 @@ def verdict(
         ([], ("other", V, "ok", 0), ("update", "params_changed", 0)),
         ([], (H, "v0", "ok", 0), ("update", "version_changed", 0)),
         ([], (None, V, "failed", None), ("update", "missing", 0)),
+        # rows marked as outdated, unless they no longer are what the mark was for
+        ([(H, V)] * 2, (H, V, "outdated", None), ("update", "outdated", 2)),
+        ([(H, V)] * 2, (H, "v0", "outdated", None), ("skip", "fresh", 2)),
+        ([("other", V)], (H, V, "outdated", None), ("update", "params_changed", 1)),
+        ([], (H, V, "outdated", None), ("update", "missing", 0)),
         # rows that don't match
         ([("other", V)], None, ("update", "params_changed", 1)),
         ([(H, "v0")], None, ("update", "version_changed", 1)),

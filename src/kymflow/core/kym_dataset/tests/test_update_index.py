@@ -8,7 +8,8 @@ import pyarrow as pa
 import pytest
 
 from kymflow.core.errors import IndexerOutputError, InvalidIndexerError
-from kymflow.core.kym_dataset import BaseIndexer, KymDataset, VelocityEventIndexer
+from kymflow.core.kym_dataset import BaseIndexer, KymDataset, Progress, VelocityEventIndexer
+from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow_zarr import ImageNotFoundError, ReadOnlyError, UsageError, ZarrDataset
 
 EVENTS = VelocityEventIndexer()
@@ -324,3 +325,63 @@ def test_params_alone_are_enough_for_a_hash(kym, add_image) -> None:
     add_image("a")
     kym.update_index(Sized())
     assert kym.sql("SELECT params FROM kym_sized_params").item() == '{"id":"a"}'
+
+
+def test_of_two_updates_at_once_the_later_extraction_stands(kym, add_image, set_events) -> None:
+    for image_id in "abc":
+        add_image(image_id, 1)
+    later = KymDataset(kym.dataset)
+
+    def overtake(step: Progress) -> None:
+        if (step.stage, step.done) == ("commit", 0):
+            set_events(kym.dataset.record("b"), 5)
+            kym.dataset.record("c").save_json("velocity_events/params", {"mad_k": 9.0})
+            set_events(kym.dataset.record("c"), 0)
+            later.update_index(EVENTS, image_ids=["b", "c"])
+
+    kym.update_index(EVENTS, progress=overtake)
+    assert counts(kym) == {"a": 1, "b": 5}
+    assert kym.staleness(EVENTS)["reason"].to_list() == ["fresh", "fresh", "fresh_zero_rows"]
+
+
+def test_a_record_from_the_future_stops_no_update(kym, add_image, set_events) -> None:
+    add_image("a", 1)
+    kym.update_index(EVENTS)
+    ledger = Ledger(kym.dataset, TABLE)
+    future = pl.col("indexed_at").dt.offset_by("9y")
+    ledger.load().with_columns(future).write_parquet(ledger.runs_path)
+    set_events(kym.dataset.record("a"), 4)
+    kym.update_index(EVENTS)
+    assert counts(kym) == {"a": 4}
+
+
+def test_a_failure_does_not_hide_what_another_update_mended(kym, add_image, set_events) -> None:
+    record = add_image("a", 1)
+    record.artifact_path("velocity_events/events", ".parquet").unlink()
+
+    def mend(step: Progress) -> None:
+        if step.stage == "commit" and not kym.dataset.list_table_names():
+            set_events(record, 2)
+            KymDataset(kym.dataset).update_index(EVENTS)
+
+    assert kym.update_index(EVENTS, on_error="record", progress=mend).failed == 1
+    assert kym.staleness(EVENTS)["reason"].to_list() == ["fresh"]
+
+
+def test_rows_marked_as_outdated_are_made_anew_once(kym, add_image, set_events) -> None:
+    for image_id, n_events in (("a", 2), ("b", 2), ("c", 0)):
+        add_image(image_id, n_events)
+    kym.mark_outdated(EVENTS, ["a"])  # nothing is built yet
+    assert kym.update_index(EVENTS, mode="incremental").reasons == {"missing": 3}
+    for image_id in "ac":
+        set_events(kym.dataset.record(image_id), 3)
+    kym.mark_outdated(EVENTS, ["a", "c"])
+    kym.mark_outdated(EVENTS, [])
+    assert kym.staleness(EVENTS)["reason"].to_list() == ["outdated", "fresh", "missing"]
+    assert kym.explain(EVENTS, "a").reason == "outdated"
+    report = kym.update_index(EVENTS, mode="incremental")
+    assert (report.updated, report.skipped) == (2, 1)
+    assert counts(kym) == {"a": 3, "b": 2, "c": 3}
+    assert kym.update_index(EVENTS, mode="incremental").skipped == 3
+    with pytest.raises(ReadOnlyError):
+        KymDataset(ZarrDataset(kym.dataset.path, mode="r")).mark_outdated(EVENTS, ["a"])

@@ -24,6 +24,12 @@ def test_every_error_survives_a_trip_between_processes(cls: type[errors.DatasetE
     assert (again.dataset, again.image_id, again.artifact) == ("d.zarr", "i", "a")
 
 
+def test_details_follow_on_further_lines() -> None:
+    error = errors.QueryError("what is wrong\nLINE 1: here\n        ^", dataset="d.zarr")
+    assert str(error) == "what is wrong [dataset d.zarr]\nLINE 1: here\n        ^"
+    assert str(pickle.loads(pickle.dumps(error))) == str(error)
+
+
 def test_codes_are_distinct() -> None:
     codes = [cls.code for cls in ALL]
     assert len(set(codes)) == len(codes)
@@ -37,6 +43,8 @@ def test_codes_are_distinct() -> None:
         (errors.MetadataNotFoundError, FileNotFoundError),
         (errors.TableNotFoundError, FileNotFoundError),
         (errors.DatasetFormatError, ValueError),
+        (errors.QueryError, ValueError),
+        (errors.QueryTimeoutError, TimeoutError),
         (core_errors.ParamsError, ValueError),
         (core_errors.InvalidIndexerError, ValueError),
     ],

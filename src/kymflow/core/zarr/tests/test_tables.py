@@ -116,3 +116,38 @@ def test_a_damaged_table_is_a_clear_error(dataset: ZarrDataset) -> None:
         dataset.load_table("t")
     with pytest.raises(TableUnreadableError, match="can't be read"):
         dataset.replace_rows_for_image_id("t", "a", pl.DataFrame({"n": [1]}))
+
+
+def test_damaged_pages_are_a_clear_error(dataset: ZarrDataset) -> None:
+    path = dataset.save_table("t", pl.DataFrame({"image_id": ["a"] * 9000, "n": range(9000)}))
+    whole = path.read_bytes()
+    path.write_bytes(whole[:4] + bytes(64) + whole[68:])
+    with pytest.raises(TableUnreadableError, match="restore the file"):
+        dataset.load_table("t")
+
+
+def test_a_lazy_frame_is_of_the_table_as_it_was(dataset: ZarrDataset) -> None:
+    dataset.save_table("t", OLD)
+    rows = dataset.scan_table("t")
+    dataset.save_table("t", pl.DataFrame({"other": ["column"]}))
+    assert rows.collect().equals(OLD)
+    dataset.delete_table("t")
+    assert rows.filter(pl.col("n") > 2).collect().height == 2
+
+
+@pytest.mark.parametrize("write", ["save", "replace"])
+def test_what_a_killed_writer_left_goes_with_the_next_write(
+    dataset: ZarrDataset, write: str
+) -> None:
+    rows = pl.DataFrame({"image_id": ["a"], "n": [1]})
+    tables = dataset.path / "tables"
+    mine = tables / f".t.parquet.{'0' * 32}.tmp"
+    others = tables / f".t.parquet.parquet.{'0' * 32}.tmp"
+    for left in (mine, others):
+        left.write_bytes(b"half")
+    if write == "save":
+        dataset.save_table("t", rows)
+    else:
+        dataset.replace_rows_for_image_id("t", "a", rows)
+    assert [path.name for path in tables.glob(".*")] == [others.name]
+    assert dataset.list_table_names() == ["t"]

@@ -1,0 +1,207 @@
+"""The cases: what kymflow does, what the floor is, and what has to lie on disk before."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from benchmarks.workload import ONE_IMAGE, ONE_PERCENT, ONE_PERCENT_TOGETHER, UNCHANGED, Change
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """A piece of work, and the state of the disk that it starts from.
+
+    Attributes:
+        function: ``module:function`` of this package; it returns a ``Work``.
+        argument: What the function takes beside the place.
+        table: Whether the table must be ``absent``, or ``built`` from the unchanged images;
+            ``any`` where it does not matter.
+        change: Which images are changed.
+    """
+
+    function: str
+    argument: str | None = None
+    table: Literal["absent", "built", "any"] = "any"
+    change: Change = UNCHANGED
+
+
+Sizes = Callable[[Sequence[int]], list[int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One line of the results.
+
+    Attributes:
+        name: What it is called on the command line.
+        title: What it is called in tables and plots.
+        ours: What kymflow does.
+        floor: The least work; the times of several phases add up.
+        floor_title: The floor in words.
+        rivals: Whether the rivals do it too.
+        place: On what it works: a dataset, the inputs of a decision, or nothing.
+        calls: How often a process does it; the median counts.
+        sizes: For how many images, where the run is asked for so many.
+    """
+
+    name: str
+    title: str
+    ours: Phase
+    floor: tuple[Phase, ...]
+    floor_title: str
+    rivals: bool = False
+    place: Literal["workload", "decision", "nothing"] = "workload"
+    calls: int = 1
+    sizes: Sizes = list
+
+
+def _with_a_fifth(asked: Sequence[int]) -> list[int]:
+    """Add a fifth of the largest size, to see whether peak memory grows with the images."""
+    return sorted({*asked, max(asked) // 5})
+
+
+def _tenfold(asked: Sequence[int]) -> list[int]:
+    return [10 * images for images in asked]
+
+
+def _once(_: Sequence[int]) -> list[int]:
+    return [0]
+
+
+def _incremental(change: Change) -> Phase:
+    return Phase("engine:incremental", table="built", change=change)
+
+
+def _query(name: str, title: str) -> Case:
+    return Case(
+        name=f"query-{name.replace('_', '-')}",
+        title=title,
+        ours=Phase("engine:query", name, table="built"),
+        floor=(Phase("floors:query", name, table="built"),),
+        floor_title="the same query in bare DuckDB on the same file",
+        calls=5,
+    )
+
+
+def _start(name: str, title: str, function: str) -> Case:
+    return Case(
+        name=name,
+        title=title,
+        ours=Phase(function),
+        floor=(Phase("startup:bare_python"),),
+        floor_title="`python -c pass`",
+        place="nothing",
+        calls=9,
+        sizes=_once,
+    )
+
+
+SCAN = Phase("floors:scan_and_write")
+SCAN_TITLE = "one Polars scan over all events files, one Parquet write"
+READ = Phase("floors:read_params")
+READ_TITLE = "list the images; open, read and close every params file"
+COPY = Phase("floors:copy_table", table="built")
+NO_OP = _incremental(UNCHANGED)
+NO_OP_AND_COPY = "the no-op as measured, plus one DuckDB `COPY` of the table"
+
+CASES = (
+    Case(
+        name="full-build",
+        title="Full build",
+        ours=Phase("engine:full_build", table="absent"),
+        floor=(SCAN,),
+        floor_title=SCAN_TITLE,
+        rivals=True,
+        sizes=_with_a_fifth,
+    ),
+    Case(
+        name="no-op",
+        title="Nothing changed",
+        ours=NO_OP,
+        floor=(READ,),
+        floor_title=READ_TITLE,
+        rivals=True,
+    ),
+    Case(
+        name="changed",
+        title="1 % changed, anywhere",
+        ours=_incremental(ONE_PERCENT),
+        floor=(NO_OP, COPY),
+        floor_title=NO_OP_AND_COPY,
+        rivals=True,
+    ),
+    Case(
+        name="changed-together",
+        title="1 % changed, neighbours",
+        ours=_incremental(ONE_PERCENT_TOGETHER),
+        floor=(NO_OP, COPY),
+        floor_title=NO_OP_AND_COPY,
+    ),
+    Case(
+        name="one-changed",
+        title="One image changed",
+        ours=_incremental(ONE_IMAGE),
+        floor=(NO_OP, COPY),
+        floor_title=NO_OP_AND_COPY,
+    ),
+    Case(
+        name="one-by-id",
+        title="One image changed, named by id",
+        ours=Phase("engine:incremental_by_id", table="built", change=ONE_IMAGE),
+        floor=(COPY,),
+        floor_title="one DuckDB `COPY` of the table",
+    ),
+    Case(
+        name="version-bump",
+        title="analysis_version raised",
+        ours=Phase("engine:version_bump", table="built"),
+        floor=(SCAN,),
+        floor_title=SCAN_TITLE,
+    ),
+    Case(
+        name="decide",
+        title="Decision alone",
+        ours=Phase("engine:decide"),
+        floor=(Phase("floors:group_by_image"),),
+        floor_title="one DuckDB group-by over the same table",
+        place="decision",
+        sizes=_tenfold,
+    ),
+    Case(
+        name="status",
+        title="What is stale",
+        ours=Phase("engine:staleness", table="built"),
+        floor=(READ,),
+        floor_title=READ_TITLE,
+    ),
+    _query("lookup", "SQL: one image's rows"),
+    _query("by_type", "SQL: sums by type"),
+    _query("by_image", "SQL: sums by image and ROI"),
+    _query("strongest", "SQL: strongest hundred"),
+    Case(
+        name="per-image",
+        title="Per-image indexer",
+        ours=Phase("engine:per_image", table="absent"),
+        floor=(Phase("floors:bare_params_only"),),
+        floor_title="its two verbs called in a bare loop",
+    ),
+    Case(
+        name="per-image-workers",
+        title="Slow per-image indexer, two workers",
+        ours=Phase("engine:per_image_two_workers", table="absent"),
+        floor=(Phase("floors:bare_event_summary"),),
+        floor_title="its two verbs called in a bare loop, in one process",
+    ),
+    Case(
+        name="images-build",
+        title="Full build of `kym_images`",
+        ours=Phase("engine:images_build", table="absent"),
+        floor=(Phase("floors:read_metadata_and_write"),),
+        floor_title="read and parse every metadata file, one Parquet write",
+    ),
+    _start("import", "Import of the package", "startup:import_package"),
+    _start("help", "`kymflow --help`", "startup:show_help"),
+)
+BY_NAME = {case.name: case for case in CASES}

@@ -1,0 +1,128 @@
+"""What a decision reads – a table, a ledger, a survey – for many images, to time it alone.
+
+There are no images behind them: a decision opens none.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from functools import cached_property
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from benchmarks import content
+from benchmarks.work import TABLE
+from kymflow.core.kym_dataset.ledger import Ledger
+from kymflow.core.kym_dataset.schemas import RUNS
+from kymflow.core.kym_dataset.survey import Survey
+from kymflow_zarr import ZarrDataset
+
+ROWS = 5
+VERSION = "bench@1"
+SHARES = {"deleted": 0.001, "new": 0.001, "empty": 0.03, "changed": 0.01, "fresh": 0.958}
+"""Images no longer in the dataset, not yet in the table, without rows, with other params now."""
+
+
+class Decision:
+    """The inputs of one decision, in a folder.
+
+    The table holds the engine's columns and two of the events'; a decision reads no others.
+
+    Args:
+        folder: Holds them once :meth:`make` was called.
+        images: How many images.
+    """
+
+    version = VERSION
+
+    def __init__(self, folder: Path, images: int) -> None:
+        self.folder = folder
+        self.images = images
+        self._current = folder / f"{images}.current.parquet"
+
+    @classmethod
+    def open(cls, folder: Path) -> Decision:
+        """Return what was made in a folder."""
+        [current] = folder.glob("*.current.parquet")
+        return cls(folder, int(current.name.split(".")[0]))
+
+    @cached_property
+    def dataset(self) -> ZarrDataset:
+        """The dataset whose table it is."""
+        return ZarrDataset(self.folder / "lab.zarr")
+
+    @property
+    def table(self) -> Path:
+        """The table's file."""
+        return self.dataset.tables.path(TABLE)
+
+    @property
+    def ledger(self) -> Ledger:
+        """The table's ledger."""
+        return Ledger(self.dataset, TABLE)
+
+    def survey(self) -> Survey:
+        """Return the survey: which images there are, and the params of each."""
+        return Survey(pl.read_parquet(self._current), errors={}, absent=(), whole=True)
+
+    def make(self) -> None:
+        """Write all of it, unless it lies there; table and ledger as the engine writes them."""
+        if self._current.exists():
+            return
+        shutil.rmtree(self.folder, ignore_errors=True)
+        images = _images(self.images)
+        indexed = images.filter(pl.col("state") != "new")
+        none = pl.DataFrame(schema={"image_id": pl.String})
+        rows, runs = self.dataset.path / "rows.parquet", self.dataset.path / "runs.parquet"
+        _rows(indexed).write_parquet(rows)
+        _runs(indexed).write_parquet(runs)
+        self.dataset.tables.replace_rows(TABLE, replaced=none, parts=[rows], empty=none)
+        self.ledger.record([runs], none)
+        rows.unlink()
+        runs.unlink()
+        _current(images).write_parquet(self._current)
+
+
+def _images(count: int) -> pl.DataFrame:
+    """Return (image_id, params_hash, state), in the order of the ids."""
+    rng = np.random.default_rng(content.SEED)
+    hashes = [hashlib.sha256(bytes([variant])).hexdigest() for variant in range(8)]
+    return pl.DataFrame(
+        {
+            "image_id": sorted(content.image_ids(count)),
+            "params_hash": rng.choice(hashes, count),
+            "state": rng.choice(list(SHARES), count, p=list(SHARES.values())),
+        }
+    )
+
+
+def _rows(indexed: pl.DataFrame) -> pl.DataFrame:
+    filled = indexed.filter(pl.col("state") != "empty")
+    repeated = filled.select(
+        pl.col("image_id", "params_hash").repeat_by(ROWS).explode(),
+        analysis_version=pl.lit(VERSION),
+    )
+    times = np.random.default_rng(content.SEED).uniform(0, 35, repeated.height)
+    return repeated.with_columns(roi_id=pl.lit(1, pl.Int32), t_start_s=pl.Series(times))
+
+
+def _runs(indexed: pl.DataFrame) -> pl.DataFrame:
+    return indexed.select(
+        "image_id",
+        "params_hash",
+        analysis_version=pl.lit(VERSION),
+        status=pl.lit("ok"),
+        n_rows=pl.when(pl.col("state") == "empty").then(0).otherwise(ROWS).cast(pl.Int64),
+        error=pl.lit(None, pl.String),
+        indexed_at=pl.lit(content.FIRST_DAY),
+        code_hash=pl.lit(None, pl.String),
+    ).cast(RUNS)
+
+
+def _current(images: pl.DataFrame) -> pl.DataFrame:
+    other = pl.lit(hashlib.sha256(b"other").hexdigest())
+    changed = pl.when(pl.col("state") == "changed").then(other).otherwise("params_hash")
+    return images.filter(pl.col("state") != "deleted").select("image_id", params_hash=changed)

@@ -1,0 +1,65 @@
+"""Every goal, in one table, and how each is judged."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Metric = Literal["ratio", "seconds", "extra_ms", "us_per_image", "growth", "peak_mb", "peak_growth"]
+UNITS: dict[Metric, str] = {
+    "ratio": "× floor",
+    "seconds": " s",
+    "extra_ms": " ms over floor",
+    "us_per_image": " µs an image over floor",
+    "growth": " growth",
+    "peak_mb": " MB",
+    "peak_growth": "× MB of a fifth",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """One limit.
+
+    Attributes:
+        case: The case's name.
+        metric: What is limited.
+        limit: The most it may be, in the metric's unit.
+        images: The size it is judged at; None: at every size.
+        or_ms: It is met as well if kymflow takes at most so much longer than the floor, ms.
+    """
+
+    case: str
+    metric: Metric
+    limit: float
+    images: int | None = None
+    or_ms: float | None = None
+
+    @property
+    def text(self) -> str:
+        """The limit in words."""
+        other = "" if self.or_ms is None else f" or {self.or_ms:g} ms over"
+        return f"≤ {self.limit:g}{UNITS[self.metric]}{other}"
+
+
+LARGE, MILLION = 100_000, 1_000_000
+
+GOALS = (
+    Goal("full-build", "ratio", 1.5, LARGE),
+    Goal("full-build", "growth", 1.05, LARGE),
+    Goal("full-build", "peak_mb", 700, LARGE),
+    Goal("full-build", "peak_growth", 1.15, LARGE),
+    Goal("no-op", "ratio", 1.5, LARGE),
+    Goal("no-op", "growth", 1.05, LARGE),
+    Goal("changed", "ratio", 1.3, LARGE),
+    Goal("changed", "growth", 1.05, LARGE),
+    Goal("changed-together", "ratio", 1.3, LARGE),
+    Goal("decide", "ratio", 1.3, MILLION),
+    Goal("per-image", "us_per_image", 50, LARGE),
+    Goal("query-lookup", "ratio", 1.1, or_ms=20),
+    Goal("query-by-type", "ratio", 1.1, or_ms=20),
+    Goal("query-by-image", "ratio", 1.1, or_ms=20),
+    Goal("query-strongest", "ratio", 1.1, or_ms=20),
+    Goal("import", "extra_ms", 60),
+    Goal("help", "seconds", 0.25),
+)

@@ -1,0 +1,45 @@
+"""Two indexers as users write them: no base class, one image at a time."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from kymflow.core.kym_dataset import params_hash
+from kymflow_zarr import ZarrImageRecord
+
+
+class ParamsOnly:
+    """One row an image, from its params: next to no work of its own, so that the engine's shows."""
+
+    name = "bench_params"
+
+    def analysis_version(self) -> str:
+        """Return the version of the analysis."""
+        return "bench@1"
+
+    def params_hash(self, rec: ZarrImageRecord) -> str:
+        """Return the hash of one image's params."""
+        return params_hash(rec.load_json("velocity_events/params"))
+
+    def extract_rows(self, rec: ZarrImageRecord) -> pl.DataFrame:
+        """Return the two params that matter most."""
+        params = rec.load_json("velocity_events/params")
+        return pl.DataFrame(
+            {"mad_k": [params["mad_k"]], "top_k_total": [params["top_k_total"]]},
+            schema={"mad_k": pl.Float64, "top_k_total": pl.Int64},
+        )
+
+
+class EventSummary(ParamsOnly):
+    """One row a ROI, summed up from its events: about a millisecond of its own work an image."""
+
+    name = "bench_summary"
+
+    def extract_rows(self, rec: ZarrImageRecord) -> pl.DataFrame:
+        """Return the count and the median strength of each ROI's events."""
+        events = rec.load_df_parquet("velocity_events/events")
+        return (
+            events.group_by("roi_id", maintain_order=True)
+            .agg(n_events=pl.len(), median_strength=pl.median("strength"))
+            .cast({"n_events": pl.Int64})
+        )

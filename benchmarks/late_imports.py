@@ -1,0 +1,14 @@
+"""Imports that libraries put off until first used, brought forward: they are not what is timed.
+
+DuckDB imports ``pyarrow.dataset``, and with it pandas where that is installed, when it is first
+given a frame or a parameter; pandas ``pyarrow.parquet`` at the first file; the engine the others.
+The child refuses a phase that imports a package while it is timed.
+"""
+
+import filelock
+import pyarrow.dataset
+import pyarrow.parquet
+
+import kymflow_zarr.sql.answers
+
+__all__ = ["filelock", "kymflow_zarr", "pyarrow"]

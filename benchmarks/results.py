@@ -1,0 +1,102 @@
+"""What was measured, and its JSON form."""
+
+from __future__ import annotations
+
+import json
+import statistics
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a run was asked for.
+
+    Attributes:
+        images: Sizes, in images.
+        rows: Events an image, on average.
+        repeats: How often each contestant does each case.
+        budget_s: The longest that a rival may take for one phase, s.
+    """
+
+    images: tuple[int, ...]
+    rows: int
+    repeats: int
+    budget_s: float
+
+
+@dataclass(slots=True)
+class Measurement:
+    """What one contestant took for one case at one size.
+
+    Attributes:
+        case: The case's name.
+        images: The size, in images; 0 where the case has none.
+        who: ``kymflow``, ``floor``, or the name of a rival.
+        seconds: Of each repetition, s.
+        peak_mb: Peak resident memory of each repetition, MB.
+        skipped: Why it was left out, None if it was not.
+    """
+
+    case: str
+    images: int
+    who: str
+    seconds: list[float] = field(default_factory=list)
+    peak_mb: list[float] = field(default_factory=list)
+    skipped: str | None = None
+
+    @property
+    def median(self) -> float | None:
+        """Median seconds; None if it was left out."""
+        return statistics.median(self.seconds) if self.seconds and not self.skipped else None
+
+    @property
+    def peak(self) -> float | None:
+        """Median peak memory, MB; None if it was left out."""
+        return statistics.median(self.peak_mb) if self.peak_mb and not self.skipped else None
+
+
+@dataclass(slots=True)
+class Results:
+    """All of one run.
+
+    Attributes:
+        machine: Facts about where it ran, see :mod:`benchmarks.machine`.
+        settings: What was asked for.
+        measurements: In the order measured.
+    """
+
+    machine: dict[str, Any]
+    settings: Settings
+    measurements: list[Measurement] = field(default_factory=list)
+
+    def find(self, case: str, images: int, who: str) -> Measurement | None:
+        """Return one measurement, None if there is no such."""
+        key = (case, images, who)
+        return next((m for m in self.measurements if (m.case, m.images, m.who) == key), None)
+
+    def save(self, path: Path) -> None:
+        """Write the JSON form."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        text = json.dumps({"format": FORMAT, **asdict(self)}, indent=1)
+        path.write_text(text + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, path: Path) -> Results:
+        """Read the JSON form.
+
+        Raises:
+            ValueError: If it was written by another version of this suite.
+        """
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        if stored.get("format") != FORMAT:
+            raise ValueError(f"{path.name} is not of format {FORMAT}; measure again")
+        settings = stored["settings"]
+        return cls(
+            machine=stored["machine"],
+            settings=Settings(**{**settings, "images": tuple(settings["images"])}),
+            measurements=[Measurement(**each) for each in stored["measurements"]],
+        )

@@ -1,0 +1,7 @@
+-- Find the images whose old rows go: the stale ones, and those no longer there.
+-- Inputs   surveyed, runs, stale
+-- Output   temporary table replaced (image_id)
+CREATE TEMP TABLE replaced AS
+SELECT image_id FROM stale
+UNION ALL
+SELECT image_id FROM runs ANTI JOIN surveyed USING (image_id)

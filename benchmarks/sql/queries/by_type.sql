@@ -1,0 +1,11 @@
+-- Sum up the events of each type and review: the table a figure starts from.
+-- Tables   kym_velocity_events
+-- Output   (event_type, user_type, n, median_strength, longest_s), a row a pair
+SELECT
+    event_type,
+    user_type,
+    count(*) AS n,
+    median(strength) AS median_strength,
+    max(duration_s) AS longest_s
+FROM kym_velocity_events
+GROUP BY event_type, user_type

@@ -1,0 +1,122 @@
+"""What the measurements say: ratios, growth, and whether goals are met."""
+
+from __future__ import annotations
+
+import math
+import statistics
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from benchmarks.cases import CASES, Case
+from benchmarks.goals import GOALS, Goal, Metric
+from benchmarks.results import Measurement, Results
+from benchmarks.stage import FLOOR, OURS
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """A goal and what was measured of it."""
+
+    goal: Goal
+    value: float
+    met: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One case at one size.
+
+    Attributes:
+        case: The case.
+        images: The size; 0 where the case has none.
+        seconds: kymflow's median, s; None where it was left out, as are all that follow from it.
+        floor: The floor's median, s.
+        peak_mb: kymflow's peak memory, MB.
+        growth: Slope of log time against log images, by least squares over this size and all
+            smaller ones; None at the smallest.
+        peak_growth: Peak memory by that at a fifth of the images, if that was measured.
+        rivals: Each rival's measurement.
+        skipped: Why kymflow was left out, None if it was not.
+        verdicts: The goals judged at this size.
+    """
+
+    case: Case
+    images: int
+    seconds: float | None
+    floor: float | None
+    peak_mb: float | None
+    growth: float | None
+    peak_growth: float | None
+    rivals: Mapping[str, Measurement]
+    skipped: str | None
+    verdicts: list[Verdict] = field(default_factory=list)
+
+    @property
+    def ratio(self) -> float | None:
+        """Kymflow's time by the floor's."""
+        return self.seconds / self.floor if self.seconds and self.floor else None
+
+    @property
+    def extra(self) -> float | None:
+        """Kymflow's time beyond the floor's, s."""
+        return self.seconds - self.floor if self.seconds and self.floor else None
+
+
+_VALUES: Mapping[Metric, Callable[[Line], float | None]] = {
+    "ratio": lambda line: line.ratio,
+    "seconds": lambda line: line.seconds,
+    "extra_ms": lambda line: None if line.extra is None else 1e3 * line.extra,
+    "us_per_image": lambda line: None if line.extra is None else 1e6 * line.extra / line.images,
+    "growth": lambda line: line.growth,
+    "peak_mb": lambda line: line.peak_mb,
+    "peak_growth": lambda line: line.peak_growth,
+}
+
+
+def summarize(results: Results) -> list[Line]:
+    """Return a line for each case and size measured, in the order of the cases."""
+    lines: list[Line] = []
+    for case in CASES:
+        of_case: list[Line] = []
+        for images in sorted({m.images for m in results.measurements if m.case == case.name}):
+            of_case.append(_line(results, case, images, of_case))
+        lines.extend(of_case)
+    for line in lines:
+        line.verdicts.extend(_judge(line))
+    return lines
+
+
+def _line(results: Results, case: Case, images: int, smaller: Sequence[Line]) -> Line:
+    found = {m.who: m for m in results.measurements if (m.case, m.images) == (case.name, images)}
+    ours, floor = found.pop(OURS), found.pop(FLOOR, None)
+    times = [*((line.images, line.seconds) for line in smaller), (images, ours.median)]
+    fifth = next((line.peak_mb for line in smaller if line.images == images // 5), None)
+    return Line(
+        case=case,
+        images=images,
+        seconds=ours.median,
+        floor=floor.median if floor else None,
+        peak_mb=ours.peak,
+        growth=_slope([(size, seconds) for size, seconds in times if seconds]),
+        peak_growth=ours.peak / fifth if ours.peak and fifth else None,
+        rivals=found,
+        skipped=ours.skipped,
+    )
+
+
+def _slope(times: Sequence[tuple[int, float]]) -> float | None:
+    if len(times) < 2:
+        return None
+    sizes, seconds = ([math.log(value) for value in column] for column in zip(*times, strict=True))
+    return statistics.linear_regression(sizes, seconds).slope
+
+
+def _judge(line: Line) -> Iterator[Verdict]:
+    for goal in GOALS:
+        if goal.case != line.case.name or goal.images not in (None, line.images):
+            continue
+        value, extra_ms = _VALUES[goal.metric](line), _VALUES["extra_ms"](line)
+        if value is None:
+            continue
+        close = goal.or_ms is not None and extra_ms is not None and extra_ms <= goal.or_ms
+        yield Verdict(goal, value, met=close or value <= goal.limit)

@@ -1,0 +1,33 @@
+"""What a phase gives the child to run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+TABLE = "kym_velocity_events"
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """A piece of work that is ready to be timed.
+
+    Attributes:
+        run: The work proper.
+        answer: Turns what ``run`` returned into a text that is the same for the same outcome;
+            called after time and memory are taken. None where there is nothing to compare.
+    """
+
+    run: Callable[[], Any]
+    answer: Callable[[Any], str] | None = None
+
+
+class Unavailable(Exception):  # noqa: N818 - no failure: the case is left out, for this reason
+    """What a case measures is not there."""
+
+
+def sql(name: str) -> str:
+    """Return a statement of ``benchmarks/sql``."""
+    return (Path(__file__).parent / "sql" / f"{name}.sql").read_text(encoding="utf-8")

@@ -1,0 +1,60 @@
+"""Two updates of one image at once: the later extraction stands, whoever commits last."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from kymflow.core.kym_dataset.ledger import Ledger
+from kymflow_zarr import parquet
+from kymflow_zarr.files import identity
+
+if TYPE_CHECKING:
+    from kymflow.core.kym_dataset.staging import Part, Staging
+
+
+class Race:
+    """Tells which images others have committed since this run began to extract.
+
+    A record that was there before is never taken for a later one, whatever its clock said; clocks
+    are compared only between updates that ran at the same time.
+
+    Args:
+        ledger: The table's ledger, as it is before anything is extracted.
+    """
+
+    def __init__(self, ledger: Ledger) -> None:
+        self._ledger = ledger
+        self._file = identity(ledger.runs_path)
+        self._before = ledger.load("image_id", "indexed_at")
+
+    def won(self, parts: Sequence[Part], staging: Staging) -> list[Part]:
+        """Return parts without the images whose later extraction others have committed.
+
+        Args:
+            parts: Staged parts about to be committed; the caller holds the table's lock.
+            staging: Where parts that lose images are written anew.
+        """
+        if identity(self._ledger.runs_path) == self._file:
+            return list(parts)
+        now = self._ledger.load("image_id", "indexed_at")
+        others = now.join(self._before, on=["image_id", "indexed_at"], how="anti", nulls_equal=True)
+        return [_less(part, others, staging) for part in parts]
+
+
+def _less(part: Part, others: pl.DataFrame, staging: Staging) -> Part:
+    runs = parquet.scan(part.runs).collect()
+    later = runs.join(others, on="image_id", suffix="_others").filter(
+        pl.col("indexed_at_others") > pl.col("indexed_at")
+    )
+    if later.is_empty():
+        return part
+    kept = staging.standing_part()
+    if part.rows.exists():
+        rows = parquet.scan(part.rows).collect()
+        rows.join(later, on="image_id", how="anti", maintain_order="left").write_parquet(kept.rows)
+    own = runs.join(later, on="image_id", how="anti", maintain_order="left")
+    kept.write_runs(own, part.read_params())
+    return kept

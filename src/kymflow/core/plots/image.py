@@ -1,0 +1,184 @@
+"""The picture of one image: its kymograph, and beneath it each trace with its events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from kymflow.core.event_schema import EVENT_SCHEMA
+from kymflow.core.extras import needs_extra
+from kymflow.core.kym_dataset.indexers.velocity_events import VelocityEventIndexer
+from kymflow.core.plots.style import config
+from kymflow.core.velocity_events.image import load_trace
+from kymflow_zarr.errors import ArtifactNotFoundError, ImageNotFoundError, UsageError
+
+if TYPE_CHECKING:
+    import altair as alt
+    import numpy as np
+
+    from kymflow.core.plots.panels import Span
+    from kymflow_zarr import ZarrImageRecord
+
+WIDTH = 1000
+
+
+def draw_image(
+    rec: ZarrImageRecord,
+    *,
+    rois: Sequence[int] | None = None,
+    start: float | None = None,
+    end: float | None = None,
+    width: int = WIDTH,
+) -> alt.VConcatChart:
+    """Draw an image: its kymograph, and on the same time axis its traces with their events.
+
+    A kymograph with more lines than the picture has columns is shrunk by means, a trace keeps the
+    extremes of each column. Velocities far from all others are cut off, and how many is said.
+
+    Args:
+        rec: The image.
+        rois: Draw the traces of these ROIs only; of all if None.
+        start: Draw from this time on, s; from the image's start if None.
+        end: Draw up to this time, s; to the image's end if None.
+        width: Of the panels without axes, px.
+
+    Returns:
+        The chart, ready for :func:`kymflow.core.plots.save` or a notebook.
+
+    Raises:
+        ImageNotFoundError: If there is no such image.
+        UsageError: If there is nothing to draw, or the pixels are not 2-D, or a ROI is not there.
+        ArtifactError: If the pixels, the trace or the events can't be read.
+        MissingExtraError: If Altair or Pillow is not installed.
+    """
+    if not rec.exists():
+        raise ImageNotFoundError(
+            "there is no such image", dataset=str(rec.dataset.path), image_id=rec.image_id
+        )
+    with needs_extra("plot", "pictures"):
+        import altair as alt
+
+        from kymflow.core.plots import panels
+    metadata = _metadata(rec)
+    seconds, um = _voxels(metadata)
+    pixels, trace, events = _pixels(rec), _trace(rec, rois), _events(rec)
+    if pixels is None and trace.is_empty():
+        raise UsageError(
+            "it has neither pixels nor a trace, so there is nothing to draw",
+            dataset=str(rec.dataset.path),
+            image_id=rec.image_id,
+        )
+    last = trace["time"].max() if pixels is None else len(pixels) * (seconds or 1.0)
+    span = panels.Span(
+        0.0 if start is None else start,
+        float(last) if end is None else end,  # type: ignore[arg-type]
+        "s" if seconds or pixels is None else "line",
+        width,
+    )
+    if not span.start < span.end:
+        raise UsageError(f"the time drawn must end after it starts: {span.start} to {span.end} s")
+    rows: list[Any] = []
+    if pixels is not None:
+        rois_drawn = [roi for roi in metadata.get("rois", []) if isinstance(roi, dict)]
+        rows.append(panels.kymograph(pixels, span, seconds, um, rois_drawn, last=trace.is_empty()))
+    rows += _trace_panels(trace, events, span)
+    title = alt.TitleParams(_title(rec, metadata), subtitle=list(_subtitle(rec, metadata, pixels)))
+    chart: alt.VConcatChart = alt.vconcat(*rows, spacing=14, title=title).configure(**config())
+    return chart
+
+
+def _trace_panels(trace: pl.DataFrame, events: pl.DataFrame, span: Span) -> Iterator[Any]:
+    from kymflow.core.plots import panels
+
+    kinds = panels.event_kinds(events)
+    parts = trace.partition_by("roi_id", "channel", as_dict=True)
+    channels = trace["channel"].n_unique()
+    for number, ((roi_id, channel), part) in enumerate(sorted(parts.items())):
+        name = f"ROI {roi_id}" + (f", channel {channel}" if channels > 1 else "")
+        own = events.filter(pl.col("roi_id") == roi_id, pl.col("channel").fill_null(1) == channel)
+        yield panels.trace(
+            part.select("time", "velocity"),
+            own,
+            span,
+            name=name,
+            kinds=kinds,
+            legend=number == 0,
+            last=number == len(parts) - 1,
+        )
+
+
+def _metadata(rec: ZarrImageRecord) -> dict[str, Any]:
+    try:
+        return rec.load_metadata_payload()
+    except ArtifactNotFoundError:
+        return {}
+
+
+def _voxels(metadata: dict[str, Any]) -> tuple[float | None, float | None]:
+    """Return seconds a line and µm a pixel; None where the metadata does not tell."""
+    voxels = (metadata.get("header") or {}).get("voxels") or []
+    sizes = [v if isinstance(v, int | float) and v > 0 else None for v in voxels]
+    seconds, um, *_ = (*sizes, None, None)
+    return seconds, um
+
+
+def _pixels(rec: ZarrImageRecord) -> np.ndarray[Any, Any] | None:
+    try:
+        pixels = rec.load_array()
+    except ArtifactNotFoundError:
+        return None
+    if pixels.ndim != 2 or not pixels.size:
+        raise UsageError(
+            f"a kymograph has two axes, time and space, and these pixels have shape {pixels.shape}",
+            dataset=str(rec.dataset.path),
+            image_id=rec.image_id,
+        )
+    return pixels
+
+
+def _trace(rec: ZarrImageRecord, rois: Sequence[int] | None) -> pl.DataFrame:
+    try:
+        trace = load_trace(rec)
+    except ArtifactNotFoundError:
+        schema = {
+            "roi_id": pl.Int32,
+            "channel": pl.Int32,
+            "time": pl.Float64,
+            "velocity": pl.Float64,
+        }
+        trace = pl.DataFrame(schema=schema)
+    for roi_id in rois or []:
+        if roi_id not in trace["roi_id"]:
+            known = ", ".join(map(str, trace["roi_id"].unique().sort())) or "none"
+            raise UsageError(
+                f"there is no trace of ROI {roi_id}; traces there are: {known}",
+                dataset=str(rec.dataset.path),
+                image_id=rec.image_id,
+            )
+    return trace.filter(pl.col("roi_id").is_in(list(rois))) if rois else trace
+
+
+def _events(rec: ZarrImageRecord) -> pl.DataFrame:
+    try:
+        return VelocityEventIndexer().read_rows(rec)
+    except ArtifactNotFoundError:
+        return pl.DataFrame(schema=EVENT_SCHEMA)
+
+
+def _title(rec: ZarrImageRecord, metadata: dict[str, Any]) -> str:
+    return str((metadata.get("source") or {}).get("path") or rec.image_id)
+
+
+def _subtitle(
+    rec: ZarrImageRecord, metadata: dict[str, Any], pixels: np.ndarray[Any, Any] | None
+) -> Iterator[str]:
+    parts = [] if _title(rec, metadata) == rec.image_id else [rec.image_id]
+    if pixels is not None:
+        seconds, um = _voxels(metadata)
+        parts.append(f"{pixels.shape[0]:,} lines of {pixels.shape[1]} pixels")
+        parts += [f"{1000 * seconds:.3g} ms a line"] if seconds else []
+        parts += [f"{um:.3g} µm a pixel"] if um else []
+    if parts:
+        yield "  ·  ".join(parts)

@@ -1,0 +1,147 @@
+"""One image: from its trace to its events, its params, and what they were made with."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from kymflow.core.errors import TraceError
+from kymflow.core.event_schema import (
+    EVENT_SCHEMA,
+    EVENTS_ARTIFACT,
+    PARAMS_ARTIFACT,
+    TRACE_ARTIFACT,
+)
+from kymflow.core.kym_dataset.indexers.velocity_events import VelocityEventIndexer
+from kymflow.core.velocity_events.detect import DETECTOR_VERSION, find_events
+from kymflow.core.velocity_events.image_params import own_params
+from kymflow.core.velocity_events.made_with import MadeWith
+from kymflow.core.velocity_events.params import EventParams
+from kymflow.core.velocity_events.report import KeptEvent
+from kymflow.core.velocity_events.reviewed import Owner, Row, merge_reviewed
+from kymflow.core.velocity_events.trace import Trace
+from kymflow_zarr.errors import ArtifactNotFoundError, ArtifactSchemaError
+
+if TYPE_CHECKING:
+    from kymflow_zarr import ZarrImageRecord
+
+_OWNER = {"roi_id": pl.Int32(), "channel": pl.Int32()}
+
+
+@dataclass(frozen=True, slots=True)
+class Detected:
+    """What the detection of one image did.
+
+    Attributes:
+        image_id: The image.
+        n_traces: How many ROIs and channels were searched.
+        n_events: Events it has now.
+        moved: New events that took over a person's work.
+        kept: Old events that stay as they were, other than those that a person added.
+    """
+
+    image_id: str
+    n_traces: int
+    n_events: int
+    moved: int
+    kept: tuple[KeptEvent, ...]
+
+
+def detect_image(rec: ZarrImageRecord, params: EventParams) -> Detected:
+    """Detect the events of one image and write them.
+
+    The events are written first, then the params, then what they were made with, each atomically:
+    a run killed between leaves no new params beside old events, and is not taken for done.
+
+    Args:
+        rec: The image.
+        params: The params.
+
+    Raises:
+        ArtifactNotFoundError: If the image has no trace.
+        ArtifactUnreadableError: If an artifact can't be read.
+        ArtifactSchemaError: If the trace is none.
+    """
+    found = _search(rec, load_trace(rec), params)
+    old = _old_events(rec)
+    new = [event for events in found.values() for event in events]
+    merged = merge_reviewed(old, new, found.keys(), reach=params.win_cmp_sec)
+    if not (merged.events.equals(old) and rec.artifact_path(EVENTS_ARTIFACT, ".parquet").exists()):
+        rec.save_df_parquet(EVENTS_ARTIFACT, merged.events)
+    if [params] != list(own_params(rec.dataset, [rec.image_id])):
+        rec.save_json(PARAMS_ARTIFACT, params.to_dict())
+    indexed_as = VelocityEventIndexer().params_hash(rec)
+    MadeWith.now(rec, DETECTOR_VERSION, indexed_as).save(rec)
+    return Detected(
+        rec.image_id,
+        len(found),
+        merged.events.height,
+        merged.moved,
+        tuple(KeptEvent.of(rec.image_id, row) for row in merged.kept),
+    )
+
+
+def load_trace(rec: ZarrImageRecord) -> pl.DataFrame:
+    """Return an image's trace.
+
+    Returns:
+        Frame (roi_id int32, channel int32, time float64 in s, velocity float64 in mm/s), in the
+        order of the artifact; a trace without roi_id or channel is that of 1.
+
+    Raises:
+        ArtifactNotFoundError: If it has none.
+        ArtifactUnreadableError: If it can't be read.
+        ArtifactSchemaError: If it has no time or velocity, or they are no numbers.
+    """
+    try:
+        trace = rec.load_df_parquet(TRACE_ARTIFACT)
+    except ArtifactNotFoundError:
+        trace = rec.load_df_csv_gz(TRACE_ARTIFACT)
+    lacking = [name for name in ("time", "velocity") if name not in trace.columns]
+    if lacking:
+        raise _bad_trace(rec, f"it has no column {' and no column '.join(lacking)}")
+    try:
+        return trace.select(
+            *(
+                (pl.col(name).fill_null(1) if name in trace.columns else pl.lit(1))
+                .cast(dtype)
+                .alias(name)
+                for name, dtype in _OWNER.items()
+            ),
+            pl.col("time", "velocity").cast(pl.Float64),
+        )
+    except pl.exceptions.PolarsError as error:
+        raise _bad_trace(rec, str(error).splitlines()[0]) from error
+
+
+def _search(
+    rec: ZarrImageRecord, trace: pl.DataFrame, params: EventParams
+) -> dict[Owner, list[Row]]:
+    """Return the events of every ROI and channel."""
+    found: dict[Owner, list[Row]] = {}
+    for (roi_id, channel), part in trace.partition_by(*_OWNER, as_dict=True).items():
+        try:
+            events = find_events(Trace.of(part["time"], part["velocity"]), params)
+        except TraceError as error:
+            raise _bad_trace(rec, f"ROI {roi_id}, channel {channel}: {error.message}") from error
+        owner = {"roi_id": roi_id, "channel": channel}
+        found[roi_id, channel] = [{**owner, **event} for event in events]
+    return found
+
+
+def _old_events(rec: ZarrImageRecord) -> pl.DataFrame:
+    try:
+        return VelocityEventIndexer().read_rows(rec).drop("image_id")
+    except ArtifactNotFoundError:
+        return pl.DataFrame(schema=EVENT_SCHEMA)
+
+
+def _bad_trace(rec: ZarrImageRecord, why: str) -> ArtifactSchemaError:
+    return ArtifactSchemaError(
+        f"the trace can't be searched: {why}; mend it or make it anew",
+        dataset=str(rec.dataset.path),
+        image_id=rec.image_id,
+        artifact=TRACE_ARTIFACT,
+    )

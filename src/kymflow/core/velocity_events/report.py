@@ -1,0 +1,77 @@
+"""What a detection over a dataset says of itself."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from kymflow.core.kym_dataset.report import Failure
+
+
+@dataclass(frozen=True, slots=True)
+class KeptEvent:
+    """An old event that no new one took the place of, kept as it was.
+
+    A person's work is on it and no new event overlaps it, or its ROI has no trace.
+    """
+
+    image_id: str
+    roi_id: int | None
+    channel: int | None
+    event_id: str | None
+    event_type: str | None
+    t_start_s: float | None
+    user_type: str | None
+    note: str | None
+
+    @classmethod
+    def of(cls, image_id: str, event: Mapping[str, Any]) -> KeptEvent:
+        """Return what is reported of a row of the event schema."""
+        names = [each.name for each in fields(cls) if each.name != "image_id"]
+        return cls(image_id, **{name: event[name] for name in names})
+
+    def __str__(self) -> str:
+        place = f"ROI {self.roi_id}, channel {self.channel}"
+        time = "" if self.t_start_s is None else f" at {self.t_start_s:.3f} s"
+        return f"{self.image_id}: {self.event_type} {self.event_id} of {place}{time} was kept"
+
+
+@dataclass(frozen=True, slots=True)
+class DetectReport:
+    """What one ``detect_dataset`` did.
+
+    Attributes:
+        mode: ``"incremental"`` or ``"replace"``.
+        detected: Images whose events were made anew, none found included.
+        skipped: Images whose events were made with these params and this detector already.
+        without_trace: Images that have no trace; nothing of theirs was touched.
+        failed: Images that could not be searched; nothing of theirs was touched.
+        traces: Traces searched, one a ROI and channel.
+        events: Events that the images detected have now.
+        moved: New events that took over a person's work.
+        kept: Old events kept as they were, other than those that a person added.
+        failures: The failed images.
+        seconds: How long it took, s.
+    """
+
+    mode: str
+    detected: int
+    skipped: int
+    without_trace: int
+    failed: int
+    traces: int
+    events: int
+    moved: int
+    kept: tuple[KeptEvent, ...] = field(default=(), repr=False)
+    failures: tuple[Failure, ...] = field(default=(), repr=False)
+    seconds: float = 0.0
+
+    @property
+    def summary(self) -> str:
+        """The one line that is logged."""
+        return (
+            f"detect mode={self.mode} detected={self.detected} skipped={self.skipped} "
+            f"without_trace={self.without_trace} failed={self.failed} traces={self.traces} "
+            f"events={self.events} moved={self.moved} kept={len(self.kept)}"
+        )

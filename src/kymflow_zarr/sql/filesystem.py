@@ -1,0 +1,93 @@
+"""Files held open, as a file system that DuckDB can read and nobody can write."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from io import SEEK_CUR, SEEK_END, SEEK_SET, RawIOBase
+from typing import Any, ClassVar
+
+from fsspec import AbstractFileSystem
+
+from kymflow_zarr.sql.pins import Pin, Pins
+
+_PROTOCOL = "pinned"
+
+
+def pinned_path(number: int) -> str:
+    """Return the path of a session's n-th file."""
+    return f"{_PROTOCOL}://{number}"
+
+
+class PinnedFilesystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec is not typed
+    """The files of one session under the names ``pinned://0``, ``pinned://1``, ….
+
+    DuckDB keeps a registered file system for as long as the database lives, cursors and relations
+    included, and so the files too.
+
+    Args:
+        pins: The files.
+    """
+
+    protocol: ClassVar[str] = _PROTOCOL
+    cachable: ClassVar[bool] = False
+
+    def __init__(self, pins: Pins) -> None:
+        super().__init__()
+        self._pins = pins
+
+    def open(self, path: str, mode: str = "rb", **_: Any) -> RawIOBase:
+        """Return a reader of a file.
+
+        Raises:
+            PermissionError: If it is to be written to.
+            FileNotFoundError: If there is no such file.
+        """
+        if mode != "rb":
+            raise PermissionError("the tables of this session are for reading only")
+        return _Reader(self._pin(path))
+
+    def info(self, path: str, **_: Any) -> dict[str, Any]:
+        """Return a file's name, size in bytes and type."""
+        return {"name": path, "size": self._pin(path).size, "type": "file"}
+
+    def modified(self, path: str) -> datetime:
+        """Return when a file was last changed."""
+        return datetime.fromtimestamp(self._pin(path).modified, UTC)
+
+    def glob(self, path: str, **_: Any) -> list[str]:
+        """Return the file of that very name, if there is one: names are never patterns here."""
+        return [path] if self.isfile(path) else []
+
+    def _pin(self, path: str) -> Pin:
+        number = path.removeprefix(f"{_PROTOCOL}://")
+        if not number.isdecimal() or int(number) >= len(self._pins.files):
+            raise FileNotFoundError(path)
+        return self._pins.files[int(number)]
+
+
+class _Reader(RawIOBase):
+    """One reader's place in a file that others read as well."""
+
+    def __init__(self, pin: Pin) -> None:
+        self._pin = pin
+        self._place = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = SEEK_SET) -> int:
+        base = {SEEK_SET: 0, SEEK_CUR: self._place, SEEK_END: self._pin.size}[whence]
+        self._place = base + offset
+        return self._place
+
+    def tell(self) -> int:
+        return self._place
+
+    def read(self, size: int = -1) -> bytes:
+        count = self._pin.size - self._place if size < 0 else size
+        data = self._pin.read(self._place, count)
+        self._place += len(data)
+        return data

@@ -1,0 +1,105 @@
+"""Files held open for as long as a session reads them, so that no replacement reaches it.
+
+DuckDB opens a Parquet file once for its footer and again for its data, in every thread. A file
+renamed over it in between would give the footer of one and the data of the other. A file held open
+stays what it was, and DuckDB can read it in two ways:
+
+- as one of the :class:`~kymflow_zarr.sql.filesystem.PinnedFilesystem`, anywhere, and in no way but
+  reading;
+- on Linux, through ``/proc/self/fd``, which opens the very same file again. That costs nothing,
+  whereas DuckDB 1.5 takes half as long again to read through Python. But whoever may open a file
+  again may open it for writing: only for queries that can do nothing but read.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import threading
+import weakref
+from contextlib import ExitStack
+from pathlib import Path
+
+_DESCRIPTORS = Path("/proc/self/fd")
+
+
+def has_descriptors() -> bool:
+    """Tell whether open files can be opened again by their descriptors."""
+    return hasattr(os, "memfd_create") and _DESCRIPTORS.is_dir()
+
+
+class Pin:
+    """One file held open for reading; threads may share it.
+
+    Args:
+        path: The file, free of links.
+        closing: Closes what this opens.
+
+    Attributes:
+        path: As given.
+        size: Of the file, bytes.
+        modified: When it was last changed, seconds since 1970.
+        identity: Tells this state of the file from any other.
+    """
+
+    def __init__(self, path: Path, closing: ExitStack) -> None:
+        self.path = path
+        self._closing = closing
+        self._file = closing.enter_context(path.open("rb"))
+        status = os.fstat(self._file.fileno())
+        self.size = status.st_size
+        self.modified = status.st_mtime
+        self.identity = (status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size)
+        self._descriptor = -1
+        self._one_at_a_time = threading.Lock()
+
+    def read(self, start: int, count: int) -> bytes:
+        """Return ``count`` bytes from ``start``; fewer at the end of the file."""
+        with self._one_at_a_time:
+            self._file.seek(start)
+            return self._file.read(count)
+
+    def reserve_descriptor(self) -> str:
+        """Return the path by which the file can be opened again, once :meth:`fill_descriptor` ran.
+
+        DuckDB judges a path by what ``realpath`` makes of it: for a descriptor, the name of its
+        file while that name leads to it, else the descriptor. To have it allow both, allow the
+        file's name, and the descriptor while it stands for a file that has no name.
+        """
+        self._descriptor = os.memfd_create("reserved")
+        self._closing.callback(os.close, self._descriptor)
+        return str(_DESCRIPTORS / str(self._descriptor))
+
+    def fill_descriptor(self) -> None:
+        """Make the reserved descriptor stand for the file."""
+        os.dup2(self._file.fileno(), self._descriptor, inheritable=False)
+
+
+class Pins:
+    """The files of one session, and a private folder for what its queries spill to disk.
+
+    Both go when :attr:`close` is called, or with this object, or with the process.
+
+    Attributes:
+        files: The files, in the order they were added.
+        scratch: The folder; nobody else may read it.
+        close: Closes the files and removes the folder.
+    """
+
+    def __init__(self) -> None:
+        self.files: list[Pin] = []
+        self.scratch = Path(tempfile.mkdtemp(prefix="kymflow-sql-"))
+        self._closing = ExitStack()
+        self._closing.callback(shutil.rmtree, self.scratch, ignore_errors=True)
+        self.close = weakref.finalize(self, self._closing.close)
+
+    def add(self, path: Path) -> Pin:
+        """Open a file and hold it.
+
+        Raises:
+            OSError: If it can't be opened.
+        """
+        pin = Pin(path, self._closing)
+        self.files.append(pin)
+        return pin

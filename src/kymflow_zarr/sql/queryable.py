@@ -1,0 +1,106 @@
+"""SQL for a class that says which views there are."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import duckdb
+    import polars as pl
+    import pyarrow as pa
+
+    from kymflow_zarr.sql.views import Views
+
+
+class Queryable(ABC):
+    """Answers SQL, read-only, over tables as they were when the query began.
+
+    A query may read the tables and nothing else: no other file, no address, no variable of the
+    program; and it changes nothing. Writers may replace a table meanwhile. DuckDB takes at most
+    about 40 % of the machine's memory, and spills what is more into a private temporary folder.
+    """
+
+    @abstractmethod
+    def _views(self) -> Views:
+        """Return the views there are."""
+
+    def sql(
+        self,
+        query: str,
+        params: Mapping[str, Any] | Sequence[Any] | None = None,
+        *,
+        tables: Iterable[str] | None = None,
+        timeout: float | None = None,
+    ) -> pl.DataFrame:
+        """Answer a SQL query.
+
+        Args:
+            query: One statement that returns rows, in DuckDB's SQL.
+            params: Values for ``$name`` (a mapping) or ``?`` (a sequence) in it.
+            tables: The only tables that it may read; all by default.
+            timeout: Seconds that it may take; no limit by default.
+
+        Returns:
+            The answer. Columns of the same name get numbers: ``image_id``, ``image_id_1``. Sums of
+            whole numbers are Int64 where they fit. Times with a time zone are in UTC.
+
+        Raises:
+            QueryError: If the query can't be answered; the first line says why.
+            QueryTimeoutError: If it takes longer than it may.
+            TableNotFoundError: If ``tables`` names one that is not there.
+            KeyboardInterrupt: On Ctrl-C, once the query has stopped.
+        """
+        from kymflow_zarr.sql.answers import answer
+
+        return answer(self._views().only(tables), query, params, timeout)
+
+    def sql_lazy(
+        self,
+        query: str,
+        params: Mapping[str, Any] | Sequence[Any] | None = None,
+        *,
+        tables: Iterable[str] | None = None,
+        timeout: float | None = None,
+    ) -> pa.RecordBatchReader:
+        """Answer a SQL query batch by batch, for answers larger than memory.
+
+        Args:
+            query: As for :meth:`sql`.
+            params: As for :meth:`sql`.
+            tables: As for :meth:`sql`.
+            timeout: Seconds that DuckDB may take for all batches together, the reader's own time
+                not counted.
+
+        Returns:
+            A reader of batches of about 100,000 rows; anything that takes an Arrow stream takes it.
+            It keeps the tables as they were until it is read to its end, closed or dropped. Sums
+            of whole numbers are decimal128(38, 0).
+
+        Raises:
+            QueryError: As for :meth:`sql`; also while reading, from the reader.
+            QueryTimeoutError: If the query takes longer than it may; also while reading.
+            TableNotFoundError: If ``tables`` names one that is not there.
+        """
+        from kymflow_zarr.sql.answers import stream
+
+        return stream(self._views().only(tables), query, params, timeout)
+
+    def connect(self, *, tables: Iterable[str] | None = None) -> duckdb.DuckDBPyConnection:
+        """Return a DuckDB connection that has every table as a view.
+
+        It is locked down like :meth:`sql`, and keeps the tables as they are now for as long as it,
+        its cursors or relations live. Temporary tables, views and macros may be made in it; they
+        go with it.
+
+        Args:
+            tables: The only tables it shall have; all by default.
+
+        Raises:
+            QueryError: If a table can't be read.
+            TableNotFoundError: If ``tables`` names one that is not there.
+        """
+        from kymflow_zarr.sql.answers import connect
+
+        return connect(self._views().only(tables))

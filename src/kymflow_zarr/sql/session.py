@@ -1,0 +1,204 @@
+"""A DuckDB over some Parquet files that can read those files, and do nothing else."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+import duckdb
+
+from kymflow_zarr.duck import literal, quoted
+from kymflow_zarr.errors import QueryError
+from kymflow_zarr.sql.messages import explained
+from kymflow_zarr.sql.pins import Pin, Pins, has_descriptors
+from kymflow_zarr.sql.statement import Query, parse
+from kymflow_zarr.sql.views import Views
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+Params = Mapping[str, Any] | Sequence[Any] | None
+_CONFIG: Mapping[str, Any] = {
+    "allow_community_extensions": False,
+    "allow_persistent_secrets": False,
+    "autoinstall_known_extensions": False,
+    "autoload_known_extensions": False,
+    "python_enable_replacements": False,
+}
+_SETTINGS = (
+    "TimeZone = 'UTC'",
+    "allowed_configs = ['TimeZone', 'enable_progress_bar']",
+    "enable_external_access = false",
+    "lock_configuration = true",
+)
+
+
+class Session:
+    """An in-memory DuckDB with views over files held open.
+
+    Args:
+        views: The views that it may have; they are made when needed.
+
+    Attributes:
+        con: The connection.
+    """
+
+    def __init__(self, views: Views) -> None:
+        self._views = views
+        self._pins = Pins()
+        self._sources: dict[str, Pin] = {}
+        scratch = str(self._pins.scratch)
+        self.con = duckdb.connect(config={**_CONFIG, "temp_directory": scratch})
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.con.close()
+        self._pins.close()
+
+    def prepare(self, text: str, params: Params) -> Query:
+        """Make ready for a query: look into it, and make the views that it needs.
+
+        Args:
+            text: The SQL.
+            params: Values for ``$name`` or ``?`` in it.
+
+        Raises:
+            QueryError: If it may not be answered here, or a file can't be read.
+        """
+        query = parse(self.con, text)
+        if query.parameters and not params:
+            names = ", ".join(f"${name}" for name in sorted(query.parameters))
+            raise QueryError(f"the query leaves {names} open; give values in params")
+        needed = query.needs(self._views.by_name)
+        self.open(needed, descriptors=query.reads_only and has_descriptors())
+        return query
+
+    def open(self, names: Sequence[str], *, descriptors: bool) -> None:
+        """Make views and lock the door.
+
+        Reading then goes through the open files alone. Nothing else can be read or written but a
+        private folder for what queries spill; extensions can't be loaded; and but for a few
+        harmless settings the configuration is locked.
+
+        Args:
+            names: Of the views.
+            descriptors: Whether DuckDB may open the files again by their descriptors. That is the
+                fastest way, but what can be opened again can be written to by ``COPY``: only for
+                queries that can do nothing but read.
+
+        Raises:
+            QueryError: If a file can't be read, or two names differ by case only.
+        """
+        self._check_case(names)
+        pins = [self._pin(name) for name in names]
+        if descriptors:
+            self._sources = {pin.reserve_descriptor(): pin for pin in pins}
+        else:
+            from kymflow_zarr.sql.filesystem import PinnedFilesystem, pinned_path
+
+            self.con.register_filesystem(PinnedFilesystem(self._pins))
+            self._sources = {pinned_path(number): pin for number, pin in enumerate(pins)}
+        self._lock_down([*self._sources, *(str(pin.path) for pin in pins if descriptors)])
+        if descriptors:
+            for pin in pins:
+                pin.fill_descriptor()
+        for name, source in zip(names, self._sources, strict=True):
+            self._make_view(name, source, self._sources[source].identity)
+
+    @contextmanager
+    def errors_explained(self, text: str, params: Params = None) -> Iterator[None]:
+        """Turn what DuckDB raises about a query into an error that helps to mend it.
+
+        Raises:
+            QueryError: In place of any error of DuckDB.
+        """
+        try:
+            yield
+        except QueryError as error:
+            error.dataset = error.dataset or str(self._views.dataset)
+            raise
+        except duckdb.Error as error:
+            raise self.failure(self._with_place(error, text, params)) from error
+
+    def failure(self, message: str) -> QueryError:
+        """Return the error for what DuckDB says of a query."""
+        text = explained(self._named(message), self._views, self._columns())
+        return QueryError(text, dataset=str(self._views.dataset))
+
+    def _check_case(self, names: Sequence[str]) -> None:
+        seen: dict[str, str] = {}
+        for name in names:
+            twin = seen.setdefault(name.lower(), name)
+            if twin != name:
+                raise QueryError(
+                    f"tables {twin!r} and {name!r} differ by case only, which SQL can't tell "
+                    f"apart; rename one, or leave it out by tables="
+                )
+
+    def _pin(self, name: str) -> Pin:
+        path = self._views.file(name)
+        try:
+            return self._pins.add(path)
+        except OSError as error:
+            raise self._unreadable(name, error) from error
+
+    def _lock_down(self, paths: Sequence[str]) -> None:
+        allowed = ", ".join(literal(path) for path in paths)
+        row = self.con.execute("SELECT current_setting('memory_limit')").fetchone()
+        amount, unit = str(row[0]).split() if row else ("4", "GiB")
+        # Half of what DuckDB would take: the answer needs memory as well.
+        self.con.execute(f"SET memory_limit = '{float(amount) / 2} {unit}'")
+        self.con.execute(f"SET allowed_paths = [{allowed}]")
+        for setting in _SETTINGS:
+            self.con.execute(f"SET {setting}")
+
+    def _make_view(self, name: str, source: str, identity: Hashable) -> None:
+        view = self._views.by_name[name]
+        try:
+            select = view.select(self.con, f"read_parquet({literal(source)})", identity)
+            self.con.execute(f"CREATE VIEW {quoted(name)} AS {select}")
+        except duckdb.InterruptException:
+            raise
+        except duckdb.Error as error:
+            raise self._unreadable(name, error) from error
+
+    def _unreadable(self, name: str, error: Exception) -> QueryError:
+        return QueryError(
+            f"table {name!r} can't be read; restore its file, or delete it and build it again\n"
+            f"{self._named(str(error))}",
+            artifact=str(self._views.by_name[name].path),
+        )
+
+    def _named(self, message: str) -> str:
+        """Put the files' own names into a message."""
+        for source, pin in self._sources.items():
+            message = message.replace(source, str(pin.path))
+        return message
+
+    def _with_place(self, error: duckdb.Error, text: str, params: Params) -> str:
+        """Return an error's message with the place in the query, which relations leave out."""
+        if isinstance(error, duckdb.BinderException | duckdb.CatalogException):
+            try:
+                self.con.execute(text, params or None)
+            except duckdb.Error as again:
+                return str(again)
+        return str(error)
+
+    def _columns(self) -> dict[str, list[str]]:
+        """Return the columns of every view made so far."""
+        found: dict[str, list[str]] = {}
+        with suppress(duckdb.Error):
+            rows = self.con.execute(
+                "SELECT table_name, column_name FROM duckdb_columns() WHERE NOT internal"
+            ).fetchall()
+            for table, column in rows:
+                found.setdefault(table, []).append(column)
+        return found

@@ -1,0 +1,143 @@
+"""What one query is: whether it may be answered here, and which tables it names."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from kymflow_sql import statement
+from kymflow_zarr.errors import QueryError
+
+if TYPE_CHECKING:
+    import duckdb
+
+_EXPLAIN = re.compile(
+    r"\s*EXPLAIN\b\s*(?:ANALYZE\b|\((?:ANALYZE\b|FORMAT\s+\w+|[\s,])*\))?", re.IGNORECASE
+)
+# Run SQL that can't be looked into, or switch on logs to files, which ends the whole process when
+# the files may not be written (DuckDB 1.5).
+_REFUSED = frozenset({"query", "json_execute_serialized_sql", "enable_logging"})
+# Table functions that are given all they return.
+_SELF_CONTAINED = frozenset({"generate_series", "json_each", "json_tree", "range", "unnest"})
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A query that may be answered.
+
+    Attributes:
+        text: The SQL.
+        reads_only: Whether it is a plain ``SELECT``, which can do nothing but read.
+        tables: The names of the tables it reads, in lower case; None if they can't be told.
+        own: The names it gives to parts of itself by ``WITH``, in lower case.
+        parameters: The names or numbers of the values it leaves open.
+    """
+
+    text: str
+    reads_only: bool
+    tables: frozenset[str] | None = None
+    own: frozenset[str] = frozenset()
+    parameters: frozenset[str] = frozenset()
+
+    def needs(self, views: Iterable[str]) -> list[str]:
+        """Return those views that the query reads; all of them where that can't be told."""
+        known = list(views)
+        if self.tables is None or self.tables - self.own - {name.lower() for name in known}:
+            return known
+        return [name for name in known if name.lower() in self.tables]
+
+
+def parse(con: duckdb.DuckDBPyConnection, text: str) -> Query:
+    """Parse a query.
+
+    Args:
+        con: Any connection; nothing is run on it but the parser.
+        text: The SQL.
+
+    Raises:
+        QueryError: If it is not exactly one statement that returns rows, or calls a function that
+            is refused here.
+        duckdb.Error: If it can't be parsed.
+    """
+    parsed = con.extract_statements(text)
+    kinds = [each.type.name for each in parsed]
+    if not kinds:
+        raise QueryError("the query is empty; write a SELECT")
+    if kinds == ["SELECT"]:
+        return replace(
+            _select(con, parsed[0].query), parameters=frozenset(parsed[0].named_parameters)
+        )
+    if kinds == ["EXPLAIN"]:
+        return _explain(con, text)
+    if kinds == ["MULTI"] or _is_pivot(parsed):
+        return _pivot(text)
+    if len(kinds) > 1:
+        raise QueryError(f"there are {len(kinds)} statements; ask one at a time")
+    raise QueryError(
+        f"{kinds[0]} is not answered here: one SELECT at a time is, and nothing is changed; "
+        f"connect() gives a session of its own for temporary tables, macros and views"
+    )
+
+
+def _select(con: duckdb.DuckDBPyConnection, text: str) -> Query:
+    row = con.execute(statement("engine/syntax_tree"), {"query": text}).fetchone()
+    tree = json.loads(row[0]) if row else {}
+    if tree.get("error"):
+        raise QueryError(f"the query can't be looked into: {tree.get('error_message')}")
+    nodes = list(_nodes(tree))
+    _refuse(str(node["function_name"]) for node in nodes if "function_name" in node)
+    if any(_lists_tables(node) for node in nodes):
+        return Query(text, reads_only=True)
+    tables = {str(n["table_name"]).lower() for n in nodes if n.get("type") == "BASE_TABLE"}
+    withs = [entry for node in nodes for entry in node.get("cte_map", {}).get("map", [])]
+    own = {str(entry["key"]).lower() for entry in withs}
+    return Query(text, reads_only=True, tables=frozenset(tables), own=frozenset(own))
+
+
+def _lists_tables(node: Mapping[str, Any]) -> bool:
+    """Tell whether a part of a query may look at what tables there are."""
+    if node.get("type") == "TABLE_FUNCTION":
+        return node.get("function", {}).get("function_name") not in _SELF_CONTAINED
+    return node.get("type") == "SHOW_REF"
+
+
+def _explain(con: duckdb.DuckDBPyConnection, text: str) -> Query:
+    opening = _EXPLAIN.match(text)
+    inner = text[opening.end() :] if opening else ""
+    kinds = [each.type.name for each in con.extract_statements(inner)] if inner else []
+    if kinds != ["SELECT"]:
+        raise QueryError("EXPLAIN and EXPLAIN ANALYZE are answered of one SELECT only")
+    return replace(_select(con, inner), text=text)
+
+
+def _is_pivot(parsed: list[duckdb.Statement]) -> bool:
+    """Tell a PIVOT, which DuckDB 1.x takes apart into statements without a text."""
+    *types, last = [each.type.name for each in parsed]
+    apart = not any(each.query for each in parsed)
+    return apart and last == "SELECT" and set(types) == {"CREATE"}
+
+
+def _pivot(text: str) -> Query:
+    # It has no syntax tree to look into, so words stand for calls: rather refuse too much.
+    _refuse(re.findall(r"\w+", text.lower()))
+    return Query(text, reads_only=False)
+
+
+def _refuse(functions: Iterable[str]) -> None:
+    for name in _REFUSED.intersection(functions):
+        raise QueryError(f"{name}() is not answered here; write out the SQL that it would run")
+
+
+def _nodes(tree: Any) -> Iterator[dict[str, Any]]:
+    """Yield every object in some JSON."""
+    waiting = [tree]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, dict):
+            yield node
+            waiting.extend(node.values())
+        elif isinstance(node, list):
+            waiting.extend(node)

@@ -1,0 +1,95 @@
+"""Child processes held in stock, told what to do, and killed."""
+
+from __future__ import annotations
+
+import json
+import os
+import select
+import subprocess
+import sys
+from collections import deque
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+ROOT = Path(__file__).parents[2]
+
+
+class Child:
+    """One process of :mod:`tests.support.child`."""
+
+    def __init__(self) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "tests.support.child"],
+            cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        self._ready = False
+
+    def tell(self, task: str, **given: Any) -> None:
+        """Start a task."""
+        if not self._ready:
+            self._ready = self.answer() == "ready"
+        assert self._process.stdin is not None
+        self._process.stdin.write(json.dumps([task, given]) + "\n")
+        self._process.stdin.flush()
+
+    def answer(self) -> Any:
+        """Wait for the answer to the task."""
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        assert line, f"the child ended with {self._process.wait()}"
+        return json.loads(line)
+
+    def answers(self, within: float) -> bool:
+        """Wait for an answer, at most so many seconds, and take it; tell whether there was one."""
+        came = bool(select.select([self._process.stdout], [], [], within)[0])
+        if came:
+            self.answer()
+        return came
+
+    def died(self, within: float | None = None) -> bool:
+        """Wait until the process ends, at most so many seconds; tell whether it did."""
+        try:
+            self._process.wait(within)
+        except subprocess.TimeoutExpired:
+            return False
+        return True
+
+    def kill(self) -> int:
+        """Kill the process and return the signal that ended it."""
+        self._process.kill()
+        code = self._process.wait()
+        for stream in (self._process.stdin, self._process.stdout):
+            if stream is not None:
+                stream.close()
+        return -code
+
+
+class Crew:
+    """Children, some of them started before they are asked for."""
+
+    def __init__(self, in_stock: int = 2) -> None:
+        self._stock = deque(Child() for _ in range(in_stock))
+        self._out: list[Child] = []
+
+    def child(self) -> Child:
+        """Return a child and start another in its place."""
+        self._stock.append(Child())
+        self._out.append(self._stock.popleft())
+        return self._out[-1]
+
+    def __enter__(self) -> Crew:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        for child in (*self._stock, *self._out):
+            child.kill()

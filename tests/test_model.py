@@ -1,0 +1,322 @@
+"""The engine against a model of a few lines, over any sequence of changes, updates and deaths."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+
+from kymflow.core.errors import IndexerOutputError
+from kymflow.core.kym_dataset import ArtifactIndexer, KymDataset, extract, params_hash
+from kymflow.core.kym_dataset.ledger import Ledger
+from kymflow_zarr import TableSchemaError, ZarrDataset
+from tests.support.points import die_at
+
+TABLE = "kym_modelled"
+KINDS: dict[str, pl.DataType | None] = {
+    "absent": None,
+    "whole": pl.Int32(),
+    "wide": pl.Int64(),
+    "fraction": pl.Float64(),
+    "text": pl.String(),
+}
+BEFORE_TABLE = ("before part", "after part", "before copy tables/", "before rename tables/")
+BEFORE_LEDGER = ("after rename tables/", "before ledger")
+AFTER_LEDGER = ("after ledger", "before clear")
+
+images = st.sampled_from("abcde")
+kinds = st.sampled_from(sorted(KINDS))
+modes = st.sampled_from(["incremental", "incremental", "replace"])
+some = st.none() | st.sets(images, min_size=1)
+counts = st.integers(0, 3)
+
+
+class Killed(BaseException):
+    """Stands for a signal: nothing catches it."""
+
+
+class ModelledIndexer(ArtifactIndexer):
+    """Index whatever the rows artifact holds."""
+
+    name = "modelled"
+    params_artifact = "it/params"
+    rows_artifacts = ("it/rows",)
+    schema = {"tag": pl.Int64()}  # noqa: RUF012
+
+    def __init__(self, version: str) -> None:
+        self.version = version  # type: ignore[misc]
+
+
+@dataclass(frozen=True)
+class Image:
+    """What an image holds: its params, its rows, and whether they can be read."""
+
+    params: int
+    rows: tuple[tuple[int, Any], ...]
+    kind: str
+    damage: str | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """The last run of an image."""
+
+    status: str
+    made_with: tuple[int | None, str]
+    n_rows: int | None = None
+
+
+@dataclass(frozen=True)
+class Held:
+    """An image's rows in the table."""
+
+    made_with: tuple[int, str]
+    rows: tuple[tuple[int, Any], ...]
+
+
+class Engine(RuleBasedStateMachine):
+    """The engine and its model, side by side."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        memory = Path("/dev/shm")
+        self.folder = Path(tempfile.mkdtemp(dir=memory if memory.is_dir() else None))
+        self.dataset = ZarrDataset(self.folder / "data.zarr")
+        self.kym = KymDataset(self.dataset)
+        self.images: dict[str, Image] = {}
+        self.table: dict[str, Held] | None = None
+        self.ledger: dict[str, Run] = {}
+        self.version = 0
+        self.tags = 0
+
+    def teardown(self) -> None:
+        shutil.rmtree(self.folder)
+
+    # What people do
+
+    @rule(image_id=images, params=st.integers(0, 2), n_rows=counts, kind=kinds)
+    def put(self, image_id: str, params: int, n_rows: int, kind: str) -> None:
+        self.tags += 1
+        value = {"text": "x", "fraction": 0.5, "absent": None}.get(kind, 7)
+        self.images[image_id] = Image(params, ((self.tags, value),) * n_rows, kind)
+        self._save(image_id)
+
+    @rule(image_id=images, n_rows=counts)
+    def detect_again_with_the_same_params(self, image_id: str, n_rows: int) -> None:
+        if image := self.images.get(image_id):
+            self.put(image_id, image.params, n_rows, image.kind)
+
+    @rule(image_id=images, damage=st.sampled_from([None, "rows cut", "rows lost", "params cut"]))
+    def damage_or_mend(self, image_id: str, damage: str | None) -> None:
+        if image := self.images.get(image_id):
+            self.images[image_id] = replace(image, damage=damage)
+            self._save(image_id)
+
+    @rule(image_id=images)
+    def delete(self, image_id: str) -> None:
+        if self.images.pop(image_id, None):
+            self.dataset.delete_image(image_id)
+
+    @rule()
+    def change_the_code(self) -> None:
+        self.version += 1
+
+    @rule()
+    def lose_the_table(self) -> None:
+        if self.table is not None:
+            self.dataset.delete_table(TABLE)
+        self.table = None
+
+    @rule()
+    def lose_the_ledger(self) -> None:
+        Ledger(self.dataset, TABLE).runs_path.unlink(missing_ok=True)
+        self.ledger = {}
+
+    # What the engine does
+
+    @rule(mode=modes, some=some)
+    def update(self, mode: str, some: set[str] | None) -> None:
+        asked = self._asked(some)
+        table, ledger = self._expected(mode, asked)
+        if self._update(mode, asked):
+            self.table, self.ledger = table, ledger
+
+    @rule(
+        mode=modes,
+        some=some,
+        point=st.sampled_from([*BEFORE_TABLE, *BEFORE_LEDGER, *AFTER_LEDGER]),
+    )
+    def update_and_die(self, mode: str, some: set[str] | None, point: str) -> None:
+        asked = self._asked(some)
+        table, ledger = self._expected(mode, asked)
+        try:
+            with die_at(point, _die):
+                done = self._update(mode, asked)
+        except Killed:
+            self.table = self.table if point in BEFORE_TABLE else table
+            self.ledger = ledger if point in AFTER_LEDGER else self.ledger
+        else:
+            self.table, self.ledger = (table, ledger) if done else (self.table, self.ledger)
+
+    # What must hold after every step
+
+    @invariant()
+    def the_table_is_as_modelled(self) -> None:
+        if self.table is None:
+            assert self.dataset.list_table_names() == []
+            return
+        rows = self.dataset.load_table(TABLE)
+        assert rows["image_id"].rle().len() == rows["image_id"].n_unique()
+        found = [
+            {"value": None, **row}
+            for row in rows.sort("image_id", maintain_order=True).iter_rows(named=True)
+        ]
+        assert found == [
+            {
+                "value": value,
+                "image_id": image_id,
+                "tag": tag,
+                "analysis_version": held.made_with[1],
+                "params_hash": params_hash({"p": held.made_with[0]}),
+            }
+            for image_id, held in sorted(self.table.items())
+            for tag, value in held.rows
+        ]
+
+    @invariant()
+    def what_is_due_is_as_modelled(self) -> None:
+        decision = self.kym.staleness(self._indexer)
+        due = decision.filter(pl.col("action") == "update")["image_id"].to_list()
+        assert due == sorted(i for i in self.images if self._is_due(i))
+        gone = decision.filter(pl.col("action") == "prune")["image_id"].to_list()
+        assert gone == sorted(set(self.table or ()) - set(self.images))
+
+    # The model
+
+    @property
+    def _indexer(self) -> ModelledIndexer:
+        return ModelledIndexer(f"modelled@{self.version}")
+
+    def _is_due(self, image_id: str) -> bool:
+        image, run = self.images[image_id], self.ledger.get(image_id)
+        held = (self.table or {}).get(image_id)
+        made_with = (image.params, f"modelled@{self.version}")
+        if image.damage == "params cut":
+            return True
+        if run is not None and run.made_with == made_with:
+            if run.status == "failed":
+                return True
+            if held is None or held.made_with == made_with:
+                return run.n_rows != (len(held.rows) if held else 0)
+        return held is None or held.made_with != made_with
+
+    def _expected(
+        self, mode: str, asked: set[str] | None
+    ) -> tuple[dict[str, Held], dict[str, Run]]:
+        """Return the table and the ledger after an update."""
+        table, ledger = dict(self.table or {}), dict(self.ledger)
+        version = f"modelled@{self.version}"
+        for image_id in self.images if asked is None else asked & set(self.images):
+            image = self.images[image_id]
+            if image.damage == "params cut":
+                ledger[image_id] = Run("failed", (None, version))
+            elif mode == "replace" or self._is_due(image_id):
+                made_with = (image.params, version)
+                if image.damage:
+                    ledger[image_id] = Run("failed", made_with)
+                    continue
+                ledger[image_id] = Run("ok", made_with, len(image.rows))
+                table.pop(image_id, None)
+                if image.rows:
+                    table[image_id] = Held(made_with, image.rows)
+        for image_id in (set(table) | set(ledger)) - set(self.images):
+            if asked is None or image_id in asked:
+                table.pop(image_id, None)
+                ledger.pop(image_id, None)
+        return table, ledger
+
+    # The engine
+
+    def _asked(self, some: set[str] | None) -> set[str] | None:
+        """Return the images to ask for: only such as can be asked for."""
+        return None if some is None else some & {*self.images, *(self.table or {})} or None
+
+    def _update(self, mode: str, asked: Iterable[str] | None) -> bool:
+        """Update the table; tell whether that went well."""
+        try:
+            self.kym.update_index(self._indexer, mode=mode, image_ids=asked, on_error="record")
+        except (TableSchemaError, IndexerOutputError):
+            assert self._types_conflict()
+            return False
+        return True
+
+    def _types_conflict(self) -> bool:
+        old = {type(v) for held in (self.table or {}).values() for _, v in held.rows}
+        kinds = {image.kind for image in self.images.values() if image.damage is None}
+        numeric = bool(kinds - {"absent", "text"}) or bool(old & {int, float})
+        return numeric and ("text" in kinds or str in old)
+
+    def _save(self, image_id: str) -> None:
+        image = self.images[image_id]
+        if not self.dataset.has_image(image_id):
+            with self.dataset.stage_image(image_id):
+                pass
+        record = self.dataset.record(image_id)
+        rows = pl.DataFrame({"tag": [tag for tag, _ in image.rows]}, {"tag": pl.Int64})
+        dtype = KINDS[image.kind]
+        if dtype is not None:
+            values = [value for _, value in image.rows]
+            rows = rows.with_columns(pl.Series("value", values, dtype=dtype))
+        record.save_df_parquet("it/rows", rows)
+        record.save_json("it/params", {"p": image.params})
+        damaged = {"rows": ("it/rows", ".parquet"), "params": ("it/params", ".json")}
+        if image.damage is not None:
+            what, how = image.damage.split()
+            path = record.artifact_path(*damaged[what])
+            if how == "lost":
+                path.unlink()
+            else:
+                path.write_bytes(path.read_bytes()[:5])
+
+
+def _die() -> None:
+    raise Killed
+
+
+@pytest.fixture(autouse=True)
+def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(extract, "BATCH", 2)
+
+
+class TestBriefly(Engine.TestCase):  # type: ignore[name-defined,misc]
+    """A few hundred steps, always the same."""
+
+    settings = settings(
+        max_examples=8,
+        stateful_step_count=30,
+        deadline=None,
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
+    )
+
+
+@pytest.mark.long
+class TestAtLength(Engine.TestCase):  # type: ignore[name-defined,misc]
+    """Thousands of steps, others each time."""
+
+    settings = settings(
+        max_examples=150,
+        stateful_step_count=50,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        print_blob=True,
+    )
