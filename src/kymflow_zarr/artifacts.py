@@ -18,7 +18,7 @@ from kymflow_zarr.errors import (
     MetadataNotFoundError,
     first_line,
 )
-from kymflow_zarr.files import MAX_BLOB, atomic_path, read_file, write_atomic
+from kymflow_zarr.files import MAX_BLOB, atomic_path, is_plain, read_file, write_atomic
 from kymflow_zarr.frames import as_polars
 from kymflow_zarr.names import check_artifact_name
 
@@ -106,6 +106,8 @@ class ImageFiles:
         """
         path = self.artifact_path(name, ".parquet")
         with self._reading(name, path):
+            if is_plain(os.fspath(path)) is False:  # opening a pipe would wait
+                raise ValueError("it is no plain file")
             return parquet.scan(path).collect()
         raise AssertionError("unreachable")
 

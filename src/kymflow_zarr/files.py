@@ -175,6 +175,19 @@ def read_file(path: str | os.PathLike[str], limit: int = MAX_BLOB) -> bytes:
     return data
 
 
+def is_plain(path: str) -> bool | None:
+    """Tell whether a path is a plain file; None where there is nothing.
+
+    What can't be looked at is there, and fails when it is read.
+    """
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError:
+        return False
+
+
 def _rest(descriptor: int, limit: int) -> bytes:
     """Return what is left of an open file; each read is sized by the file."""
     status = os.fstat(descriptor)
