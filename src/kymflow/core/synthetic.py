@@ -77,7 +77,7 @@ def add_synthetic_image(
 def _velocity(stretches: Sequence[Stretch], speed: float) -> Array:
     """Return the flow's velocity at each line, mm/s."""
     times = np.arange(LINES) * SECONDS_PER_LINE
-    velocity = speed * (1 + 0.15 * np.sin(2 * np.pi * 8 * times))
+    velocity: Array = speed * (1 + 0.15 * np.sin(2 * np.pi * 8 * times))
     for stretch in stretches:
         if stretch.kind != "dark":
             share = stretch.speed if stretch.kind == "slow" else 0.0
