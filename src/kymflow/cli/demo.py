@@ -78,8 +78,7 @@ def run_demo(folder: Path) -> None:
 
 
 def _draw(dataset: ZarrDataset, picture: Path) -> None:
-    from kymflow.core.plots.image import draw_image
-    from kymflow.core.plots.saving import save
+    from kymflow.core.plots import draw_image, save
 
     try:
         save(draw_image(dataset.record(CHANGED)), picture)

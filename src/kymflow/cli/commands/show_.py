@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from kymflow.cli.commands.common import dataset_argument, image_argument, open_dataset
-from kymflow.core.plots import ENDINGS
+from kymflow.core.plots import ENDINGS, WIDTH
 
 
 @click.command("show")
@@ -16,7 +16,14 @@ from kymflow.core.plots import ENDINGS
 @click.option("--roi", metavar="N", type=int, multiple=True, help="Only this ROI: repeat for more.")
 @click.option("--start", metavar="S", type=float, help="From this time on, s.")
 @click.option("--end", metavar="S", type=float, help="Up to this time, s.")
-@click.option("--width", metavar="PX", type=click.IntRange(min=100), help="Without axes.")
+@click.option(
+    "--width",
+    metavar="PX",
+    type=click.IntRange(min=100),
+    default=WIDTH,
+    show_default=True,
+    help="Without axes.",
+)
 @click.option(
     "-o",
     "--output",
@@ -32,7 +39,7 @@ def command(
     roi: tuple[int, ...],
     start: float | None,
     end: float | None,
-    width: int | None,
+    width: int,
     target: Path,
 ) -> None:
     """Draw an image: kymograph, traces, events.
@@ -40,9 +47,9 @@ def command(
     They share one time axis. A long kymograph is shrunk by means; --start and --end bring out the
     single cells.
     """
-    from kymflow.core.plots.image import WIDTH, draw_image
-    from kymflow.core.plots.saving import check_ending, save
+    from kymflow.core.plots import draw_image, save
+    from kymflow.core.plots.saving import check_ending
 
     check_ending(target)
     record = open_dataset(path).record(image_id)
-    save(draw_image(record, rois=roi, start=start, end=end, width=width or WIDTH), target)
+    save(draw_image(record, rois=roi, start=start, end=end, width=width), target)
