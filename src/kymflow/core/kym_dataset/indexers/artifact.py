@@ -262,7 +262,7 @@ class ArtifactIndexer(BaseIndexer):
         try:
             return stable_json_dumps(params) if blob is None else dumps_parsed(params)
         except ParamsError as error:
-            raise self._bad_params(rec, str(error)) from error
+            raise self._bad_params(rec, first_line(error)) from error
 
     def _params_of(self, rec: ZarrImageRecord, blob: Blob) -> Mapping[str, Any] | None:
         if blob is None:
@@ -270,7 +270,7 @@ class ArtifactIndexer(BaseIndexer):
             return self.default_params if analysed else None
         if isinstance(blob, Exception):
             raise ArtifactUnreadableError(
-                f"the params can't be read: {blob}; mend the file",
+                f"the params can't be read: {first_line(blob)}; mend the file",
                 dataset=str(rec.dataset.path),
                 image_id=rec.image_id,
                 artifact=self.params_artifact,
@@ -278,7 +278,7 @@ class ArtifactIndexer(BaseIndexer):
         try:
             params = parse_json(blob)
         except ValueError as error:
-            raise self._bad_params(rec, str(error)) from error
+            raise self._bad_params(rec, first_line(error)) from error
         if not isinstance(params, dict):
             raise self._bad_params(rec, f"it holds a {type(params).__name__}, not an object")
         return params
