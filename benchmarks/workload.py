@@ -1,7 +1,7 @@
 """The workload: a synthetic dataset of many images, and ways to make some of them stale.
 
-A workload is made once and used by every case. It is a pure function of its size: two machines
-make the same bytes. Images have no pixels, which no phase reads.
+A workload is made once and used by every case. Its size alone decides what is in it, to the byte
+where Polars writes Parquet alike. Images have no pixels, which no phase reads.
 """
 
 from __future__ import annotations

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -334,3 +335,158 @@ def test_odd_but_good_sidecars_are_taken(dataset: ZarrDataset, lab: Path) -> Non
     assert import_folder(lab, dataset).failed == []
     report = KymDataset(dataset).update_index(IMAGES, on_error="record")
     assert (report.updated, report.failed) == (len(corpus.GOOD_JSON) + 2, 0)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_pipes_and_devices_among_lab_files_are_not_waited_for(
+    dataset: ZarrDataset, lab: Path
+) -> None:
+    for name in ("b.tif", "c.txt", "d.json", "flow-analysis/e_radon.csv"):
+        os.mkfifo(lab / name)
+    (lab / "f.json").symlink_to("/dev/zero")
+    (lab / "g.tif").symlink_to("/dev/zero")
+    (lab / "h.tif").symlink_to(lab / "nowhere")
+    (lab / "i.tif").symlink_to(lab / "i.tif")
+    for stem in "cdef":
+        (lab / f"{stem}.tif").write_bytes(corpus.GOOD_TIFF["plain"])
+    report = import_folder(lab, dataset)
+    assert sorted(path for path, _ in report.failed) == [f"{stem}.tif" for stem in "bcdefghi"]
+    assert len(report.added) == 2
+    assert import_folder(lab, dataset).skipped == ["aa.tif", "zz.tif"]
+    (lab / "aa.txt").unlink()
+    os.mkfifo(lab / "aa.txt")
+    report = import_folder(lab, dataset)
+    assert "aa.tif" in dict(report.failed)
+    check_message(dict(report.failed)["aa.tif"])
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="no pipes here")
+def test_pipes_and_devices_among_artifacts_are_not_waited_for(
+    dataset: ZarrDataset, fill: Fill
+) -> None:
+    fill(dataset, {**GOOD, "b": 1, "c": 1, "d": 1, "e": 1})
+    for image_id, name in (("b", PARAMS), ("c", ROWS), ("d", PARAMS), ("e", ROWS)):
+        path = dataset.record(image_id).path / "analysis" / name
+        path.unlink()
+        if image_id in "bc":
+            os.mkfifo(path)
+        elif image_id == "d":
+            path.symlink_to("/dev/zero")
+        else:
+            path.mkdir()
+    report = KymDataset(dataset).update_index(EVENTS, on_error="record")
+    check_failures(report, {"b": "", "c": "", "d": "", "e": ""})
+    assert report.rows == 3
+
+
+def test_twins_by_case_keep_their_own_files(dataset: ZarrDataset, lab: Path) -> None:
+    if (lab / "AA.tif").exists():
+        pytest.skip("this file system can't tell them apart")
+    for stem in ("Twin", "twin", "TWIN"):
+        (lab / f"{stem}.tif").write_bytes(corpus.GOOD_TIFF["plain"])
+    for stem in ("Twin", "twin"):
+        (lab / f"{stem}.json").write_text(f'{{"experiment_metadata": {{"note": "{stem}"}}}}')
+        (lab / "flow-analysis" / f"{stem}_radon.csv").write_text(f"time,velocity,{stem}\n1,2,3\n")
+    ids = dict(import_folder(lab, dataset).added)
+    for stem in ("Twin", "twin"):
+        record = dataset.record(ids[f"{stem}.tif"])
+        assert record.load_metadata_payload()["experiment_metadata"] == {"note": stem}
+        assert record.load_df_parquet("velocity/trace").columns[-1] == stem
+    assert import_folder(lab, dataset).changed == []
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such names")
+def test_lab_files_of_any_name_are_imported_or_listed(dataset: ZarrDataset, lab: Path) -> None:
+    names = (
+        b"a\nb.tif",
+        b"\x1b[31m.tif",
+        b"[a]*?{x}.tif",
+        b"<b>.tif",
+        b"CON.tif",
+        b" .tif",
+    )
+    for name in names:
+        (Path(os.fsdecode(bytes(lab) + b"/" + name))).write_bytes(corpus.GOOD_TIFF["plain"])
+        (Path(os.fsdecode(bytes(lab) + b"/x" + name))).write_bytes(b"bad")
+    report = import_folder(lab, dataset)
+    assert len(report.added) == len(names) + 2
+    assert len(report.failed) == len(names)
+    for _, message in report.failed:
+        check_message(message)
+    Path(os.fsdecode(bytes(lab) + b"/\xff.tif")).write_bytes(corpus.GOOD_TIFF["plain"])
+    assert len(import_folder(lab, dataset).failed) == len(names) + 1
+    assert KymDataset(dataset).update_index(IMAGES).updated == len(names) + 2
+    assert len(import_folder(lab, dataset).skipped) == len(names) + 2
+
+
+ODD_SOURCES: dict[str, object] = {
+    "a number": 3,
+    "a list of files": [],
+    "no root": {"path": "aa.tif", "files": [{"path": "aa.tif"}]},
+    "root as a list": {"root": [], "path": [], "files": [{"path": "aa.tif", "sha256": []}]},
+    "files as a number": {"root": "x", "path": "y", "files": 5},
+    "files of numbers": {"root": "x", "path": "y", "files": [5]},
+    "no content": {"root": "x", "path": "y", "files": [{}]},
+}
+
+
+@pytest.mark.parametrize("name", ODD_SOURCES)
+def test_an_odd_record_of_sources_stops_no_import(
+    dataset: ZarrDataset, lab: Path, fill: Fill, name: str
+) -> None:
+    fill(dataset, {"odd": 0})
+    dataset.record("odd").save_metadata_payload({"source": ODD_SOURCES[name]})
+    assert len(import_folder(lab, dataset).added) == 2
+
+
+ODD_FILES: dict[str, object] = {
+    "a file without sizes": [{"path": "aa.tif", "sha256": "x"}, {"path": "aa.txt"}],
+    "sizes as texts": [{"path": "aa.tif", "size": "x", "mtime_ns": [], "sha256": 5}],
+    "a path as a list": [{"path": []}],
+}
+
+
+@pytest.mark.parametrize("name", ODD_FILES)
+def test_an_odd_record_of_this_image_counts_as_changed(
+    dataset: ZarrDataset, lab: Path, name: str
+) -> None:
+    [image_id, _] = dict(import_folder(lab, dataset).added).values()
+    payload = dataset.record(image_id).load_metadata_payload()
+    payload["source"]["files"] = ODD_FILES[name]
+    dataset.record(image_id).save_metadata_payload(payload)
+    assert import_folder(lab, dataset).changed == ["aa.tif"]
+    report = import_folder(lab, dataset, changed=True)
+    assert report.updated == [("aa.tif", image_id)]
+    assert import_folder(lab, dataset).skipped == ["aa.tif", "zz.tif"]
+
+
+@pytest.mark.parametrize("artifacts", [["../../precious"], 5, [5], ["/precious"], ["a/../../../x"]])
+def test_what_a_changed_image_had_is_deleted_only_within_it(
+    dataset: ZarrDataset, lab: Path, artifacts: object
+) -> None:
+    precious = dataset.path / "images" / "precious"
+    [image_id, _] = dict(import_folder(lab, dataset).added).values()
+    precious.write_text("x")
+    payload = dataset.record(image_id).load_metadata_payload()
+    payload["source"]["artifacts"] = artifacts
+    dataset.record(image_id).save_metadata_payload(payload)
+    dataset.record(image_id).save_json("mine", 1)
+    (lab / "aa.json").write_text("{}")
+    report = import_folder(lab, dataset, changed=True)
+    assert precious.exists()
+    assert [path for path, _ in report.failed] == ["aa.tif"]
+    check_message(report.failed[0][1])
+    assert dataset.record(image_id).load_json("mine") == 1
+    assert leftovers(dataset) == []
+
+
+def test_links_among_an_images_artifacts_outlive_its_import_as_links(
+    dataset: ZarrDataset, lab: Path, tmp_path: Path
+) -> None:
+    [image_id, _] = dict(import_folder(lab, dataset).added).values()
+    (tmp_path / "big").mkdir()
+    link = dataset.record(image_id).path / "analysis" / "elsewhere"
+    link.symlink_to(tmp_path / "big")
+    (lab / "aa.json").write_text("{}")
+    assert import_folder(lab, dataset, changed=True).updated == [("aa.tif", image_id)]
+    assert link.is_symlink()

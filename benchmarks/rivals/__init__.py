@@ -15,7 +15,7 @@ from typing import Protocol, cast
 
 import polars as pl
 
-from benchmarks import answers
+from benchmarks import answers, late_imports  # noqa: F401
 from benchmarks.rivals.artifacts import params_hashes
 from benchmarks.work import Work
 from benchmarks.workload import Workload

@@ -8,7 +8,6 @@ from pathlib import Path
 import duckdb
 import polars as pl
 
-from benchmarks import late_imports  # noqa: F401
 from benchmarks.rivals.artifacts import events_path, surveyed
 from benchmarks.work import sql
 

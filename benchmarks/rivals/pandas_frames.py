@@ -8,7 +8,6 @@ from pathlib import Path
 import pandas as pd
 import polars as pl
 
-from benchmarks import late_imports  # noqa: F401
 from benchmarks.rivals.artifacts import VERSION, events_path
 
 STORED = ["image_id", "params_hash", "analysis_version"]

@@ -9,7 +9,6 @@ from pathlib import Path
 import pandas as pd
 import polars as pl
 
-from benchmarks import late_imports  # noqa: F401
 from benchmarks.rivals.artifacts import VERSION, events_path
 
 

@@ -1,4 +1,4 @@
-"""DuckDB over Parquet files: quoted names, and views in a wanted schema."""
+"""DuckDB over Parquet files: quoted names and texts, and views in a wanted schema."""
 
 from __future__ import annotations
 

@@ -30,10 +30,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import ClassVar
 
+_LINE = 300
+
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of an error's text, or the error's name where it has none."""
-    return next(iter(str(error).splitlines()), "") or type(error).__name__
+    """Return the first line of an error's text, or its name where it has none, fit to print."""
+    line = next(iter(str(error).splitlines()), "") or type(error).__name__
+    line = line if len(line) <= _LINE else f"{line[:_LINE]}…"
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
 
 
 class DatasetError(Exception):

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TypeVar
 
 T = TypeVar("T")
-TEMPORARY = ".tmp"
+_TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{32}\.tmp", re.DOTALL)
 _NAME_KEPT = 100
 _READ_TRIES = 50
 _SMALL = 16 * 1024
@@ -48,11 +48,20 @@ def temporary_path(path: Path) -> Iterator[Path]:
         path: The file; its folder is made if need be.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.name[:_NAME_KEPT]}.{uuid.uuid4().hex}{TEMPORARY}")
+    temporary = path.with_name(f".{path.name[:_NAME_KEPT]}.{uuid.uuid4().hex}.tmp")
     try:
         yield temporary
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def temporary_of(path: Path) -> Path | None:
+    """Return the file that a temporary file is to become, None if it is no temporary file.
+
+    A long name comes back cut short.
+    """
+    named = _TEMPORARY.fullmatch(path.name)
+    return path.with_name(named[1]) if named else None
 
 
 def sweep_temporaries(path: Path) -> None:
@@ -61,13 +70,11 @@ def sweep_temporaries(path: Path) -> None:
     Args:
         path: The file. All its writers share a lock, and the caller holds it.
     """
-    if len(path.name) > _NAME_KEPT:
-        return  # its temporary files can't be told from those of others
-    left = re.compile(rf"\.{re.escape(path.name)}\.[0-9a-f]{{32}}{re.escape(TEMPORARY)}")
-    with suppress(FileNotFoundError), os.scandir(path.parent) as entries:
-        for entry in entries:
-            if left.fullmatch(entry.name):
-                os.unlink(entry)
+    if len(path.name) > _NAME_KEPT or not path.parent.is_dir():
+        return  # a name cut short may be another file's
+    for entry in path.parent.glob(".*.tmp"):
+        if temporary_of(entry) == path:
+            entry.unlink()
 
 
 def write_atomic(path: Path, data: bytes) -> None:
@@ -166,6 +173,19 @@ def read_file(path: str | os.PathLike[str], limit: int = MAX_BLOB) -> bytes:
     if isinstance(data, OSError):
         raise data
     return data
+
+
+def is_plain(path: str) -> bool | None:
+    """Tell whether a path is a plain file; None where there is nothing.
+
+    What can't be looked at is there, and fails when it is read.
+    """
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except OSError:
+        return False
 
 
 def _rest(descriptor: int, limit: int) -> bytes:

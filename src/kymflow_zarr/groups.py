@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from kymflow_zarr.errors import DatasetFormatError
+from kymflow_zarr.errors import DatasetFormatError, first_line
 from kymflow_zarr.files import read_file, write_atomic
 from kymflow_zarr.formats import decode_object
 
@@ -41,7 +41,7 @@ def read_attributes(path: Path, zarr_format: ZarrFormat) -> dict[str, Any]:
         return {}
     except ValueError as error:
         raise DatasetFormatError(
-            f"the Zarr metadata can't be read ({error}); restore {file.name}",
+            f"the Zarr metadata can't be read ({first_line(error)}); restore {file.name}",
             dataset=str(path),
         ) from error
 

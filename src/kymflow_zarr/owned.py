@@ -54,6 +54,24 @@ def seized(folder: Path) -> Iterator[bool]:
         _remove_lock_without(folder)
 
 
+def is_owned(folder: Path) -> bool:
+    """Tell whether the process that owns a folder lives."""
+    return is_held(_lock_path(folder))
+
+
+def is_held(lock: Path) -> bool:
+    """Tell whether a process holds a lock; one that is not there is not made."""
+    from filelock import FileLock, Timeout
+
+    if not lock.exists():
+        return False
+    try:
+        with FileLock(lock, timeout=0):
+            return False
+    except (Timeout, OSError):  # where it may not even be asked for, take it for held
+        return True
+
+
 def discard(folder: Path) -> None:
     """Remove a folder, for all others at one moment; the caller owns it."""
     gone = folder.with_name(f".{folder.name}{GONE}")
@@ -64,11 +82,15 @@ def discard(folder: Path) -> None:
 def _lock_of(folder: Path) -> BaseFileLock:
     from filelock import FileLock
 
-    return FileLock(folder.with_name(f"{folder.name}{LOCK}"))
+    return FileLock(_lock_path(folder))
+
+
+def _lock_path(folder: Path) -> Path:
+    return folder.with_name(f"{folder.name}{LOCK}")
 
 
 def _remove_lock_without(folder: Path) -> None:
     """Remove the lock of a folder that is gone; of one that is left it must stay."""
     if not folder.exists():
         with suppress(OSError):  # Windows can't remove it while another looks whether it is held
-            folder.with_name(f"{folder.name}{LOCK}").unlink()
+            _lock_path(folder).unlink()

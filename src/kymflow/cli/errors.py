@@ -60,7 +60,10 @@ def report(error: Exception, *, where: bool = True) -> int:
         where: Whether to name the dataset, image and file that it concerns.
     """
     if isinstance(error, click.ClickException):
-        error.show()
+        if isinstance(error, click.UsageError) and error.ctx:
+            error.show()  # with the command's usage
+        else:
+            warn(error.format_message(), kind="error")
         return error.exit_code
     text = error.message if isinstance(error, DatasetError) and not where else str(error)
     warn(text.rstrip(), kind="error")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from kymflow.cli.errors import warn
-from kymflow.core.formats import ENDINGS, FORMATS, TEXTS, write
+from kymflow.core.formats import FORMATS, TEXTS, format_of, write
 from kymflow_zarr.errors import UsageError
 from kymflow_zarr.files import atomic_path
 
@@ -69,7 +69,7 @@ class Output:
         if self.format is not None:
             return self.format
         if self.path is not None:
-            return ENDINGS.get(self.path.suffix.lower(), "csv")
+            return format_of(self.path)
         return TABLE if sys.stdout.isatty() else "csv"
 
     def _write(self, batches: pa.RecordBatchReader, sink: BinaryIO) -> int:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
 from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,26 +31,38 @@ class Question:
     """A query and how to ask it.
 
     Args:
-        text: The SQL.
-        params: Values for ``$name`` in it.
+        text: The SQL, or the name of a named query.
+        params: Values for ``$name`` in it, or for the named query's parameters, as texts.
         timeout: Seconds it may take; None for as long as it takes.
+        named: Whether the text is a name.
+        explained: Whether to ask how it would be answered instead.
     """
 
     text: str
-    params: Mapping[str, Value] = field(default_factory=dict)
+    params: Mapping[str, str] = field(default_factory=dict)
     timeout: float | None = None
-
-    def explained(self) -> Question:
-        """Return the question how this one would be answered."""
-        return replace(self, text=f"EXPLAIN {self.text}")
+    named: bool = False
+    explained: bool = False
 
     def batches(self, kym: KymDataset) -> pa.RecordBatchReader:
         """Ask, and return the answer batch by batch."""
-        return kym.sql_lazy(self.text, self.params or None, timeout=self.timeout)
+        sql, values = self._statement(kym)
+        return kym.sql_lazy(sql, values, timeout=self.timeout)
 
     def frame(self, kym: KymDataset) -> pl.DataFrame:
         """Ask, and return the answer as a frame."""
-        return kym.sql(self.text, self.params or None, timeout=self.timeout)
+        sql, values = self._statement(kym)
+        return kym.sql(sql, values, timeout=self.timeout)
+
+    def _statement(self, kym: KymDataset) -> tuple[str, dict[str, Any] | None]:
+        values: dict[str, Any]
+        if self.named:
+            from kymflow.core.queries.library import fill
+
+            sql, values = fill(kym.dataset, self.text, self.params)
+        else:
+            sql, values = self.text, {name: parse_value(v) for name, v in self.params.items()}
+        return f"EXPLAIN {sql}" if self.explained else sql, values or None
 
 
 def question_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -67,18 +79,16 @@ def question_options(command: Callable[..., None]) -> Callable[..., None]:
         type=click.Path(path_type=Path, dir_okay=False),
         help="Read the SQL from a file.",
     )
-    @click.option(
-        "--query", "name", metavar="NAME", help="Ask a query by its name: see `kymflow queries`."
-    )
+    @click.option("--query", "name", metavar="NAME", help="Ask a named query: `kymflow queries`.")
     @click.option(
         "-p",
         "--param",
         "params",
         metavar="NAME=VALUE",
         multiple=True,
-        callback=_parse_params,
-        help="A value for $NAME in the SQL: a whole number, a number, true, false, null, else "
-        'text; "007" in double quotes is text.',
+        callback=_split_params,
+        help="A value for a named query's parameter, or for $NAME in the SQL: a whole number, a "
+        'number, true, false, null, else text; "007" in double quotes is text.',
     )
     @click.option(
         "--timeout",
@@ -92,12 +102,15 @@ def question_options(command: Callable[..., None]) -> Callable[..., None]:
         query: str | None,
         file: Path | None,
         name: str | None,
-        params: dict[str, Value],
+        params: dict[str, str],
         timeout: float | None,
         **kwargs: Any,
     ) -> None:
-        text = _text(query, file, name)
-        question = None if text is None else Question(text, params, timeout)
+        if sum(each is not None for each in (query, file, name)) > 1:
+            raise click.UsageError("give one of QUERY, --file and --query")
+        text = name or _text(query, file)
+        named = name is not None
+        question = None if text is None else Question(text, params, timeout, named=named)
         command(*args, question=question, **kwargs)
 
     return with_question
@@ -119,25 +132,29 @@ def parse_value(text: str) -> Value:
     return text
 
 
-def _parse_params(
-    _: click.Context, __: click.Parameter, given: tuple[str, ...]
-) -> dict[str, Value]:
+def split_params(given: Iterable[str]) -> dict[str, str]:
+    """Return the names and values of texts like ``name=value``.
+
+    Raises:
+        click.UsageError: If one is not like that.
+    """
     params = {}
     for text in given:
         name, equals, value = text.partition("=")
         if not equals or not name.strip():
-            raise click.BadParameter(f"{text!r} is not NAME=VALUE")
-        params[name.strip().removeprefix("$")] = parse_value(value)
+            raise click.UsageError(f"{text!r} is not NAME=VALUE")
+        params[name.strip().removeprefix("$")] = value
     return params
 
 
-def _text(query: str | None, file: Path | None, name: str | None) -> str | None:
-    given = [each for each in (query, file, name) if each is not None]
-    if len(given) > 1:
-        raise click.UsageError("give one of QUERY, --file and --query")
+def _split_params(_: click.Context, __: click.Parameter, given: tuple[str, ...]) -> dict[str, str]:
+    return split_params(given)
+
+
+def _text(query: str | None, file: Path | None) -> str | None:
     if file is not None:
         return decoded(file.read_bytes(), str(file))
-    if query == STDIN or (not given and not sys.stdin.isatty()):
+    if query == STDIN or (query is None and not sys.stdin.isatty()):
         return decoded(sys.stdin.buffer.read(), "standard input")
     return query
 

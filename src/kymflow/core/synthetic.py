@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -27,6 +28,7 @@ NOISE = 0.08
 """Standard deviation of the velocities about the true ones, mm/s."""
 LOST = 0.02
 """Fraction of velocities that are missing for no reason."""
+FIRST_ACQUIRED = datetime(2025, 7, 22, 12)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,8 @@ def add_synthetic_image(
     dataset: ZarrDataset, number: int, stretches: Sequence[Stretch], *, seed: int = 0
 ) -> ZarrImageRecord:
     """Add a kymograph with its metadata and its velocity trace to a dataset.
+
+    The same arguments give the same image.
 
     Args:
         dataset: The dataset, open for writing.
@@ -119,6 +123,7 @@ def _trace(velocity: Array, stretches: Sequence[Stretch], rng: np.random.Generat
 
 def _metadata(number: int) -> dict[str, Any]:
     condition = CONDITIONS[number % len(CONDITIONS)]
+    acquired = FIRST_ACQUIRED + timedelta(hours=10 * number)
     return {
         "version": "2.0",
         "header": {
@@ -126,6 +131,7 @@ def _metadata(number: int) -> dict[str, Any]:
             "ndim": 2,
             "voxels": [SECONDS_PER_LINE, UM_PER_PIXEL],
             "voxels_units": ["s", "um"],
+            "acquired_local_epoch_ns": int(acquired.replace(tzinfo=UTC).timestamp()) * 10**9,
         },
         "experiment_metadata": {
             "species": "mouse",

@@ -28,7 +28,8 @@ _CONFIG: Mapping[str, Any] = {
 }
 _SETTINGS = (
     "TimeZone = 'UTC'",
-    "allowed_configs = ['TimeZone', 'enable_progress_bar']",
+    # Harmless, and set by Ibis; without external access no Python variable is read anyway.
+    "allowed_configs = ['TimeZone', 'enable_progress_bar', 'python_enable_replacements']",
     "enable_external_access = false",
     "lock_configuration = true",
 )

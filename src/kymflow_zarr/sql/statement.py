@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,8 @@ _EXPLAIN = re.compile(
 # Run SQL that can't be looked into, or switch on logs to files, which ends the whole process when
 # the files may not be written (DuckDB 1.5).
 _REFUSED = frozenset({"query", "json_execute_serialized_sql", "enable_logging"})
-_LISTS_TABLES = frozenset({"TABLE_FUNCTION", "SHOW_REF"})
+# Table functions that are given all they return.
+_SELF_CONTAINED = frozenset({"generate_series", "json_each", "json_tree", "range", "unnest"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +89,19 @@ def _select(con: duckdb.DuckDBPyConnection, text: str) -> Query:
         raise QueryError(f"the query can't be looked into: {tree.get('error_message')}")
     nodes = list(_nodes(tree))
     _refuse(str(node["function_name"]) for node in nodes if "function_name" in node)
-    if not _LISTS_TABLES.isdisjoint(str(node.get("type")) for node in nodes):
+    if any(_lists_tables(node) for node in nodes):
         return Query(text, reads_only=True)
     tables = {str(n["table_name"]).lower() for n in nodes if n.get("type") == "BASE_TABLE"}
     withs = [entry for node in nodes for entry in node.get("cte_map", {}).get("map", [])]
     own = {str(entry["key"]).lower() for entry in withs}
     return Query(text, reads_only=True, tables=frozenset(tables), own=frozenset(own))
+
+
+def _lists_tables(node: Mapping[str, Any]) -> bool:
+    """Tell whether a part of a query may look at what tables there are."""
+    if node.get("type") == "TABLE_FUNCTION":
+        return node.get("function", {}).get("function_name") not in _SELF_CONTAINED
+    return node.get("type") == "SHOW_REF"
 
 
 def _explain(con: duckdb.DuckDBPyConnection, text: str) -> Query:

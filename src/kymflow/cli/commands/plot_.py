@@ -15,7 +15,12 @@ from kymflow.core.plots import ENDINGS, KINDS
 @dataset_argument
 @question_options
 @click.option(
-    "--kind", type=click.Choice(KINDS), default="line", show_default=True, help="The kind of plot."
+    "--kind",
+    metavar="KIND",
+    type=click.Choice(KINDS),
+    default="line",
+    show_default=True,
+    help=f"One of {', '.join(KINDS)}.",
 )
 @click.option("--x", metavar="COLUMN", help="The column on the x axis; of bars, their names.")
 @click.option("--y", metavar="COLUMN", help="The column on the y axis.")

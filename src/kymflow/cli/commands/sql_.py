@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from kymflow.cli.commands.common import dataset_argument, open_tables
 from kymflow.cli.output import TABLE, Output, output_options
 from kymflow.cli.question import Question, question_options
+
+if TYPE_CHECKING:
+    from kymflow.core.kym_dataset import KymDataset
 
 
 @click.command("sql")
@@ -25,10 +30,17 @@ def command(path: Path, question: Question | None, explain: bool, output: Output
     """
     kym = open_tables(path)
     if question is None:
-        from kymflow.cli.shell import run_shell
-
-        run_shell(kym)
+        _run_shell(kym, output)
         return
     if explain:
-        question, output = question.explained(), replace(output, format=output.format or TABLE)
+        question = replace(question, explained=True)
+        output = replace(output, format=output.format or TABLE)
     output.print_batches(question.batches(kym))
+
+
+def _run_shell(kym: KymDataset, output: Output) -> None:
+    from kymflow.cli.shell import run_shell
+
+    if output.path is not None or not sys.stdout.isatty():
+        raise click.UsageError("the prompt needs a terminal; give a QUERY, or one by --file")
+    run_shell(kym, output.format or TABLE)

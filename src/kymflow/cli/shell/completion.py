@@ -12,6 +12,7 @@ from prompt_toolkit.document import Document
 
 from kymflow.cli.shell.shell import COMMANDS, MODES
 from kymflow.core.queries.catalog import list_columns
+from kymflow.core.queries.library import named_queries
 from kymflow_sql import statement
 from kymflow_zarr.errors import DatasetError
 
@@ -122,11 +123,14 @@ class SqlCompleter(Completer):
             yield from _offered(name, commands.items())
         elif name == ".read":
             yield from self._paths.get_completions(Document(argument), event)
-        else:
+        elif " " not in argument:
+            queries = [query.name for query in named_queries()]
             options = {
                 ".mode": MODES,
                 ".timer": ("on", "off"),
                 ".schema": self._words().columns,
+                ".queries": queries,
+                ".run": queries,
             }.get(name, ())
             yield from _offered(argument, ((option, "") for option in options))
 

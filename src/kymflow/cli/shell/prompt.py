@@ -18,6 +18,7 @@ from pygments.lexers.sql import SqlLexer
 
 from kymflow import __version__
 from kymflow.cli.errors import warn
+from kymflow.cli.output import TABLE
 from kymflow.cli.shell.completion import KnownWords, SqlCompleter, Words
 from kymflow.cli.shell.shell import Leave, Shell
 from kymflow.cli.shell.statements import is_finished
@@ -28,13 +29,14 @@ if TYPE_CHECKING:
 PROMPT, CONTINUED = "sql> ", "...> "
 
 
-def converse(kym: KymDataset) -> None:
+def converse(kym: KymDataset, mode: str = TABLE) -> None:
     """Ask and answer until the user leaves.
 
     Args:
         kym: The dataset's tables.
+        mode: The format to begin with.
     """
-    shell = Shell(kym)
+    shell = Shell(kym, mode)
     known = KnownWords(kym)
     session = prompt_session(known, _history())
     click.echo(

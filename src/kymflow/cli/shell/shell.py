@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import time
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,7 +11,7 @@ import click
 
 from kymflow.cli.errors import remark, report
 from kymflow.cli.output import TABLE, Output
-from kymflow.cli.question import Question, decoded
+from kymflow.cli.question import Question, decoded, split_params
 from kymflow.cli.shell.statements import split
 from kymflow.core.formats import TEXTS
 from kymflow_zarr.errors import DatasetError, UsageError
@@ -44,15 +45,16 @@ class Shell:
 
     Args:
         kym: The dataset's tables.
+        mode: The format to begin with.
 
     Attributes:
         mode: The format of answers.
         timer: Whether to say how long an answer took.
     """
 
-    def __init__(self, kym: KymDataset) -> None:
+    def __init__(self, kym: KymDataset, mode: str = TABLE) -> None:
         self.kym = kym
-        self.mode = TABLE
+        self.mode = _checked(mode)
         self.timer = True
 
     def take(self, line: str) -> None:
@@ -104,13 +106,27 @@ class Shell:
         self._show(describe_columns(self.kym, table) if table else list_columns(self.kym))
 
     def _do_mode(self, format_: str) -> None:
-        if format_ not in MODES:
-            raise UsageError(f"no format {format_!r}; there are {', '.join(MODES)}")
-        self.mode = format_
+        self.mode = _checked(format_)
 
     def _do_read(self, file: str) -> None:
         path = Path(file).expanduser()
         self._ask_all(decoded(path.read_bytes(), str(path)))
+
+    def _do_queries(self, name: str) -> None:
+        from kymflow.core.queries.catalog import describe_queries
+        from kymflow.core.queries.library import named_query
+
+        if name:
+            click.echo(named_query(name).sql)
+        else:
+            self._show(describe_queries())
+
+    def _do_run(self, words: str) -> None:
+        try:
+            name, *params = shlex.split(words)
+        except ValueError as error:
+            raise UsageError(f"write .run NAME PARAMETER=VALUE …: {error}") from error
+        self._ask(Question(name, split_params(params), named=True))
 
     def _do_timer(self, state: str) -> None:
         if state not in ("on", "off"):
@@ -124,3 +140,9 @@ class Shell:
 
     def _do_quit(self, _: str) -> None:
         raise Leave
+
+
+def _checked(mode: str) -> str:
+    if mode in MODES:
+        return mode
+    raise UsageError(f"no format {mode!r} here; there are {', '.join(MODES)}")

@@ -19,6 +19,8 @@ import pytest
 
 from kymflow.cli.errors import reported
 from kymflow.cli.main import app
+from kymflow.core.kym_dataset import KymDataset
+from kymflow.core.queries.library import NamedQuery, fill, named_queries
 from kymflow_zarr import ZarrDataset
 
 COMMAND = [sys.executable, "-m", "kymflow.cli.main"]
@@ -156,6 +158,33 @@ def test_parameters_have_types(indexed: Path) -> None:
     assert "is not NAME=VALUE" in run("sql", indexed, query, "-p", "a", check=2).stderr
 
 
+def test_named_queries_are_listed_shown_and_asked(indexed: Path) -> None:
+    listed = pl.read_csv(io.StringIO(run("queries").stdout))
+    assert listed["query"].to_list() == [query.name for query in named_queries()]
+    [parameters] = listed.filter(query="event_rate")["parameters"]
+    assert "by=condition" in parameters
+    assert run("queries", "show", "events_per_image").stdout.startswith("-- How many")
+    assert "Queries: " in run("queries", "show", "nope", check=2).stderr
+    asked = run("sql", indexed, "--query", "events_per_image", "--format", "jsonl").stdout
+    assert [json.loads(line)["n_events"] for line in asked.splitlines()] == [2, 0]
+    by_id = run("sql", indexed, "--query", "event_rate", "-p", "by=image_id").stdout
+    assert by_id.startswith("group,n_images,minutes,")
+    wrong = run("sql", indexed, "--query", "event_rate", "-p", "buy=image_id", check=2).stderr
+    assert "Did you mean 'by'?" in wrong
+    assert "give one of" in run("sql", indexed, "FROM x", "--query", "event_rate", check=2).stderr
+
+
+@pytest.mark.parametrize("query", named_queries(), ids=lambda query: query.name)
+def test_named_queries_run_in_an_exported_database(
+    indexed: Path, dataset: ZarrDataset, tmp_path: Path, query: NamedQuery
+) -> None:
+    run("export", indexed, "-o", tmp_path / "all.duckdb")
+    sql, values = fill(dataset, query.name, {})
+    with duckdb.connect(str(tmp_path / "all.duckdb"), read_only=True) as database:
+        there = database.execute(sql, values or None).to_arrow_table()
+    assert there.num_rows == KymDataset(dataset).query(query.name).height
+
+
 def test_a_limit_says_that_there_is_more(indexed: Path) -> None:
     limited = run("sql", indexed, "FROM range(5)", "--limit", 2, "--no-header")
     assert limited.stdout == "0\n1\n"
@@ -290,6 +319,7 @@ def test_a_database_holds_everything(indexed: Path, tmp_path: Path) -> None:
         (["sql", "{data}", ""], 1, "empty"),
         (["sql", "{data}", "SELECT 1", "--format", "pdf"], 2, "pdf"),
         (["sql", "{data}", "SELECT $x"], 1, "x"),
+        (["sql", "{data}", "SELECT 1", "-o", "{new}.pdf"], 2, ".parquet"),
         (["plot", "{data}", "FROM kym_images", "-o", "x.gif"], 2, ".png, .svg, .html"),
         (["plot", "{data}", "FROM kym_images", "--x", "no", "-o", "{new}.png"], 2, "image_id"),
         (["export", "{data}", "-o", "x.csv"], 2, "holds one table"),
@@ -346,6 +376,16 @@ def test_the_demo_runs(tmp_path: Path) -> None:
         assert (tmp_path / "demo" / "demo-02.png").read_bytes().startswith(b"\x89PNG")
     (tmp_path / "mine.txt").write_text("")
     run("demo", tmp_path, check=2)
+
+
+def test_check_finds_and_repairs(indexed: Path) -> None:
+    assert run("check", indexed, "--format", "json").stdout.strip() == "[]"
+    (indexed / "index" / "kym_images.runs.parquet").write_bytes(b"half")
+    found = json.loads(run("check", indexed, "--format", "json", check=1).stdout)
+    assert {row["kind"] for row in found} == {"unreadable_ledger", "unrecorded"}
+    mended = json.loads(run("check", indexed, "--repair", "--format", "json").stdout)
+    assert all(row["repaired"] for row in mended)
+    run("check", indexed)
 
 
 def test_the_demo_runs_without_what_draws(tmp_path: Path) -> None:

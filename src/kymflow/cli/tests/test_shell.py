@@ -126,10 +126,24 @@ def test_a_file_is_read(kym: KymDataset, capfd: pytest.CaptureFixture[str], tmp_
     assert "nowhere.sql" in err
 
 
+def test_named_queries_are_listed_and_asked(
+    kym: KymDataset, capfd: pytest.CaptureFixture[str]
+) -> None:
+    out, _ = take(kym, capfd, ".mode csv", ".queries", ".queries events_per_image")
+    assert 'events_per_image,"How many' in out
+    assert "LEFT JOIN kym_velocity_events" in out
+    out, _ = take(kym, capfd, ".mode jsonl", ".run strongest_events limit=1")
+    assert out.startswith('{"image_id":"a"')
+    assert len(out.splitlines()) == 1
+
+
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        (".mode sideways", "no format 'sideways'; there are table, csv"),
+        (".run", "write .run NAME PARAMETER=VALUE"),
+        (".run event_rate by", "is not NAME=VALUE"),
+        (".run nope", "there is no query 'nope'"),
+        (".mode sideways", "no format 'sideways' here; there are table, csv"),
         (".timer maybe", "the timer is on or off"),
         ("SELECT 'open", "unterminated"),
         ("DROP TABLE kym_images;", ""),
@@ -171,6 +185,7 @@ def offered(kym: KymDataset, text: str) -> list[str]:
         ("SELECT coun", ["count"]),
         (".sch", [".schema"]),
         (".mode ma", ["markdown"]),
+        (".run event_r", ["event_rate"]),
         (".schema kym_velocity_events_r", ["kym_velocity_events_runs"]),
         ("SELECT 'kym_", []),
         ("SELECT ", []),
@@ -222,11 +237,6 @@ class Terminal:
             assert self.read(60), f"no {text!r} in {self.seen!r}"
         self.seen = self.seen.split(text, 1)[1]
 
-    def until_it_works(self) -> None:
-        """Wait until Ctrl-C is a signal again: no line is being edited."""
-        while not termios.tcgetattr(self.fd)[3] & termios.ISIG:
-            self.read(0.05)
-
     def wait(self) -> int:
         while self.read(60):
             pass
@@ -243,11 +253,13 @@ def test_on_a_real_terminal(kym: KymDataset, tmp_path: Path) -> None:
     terminal.until("42")
     terminal.until("row in")
     terminal.until("sql>")
-    terminal.send(
-        "SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE a.range + b.range = 3;\r"
+    forever = (
+        "SELECT count(*) FROM range(10000000) a, range(10000000) b WHERE a.range + b.range = 3;"
     )
-    terminal.until_it_works()
+    terminal.send(f"SELECT 'be' || 'gun' AS x; {forever}\r")
+    terminal.until("begun")
     terminal.send(CTRL_C)
+    terminal.until("interrupted")
     terminal.until("sql>")
     terminal.send("SELECT 'alive' || 'again' AS x;\r")
     terminal.until("aliveagain")
@@ -261,7 +273,7 @@ def test_without_the_extra_the_error_names_it(kym: KymDataset) -> None:
     code = (
         "import sys; sys.modules['prompt_toolkit'] = None\n"
         "from kymflow.cli.main import run\n"
-        "sys.stdin.isatty = lambda: True\n"
+        "sys.stdin.isatty = sys.stdout.isatty = lambda: True\n"
         f"run(['sql', {str(kym.dataset.path)!r}])"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)

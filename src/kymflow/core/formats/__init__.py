@@ -21,7 +21,11 @@ from collections.abc import Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, BinaryIO
 
+from kymflow_zarr.errors import UsageError
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import pyarrow as pa
 
 TEXTS = ("csv", "tsv", "json", "jsonl", "markdown")
@@ -35,6 +39,23 @@ ENDINGS: Mapping[str, str] = {
 """File endings, each with its format."""
 
 _HOMES = {"json": "json", "jsonl": "json", "parquet": "binary", "arrow": "binary", "xlsx": "excel"}
+
+
+def format_of(path: Path, *others: str) -> str:
+    """Return the format that a file's ending names.
+
+    Args:
+        path: The file.
+        others: Further endings that would do, for the error.
+
+    Raises:
+        UsageError: If it names none.
+    """
+    ending = path.suffix.lower()
+    if ending in ENDINGS:
+        return ENDINGS[ending]
+    known = ", ".join(sorted({*ENDINGS, *others}))
+    raise UsageError(f"can't tell the format from {path.name!r}; its ending may be {known}")
 
 
 def write(

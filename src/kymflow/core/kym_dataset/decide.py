@@ -12,7 +12,7 @@ from kymflow.core.kym_dataset.schemas import PROVENANCE
 from kymflow.core.kym_dataset.survey import Survey
 from kymflow_sql import statement
 from kymflow_zarr.duck import view_parquet
-from kymflow_zarr.errors import TableUnreadableError
+from kymflow_zarr.errors import TableUnreadableError, first_line
 from kymflow_zarr.files import read_unchanged
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def _view_rows(con: duckdb.DuckDBPyConnection, table: Path, where: str) -> None:
 
 def _unreadable(table: Path, error: Exception) -> TableUnreadableError:
     return TableUnreadableError(
-        f"the table file can't be read ({str(error).splitlines()[0]}); restore it, or delete it "
+        f"the table file can't be read ({first_line(error)}); restore it, or delete it "
         f"and build the table again",
         artifact=str(table),
     )

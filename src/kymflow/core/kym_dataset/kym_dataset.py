@@ -21,6 +21,7 @@ from kymflow.core.kym_dataset.extract import Job
 from kymflow.core.kym_dataset.fingerprint import code_fingerprint
 from kymflow.core.kym_dataset.indexer_base import Indexer, table_name
 from kymflow.core.kym_dataset.ledger import Ledger
+from kymflow.core.kym_dataset.overtaken import Race
 from kymflow.core.kym_dataset.provenance import stable_json_dumps
 from kymflow.core.kym_dataset.report import ProgressCallback, UpdateReport
 from kymflow.core.kym_dataset.survey import Survey, take_survey
@@ -105,6 +106,7 @@ class KymDataset(Queryable):
             check_can_travel(indexer)
         job = Job(self.dataset, indexer, _version(indexer), code_fingerprint(indexer))
         ledger = Ledger(self.dataset, table)
+        race = Race(ledger)
         survey = take_survey(self.dataset, indexer, image_ids, progress)
         decision = self._decide(survey, job, ledger, mode)
         if mode == "incremental":
@@ -113,7 +115,9 @@ class KymDataset(Queryable):
             _raise_first(survey.errors)
         work = Update(job, survey, decision, ledger, table)
         with worker_pool(workers, executor) as pool:
-            work.run(stop_at_failure=on_error == "raise", progress=progress, executor=pool)
+            work.run(
+                stop_at_failure=on_error == "raise", progress=progress, executor=pool, race=race
+            )
         report = work.report(mode, time.perf_counter() - started)
         self.last_update_stats = report
         log.info(report.summary)
@@ -192,6 +196,25 @@ class KymDataset(Queryable):
         present = not survey.absent
         params = self._params(indexer, image_id) if present and error is None else ...
         return explain(verdict, rows, ledger, version, params, str(error) if error else None)
+
+    def query(self, name: str, /, **params: object) -> pl.DataFrame:
+        """Run a named query; :mod:`kymflow.core.queries.library` lists them.
+
+        Args:
+            name: Of the query, such as ``"event_rate"``.
+            **params: Values for some of its parameters; the others have their defaults.
+
+        Returns:
+            The answer, its columns as the query's ``output`` says.
+
+        Raises:
+            UsageError: If there is no such query or parameter, or a value does not fit.
+            TableNotFoundError: If a table that it reads was not built yet.
+            QueryError: If it can't be answered.
+        """
+        from kymflow.core.queries.library import run
+
+        return run(self.dataset, name, params)
 
     def _views(self) -> Views:
         from kymflow.core.queries.views import kym_views

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -42,10 +42,14 @@ class LabImage:
         return list(dict.fromkeys([self.tif, *(path for path in companions if path is not None)]))
 
 
-def find_images(folder: Path) -> list[LabImage]:
+def find_images(folder: Path, unreadable: Callable[[OSError], None]) -> list[LabImage]:
     """Return the images of a folder and the folders in it, sorted by path.
 
     Hidden files and folders and links to folders are passed over.
+
+    Args:
+        folder: The folder.
+        unreadable: Told of each folder in it that can't be listed.
 
     Raises:
         DatasetNotFoundError: If there is no such folder.
@@ -57,30 +61,67 @@ def find_images(folder: Path) -> list[LabImage]:
         )
     if not folder.is_dir():
         raise UsageError("a lab folder is a folder, not a file", artifact=str(folder))
-    return sorted(_walk(folder), key=lambda image: image.path)
+    return sorted(_walk(folder, unreadable), key=lambda image: image.path)
 
 
-def _walk(root: Path) -> Iterator[LabImage]:
-    for place, folders, names in os.walk(root):
+def _walk(root: Path, unreadable: Callable[[OSError], None]) -> Iterator[LabImage]:
+    for place, folders, names in os.walk(root, onerror=unreadable):
         folders[:] = sorted(name for name in folders if not name.startswith("."))
         here = Path(place)
-        beside = {name.lower(): here / name for name in names}
-        analysis = here / ANALYSIS_FOLDER
-        made = {p.name.lower(): p for p in analysis.iterdir()} if analysis.is_dir() else {}
-        for name in names:
-            if name.lower().endswith(TIFF_SUFFIXES) and not name.startswith("."):
-                yield _image(root, here / name, beside, made)
+        tifs = [
+            here / name
+            for name in names
+            if name.lower().endswith(TIFF_SUFFIXES) and not name.startswith(".")
+        ]
+        if not tifs:
+            continue
+        stems = {tif.stem for tif in tifs}
+        beside = _Companions([here / name for name in names], stems)
+        made = _Companions(_listed(here / ANALYSIS_FOLDER, unreadable), stems)
+        for tif in tifs:
+            yield _image(root, tif, beside, made)
 
 
-def _image(root: Path, tif: Path, beside: Mapping[str, Path], made: Mapping[str, Path]) -> LabImage:
-    stem = tif.stem.lower()
-    older = made.get(f"{stem}_kymanalysis.json")
+def _listed(folder: Path, unreadable: Callable[[OSError], None]) -> list[Path]:
+    try:
+        return list(folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return []
+    except OSError as error:
+        unreadable(error)
+        return []
+
+
+class _Companions:
+    """The files of a folder that go with its images, found whatever the case of their names.
+
+    Args:
+        paths: The files.
+        stems: The images' names; a file that bears one of them exactly goes with that one only.
+    """
+
+    def __init__(self, paths: Iterable[Path], stems: Collection[str]) -> None:
+        self._stems = stems
+        self._paths: dict[str, list[Path]] = {}
+        for path in sorted(paths):
+            self._paths.setdefault(path.name.lower(), []).append(path)
+
+    def of(self, stem: str, ending: str) -> Path | None:
+        """Return an image's file of this ending, None where there is none."""
+        paths = self._paths.get(f"{stem}{ending}".lower(), [])
+        bearers = {path.name[: -len(ending)]: path for path in reversed(paths)}
+        others = (path for name, path in bearers.items() if name not in self._stems)
+        return bearers.get(stem) or next(others, None)
+
+
+def _image(root: Path, tif: Path, beside: _Companions, made: _Companions) -> LabImage:
+    older = made.of(tif.stem, "_kymanalysis.json")
     return LabImage(
         path=tif.relative_to(root).as_posix(),
         tif=tif,
-        header=beside.get(f"{stem}.txt"),
-        sidecar=beside.get(f"{stem}.json"),
-        trace=made.get(f"{stem}_radon.csv") or made.get(f"{stem}_kymanalysis.csv"),
-        analysis=made.get(f"{stem}_radon.json") or older,
-        events=made.get(f"{stem}_events.json") or older,
+        header=beside.of(tif.stem, ".txt"),
+        sidecar=beside.of(tif.stem, ".json"),
+        trace=made.of(tif.stem, "_radon.csv") or made.of(tif.stem, "_kymanalysis.csv"),
+        analysis=made.of(tif.stem, "_radon.json") or older,
+        events=made.of(tif.stem, "_events.json") or older,
     )

@@ -16,6 +16,8 @@ from kymflow.core.lab_folder.metadata import build_metadata
 from kymflow.core.lab_folder.pixels import read_pixels
 from kymflow.core.lab_folder.source import KnownSources, describe_source, same_source
 from kymflow.core.lab_folder.traces import read_trace
+from kymflow_zarr.errors import ArtifactError, ArtifactSchemaError, InvalidNameError, first_line
+from kymflow_zarr.names import check_artifact_name
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset, ZarrImageRecord
@@ -33,7 +35,8 @@ class ImportReport:
         updated: Images imported again because their files changed: path and image_id.
         skipped: Images already there.
         changed: Images whose files changed, left as they are.
-        failed: Images that could not be imported: path and message.
+        failed: Images that could not be imported and folders that could not be listed: path and
+            message.
     """
 
     added: list[tuple[str, str]] = field(default_factory=list)
@@ -73,19 +76,25 @@ def import_folder(
     """
     dataset.check_writable("import a lab folder")
     root = Path(folder).resolve()
-    images = find_images(root)
-    known = KnownSources(dataset)
     report = ImportReport()
+    images = find_images(root, lambda error: report.failed.append(_unreadable(error, root)))
+    known = KnownSources(dataset)
     for number, image in enumerate(images):
         if progress:
             progress(number, len(images), image.path)
         try:
             _import_one(image, root, dataset, known, report, changed=changed)
-        except SourceFileError as error:
+        except (SourceFileError, ArtifactError) as error:
             report.failed.append((image.path, error.message))
     if progress:
         progress(len(images), len(images), "")
     return report
+
+
+def _unreadable(error: OSError, root: Path) -> tuple[str, str]:
+    folder = Path(error.filename)
+    path = folder.relative_to(root).as_posix() if folder.is_relative_to(root) else str(folder)
+    return path, f"this folder can't be listed: {error.strerror}; its images are left out"
 
 
 def _import_one(
@@ -145,6 +154,22 @@ def _keep_own_artifacts(old: ZarrImageRecord, staged: ZarrImageRecord) -> None:
     """Carry over the artifacts of an image that did not come from its folder."""
     for folder in ("analysis", "analysis_arrays"):
         if (old.path / folder).is_dir():
-            shutil.copytree(old.path / folder, staged.path / folder)
-    for key in old.load_metadata_payload()["source"].get("artifacts", []):
+            shutil.copytree(old.path / folder, staged.path / folder, symlinks=True)
+    for key in _brought(old):
         (staged.path / "analysis" / key).unlink(missing_ok=True)
+
+
+def _brought(old: ZarrImageRecord) -> list[str]:
+    """Return the artifacts that an image's import brought."""
+    source = old.load_metadata_payload().get("source")
+    try:
+        keys = source.get("artifacts", []) if isinstance(source, dict) else []
+        return [check_artifact_name(key) for key in keys]
+    except (TypeError, InvalidNameError) as error:
+        raise ArtifactSchemaError(
+            f"its metadata names no artifacts of its own under 'artifacts' ({first_line(error)}); "
+            f"mend that list",
+            dataset=str(old.dataset.path),
+            image_id=old.image_id,
+            artifact="metadata",
+        ) from error

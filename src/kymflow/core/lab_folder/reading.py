@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from kymflow.core.errors import SourceFileError
 from kymflow.core.kym_dataset.provenance import parse_json
-from kymflow_zarr.errors import UsageError
+from kymflow_zarr.errors import UsageError, first_line
 from kymflow_zarr.files import read_file
 from kymflow_zarr.formats import encode_json
 
@@ -48,7 +48,7 @@ def read_object(path: Path, limit: int = MAX_METADATA) -> dict[str, Any]:
     try:
         value = parse_json(data)
     except ValueError as error:
-        raise broken(path, f"it is not JSON: {error}") from error
+        raise broken(path, f"it is not JSON: {first_line(error)}") from error
     if not isinstance(value, dict):
         raise broken(path, f"it holds a {type(value).__name__}, not an object")
     return value

@@ -9,6 +9,7 @@ import polars as pl
 
 from kymflow.core.kym_dataset.indexer_base import table_name
 from kymflow.core.kym_dataset.registry import available_indexers, load_indexer
+from kymflow.core.queries.library import Parameter, named_queries
 from kymflow.core.units import unit_of
 from kymflow_sql import statement
 from kymflow_zarr.duck import quoted
@@ -107,20 +108,41 @@ def describe_columns(kym: KymDataset, table: str) -> pl.DataFrame:
     Raises:
         QueryError: If there is no such table.
     """
-    summary = kym.sql(f"SUMMARIZE {quoted(table)}")
-    filled = kym.sql(f"SELECT count(COLUMNS(*)) FROM {quoted(table)}").row(0)
-    n_rows = summary["count"][0] if summary.height else 0
-    nested = pl.col("type").str.contains(r"[\[(]")
-    return (
-        summary.select(
-            column="column_name",
-            type="column_type",
-            unit=pl.col("column_name").map_elements(unit_of, pl.String),
-            nulls=n_rows - pl.Series(filled, dtype=pl.Int64),
-            distinct=pl.col("approx_unique").cast(pl.Int64),
-            min="min",
-            max="max",
-        )
-        .with_columns(pl.when(~nested).then("min"), pl.when(~nested).then("max"))
-        .match_to_schema(COLUMNS_SCHEMA)
-    )
+    columns = kym.sql(f"DESCRIBE {quoted(table)}")
+    profile = statement("catalog/profile").format(table=quoted(table))
+    n_rows, *values = kym.sql(profile).row(0)
+    size = columns.height
+    counts, distinct, least, most = (values[n * size : (n + 1) * size] for n in range(4))
+    nested = columns["column_type"].str.contains(r"[\[(]")
+    return pl.DataFrame(
+        {
+            "column": columns["column_name"],
+            "type": columns["column_type"],
+            "unit": [unit_of(name) for name in columns["column_name"]],
+            "nulls": [n_rows - count for count in counts],
+            "distinct": distinct,
+            "min": pl.Series(least, dtype=pl.String),
+            "max": pl.Series(most, dtype=pl.String),
+        },
+        schema=COLUMNS_SCHEMA,
+    ).with_columns(pl.when(~nested).then("min"), pl.when(~nested).then("max"))
+
+
+def describe_queries() -> pl.DataFrame:
+    """Describe every named query.
+
+    Returns:
+        Frame (query, answers, parameters), a row a query; a parameter stands with its default.
+    """
+    rows = [
+        (query.name, query.summary, ", ".join(map(_with_default, query.parameters)))
+        for query in named_queries()
+    ]
+    return pl.DataFrame(rows, schema=["query", "answers", "parameters"], orient="row")
+
+
+def _with_default(parameter: Parameter) -> str:
+    if parameter.default is None:
+        return parameter.name
+    default = str(parameter.default)
+    return f"{parameter.name}={default.lower() if parameter.kind == 'boolean' else default}"

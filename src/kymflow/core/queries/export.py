@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kymflow.core.formats import ENDINGS, write
+from kymflow.core.formats import format_of, write
 from kymflow_zarr.duck import quoted
 from kymflow_zarr.errors import UsageError
 from kymflow_zarr.files import atomic_path
@@ -34,18 +34,17 @@ def export(kym: KymDataset, path: Path, tables: Sequence[str] = ()) -> None:
         QueryError: If a table can't be read.
         MissingExtraError: If a library that the format needs is not installed.
     """
-    ending = path.suffix.lower()
-    if ending == DATABASE:
+    if path.suffix.lower() == DATABASE:
         _write_database(kym, path, tables)
         return
-    if ending not in ENDINGS:
-        known = ", ".join(sorted({*ENDINGS, DATABASE}))
-        raise UsageError(f"can't tell the format from {path.name!r}; its ending may be {known}")
+    format_ = format_of(path, DATABASE)
     if len(tables) != 1:
-        raise UsageError(f"a {ending} file holds one table: name one; a {DATABASE} file holds many")
+        raise UsageError(
+            f"a {path.suffix} file holds one table: name one; a {DATABASE} file holds many"
+        )
     with atomic_path(path) as temporary, temporary.open("wb") as sink:
         rows = kym.sql_lazy(f"FROM {quoted(tables[0])}", tables=tables)
-        write(rows, ENDINGS[ending], sink)
+        write(rows, format_, sink)
 
 
 def _write_database(kym: KymDataset, path: Path, tables: Sequence[str]) -> None:

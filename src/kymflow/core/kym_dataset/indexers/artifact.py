@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import polars as pl
 
@@ -28,7 +28,7 @@ from kymflow_zarr.errors import (
     UsageError,
     first_line,
 )
-from kymflow_zarr.files import read_many
+from kymflow_zarr.files import is_plain, read_many
 from kymflow_zarr.formats import gunzip
 from kymflow_zarr.frames import storable
 
@@ -40,6 +40,13 @@ _PATH = "__path"
 
 Blob = bytes | Exception | None
 """A file's bytes, None where there is none, the error where it can't be read."""
+
+
+class _RowsFile(NamedTuple):
+    """An image's rows artifact, and whether it may be read together with others by Polars."""
+
+    path: str
+    scannable: bool
 
 
 class ArtifactIndexer(BaseIndexer):
@@ -127,13 +134,13 @@ class ArtifactIndexer(BaseIndexer):
     def extract_batch(self, dataset: ZarrDataset, image_ids: Sequence[str]) -> ExtractedBatch:
         """Return the rows of many images, by one scan over their Parquet files where that goes."""
         sources, errors = self._sources(dataset, image_ids)
-        scannable = {path: i for i, path in sources.items() if path and path.endswith(".parquet")}
+        scannable = {file.path: i for i, file in sources.items() if file and file.scannable}
         frames: list[pl.DataFrame] = []
         scanned = self._scan(scannable)
         if scanned is not None:
             frames.append(scanned)
-        for image_id, path in sources.items():
-            if path is None or (scanned is not None and path in scannable):
+        for image_id, file in sources.items():
+            if file is None or (scanned is not None and file.path in scannable):
                 continue
             try:
                 frames.append(self.read_rows(dataset.record(image_id)))
@@ -200,9 +207,9 @@ class ArtifactIndexer(BaseIndexer):
 
     def _sources(
         self, dataset: ZarrDataset, image_ids: Sequence[str]
-    ) -> tuple[dict[str, str | None], dict[str, Exception]]:
+    ) -> tuple[dict[str, _RowsFile | None], dict[str, Exception]]:
         """Return each image's rows file, None for an image that was never analysed."""
-        sources: dict[str, str | None] = {}
+        sources: dict[str, _RowsFile | None] = {}
         errors: dict[str, Exception] = {}
         for image_id in image_ids:
             found = self._rows_file(dataset, image_id)
@@ -212,14 +219,15 @@ class ArtifactIndexer(BaseIndexer):
                 sources[image_id] = found
         return sources, errors
 
-    def _rows_file(self, dataset: ZarrDataset, image_id: str) -> str | None:
+    def _rows_file(self, dataset: ZarrDataset, image_id: str) -> _RowsFile | None:
         # Plain strings: this runs once an image, and a Path costs more than the look-up itself.
         folder = f"{dataset.path}/images/{image_id}/analysis"
         for artifact in self.rows_artifacts:
             for suffix in (".parquet", ".csv.gz"):
                 path = f"{folder}/{artifact}{suffix}"
-                if _is_there(path):
-                    return path
+                plain = is_plain(path)
+                if plain is not None:
+                    return _RowsFile(path, plain and suffix == ".parquet")
         return None
 
     def _no_rows(self, rec: ZarrImageRecord) -> ArtifactNotFoundError:
@@ -254,7 +262,7 @@ class ArtifactIndexer(BaseIndexer):
         try:
             return stable_json_dumps(params) if blob is None else dumps_parsed(params)
         except ParamsError as error:
-            raise self._bad_params(rec, str(error)) from error
+            raise self._bad_params(rec, first_line(error)) from error
 
     def _params_of(self, rec: ZarrImageRecord, blob: Blob) -> Mapping[str, Any] | None:
         if blob is None:
@@ -262,7 +270,7 @@ class ArtifactIndexer(BaseIndexer):
             return self.default_params if analysed else None
         if isinstance(blob, Exception):
             raise ArtifactUnreadableError(
-                f"the params can't be read: {blob}; mend the file",
+                f"the params can't be read: {first_line(blob)}; mend the file",
                 dataset=str(rec.dataset.path),
                 image_id=rec.image_id,
                 artifact=self.params_artifact,
@@ -270,7 +278,7 @@ class ArtifactIndexer(BaseIndexer):
         try:
             params = parse_json(blob)
         except ValueError as error:
-            raise self._bad_params(rec, str(error)) from error
+            raise self._bad_params(rec, first_line(error)) from error
         if not isinstance(params, dict):
             raise self._bad_params(rec, f"it holds a {type(params).__name__}, not an object")
         return params
@@ -296,14 +304,3 @@ class ArtifactIndexer(BaseIndexer):
     @property
     def _whole_schema(self) -> dict[str, pl.DataType]:
         return {"image_id": pl.String(), **self.schema}
-
-
-def _is_there(path: str) -> bool:
-    """Tell whether there is a file; one that can't be looked at is, and fails when it is read."""
-    try:
-        os.stat(path)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError:
-        return True
-    return True

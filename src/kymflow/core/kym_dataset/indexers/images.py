@@ -150,7 +150,8 @@ def _array_header(rec: ZarrImageRecord, blob: Blob) -> Mapping[str, Any]:
             raise ValueError("it holds no shape")
     except (OSError, ValueError) as error:
         raise ArtifactUnreadableError(
-            f"the pixel array's Zarr metadata can't be read: {error}; import the image again",
+            f"the pixel array's Zarr metadata can't be read: {first_line(error)}; import the image "
+            f"again",
             dataset=str(rec.dataset.path),
             image_id=rec.image_id,
             artifact="data",

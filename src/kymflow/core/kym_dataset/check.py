@@ -1,0 +1,109 @@
+"""Verify a dataset: find what is damaged, left over or at odds, and repair what is derived."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from kymflow.core.kym_dataset.audit import audit
+from kymflow.core.kym_dataset.finding import FINDINGS, Finding
+from kymflow.core.kym_dataset.leftovers import Leftovers
+from kymflow_zarr.errors import DatasetError
+
+if TYPE_CHECKING:
+    from kymflow_zarr import ZarrDataset, ZarrImageRecord
+
+HOUR = timedelta(hours=1)
+_ARRAYS = ("data", "analysis_arrays")
+
+
+def check(
+    dataset: ZarrDataset, *, repair: bool = False, abandoned_after: timedelta = HOUR
+) -> pl.DataFrame:
+    """Verify a dataset.
+
+    Every table, ledger and artifact is read to its end; pixels are not. What an update that is at
+    work holds is left alone, as its locks tell.
+
+    A repair does what no update would: it removes what killed processes left, writes ledgers,
+    params files and the manifest anew as far as what is there tells, and puts back images whose
+    replacement was interrupted. Images, artifacts, tables and the staged work of runs that an
+    update can take over are never changed.
+
+    Args:
+        dataset: The dataset; open for writing if it is to be repaired.
+        repair: Whether to repair.
+        abandoned_after: How long a file written without a lock must lie untouched to count as
+            left by a killed writer.
+
+    Returns:
+        Frame (kind, path relative to the dataset, problem, remedy, repaired bool), a row a
+        finding; empty where all is well.
+
+    Raises:
+        ReadOnlyError: If a dataset open for reading only is to be repaired.
+    """
+    if repair:
+        dataset.check_writable("repair the dataset")
+    rows = [
+        (
+            finding.kind,
+            os.path.relpath(finding.path, dataset.path),
+            finding.problem,
+            finding.remedy,
+            repair and finding.mend is not None and finding.mend(),
+        )
+        for finding in _findings(dataset, Leftovers(dataset, abandoned_after.total_seconds()))
+    ]
+    return pl.DataFrame(rows, FINDINGS, orient="row")
+
+
+def _findings(dataset: ZarrDataset, leftovers: Leftovers) -> Iterator[Finding]:
+    yield from leftovers.find()
+    yield from audit(dataset)
+    for image_id in dataset.list_image_ids():
+        record = dataset.record(image_id)
+        yield from _metadata(record)
+        for path in _files(record.path):
+            yield from leftovers.temporary(path)
+            yield from _artifact(record, path)
+
+
+def _files(folder: Path) -> Iterator[Path]:
+    """Yield the files of an image, those of its arrays excepted."""
+    for place, folders, names in os.walk(folder):
+        if Path(place) == folder:
+            folders[:] = [name for name in folders if name not in _ARRAYS]
+        yield from (Path(place, name) for name in sorted(names))
+
+
+def _metadata(record: ZarrImageRecord) -> Iterator[Finding]:
+    try:
+        record.attrs()
+    except DatasetError as error:
+        yield Finding("unreadable_image", record.path, error.message, "add the image again")
+
+
+def _artifact(record: ZarrImageRecord, path: Path) -> Iterator[Finding]:
+    """Yield a finding if a file is an artifact that can't be read."""
+    loaders = {
+        ".json": record.load_json,
+        ".json.gz": record.load_json,
+        ".parquet": record.load_df_parquet,
+        ".csv.gz": record.load_df_csv_gz,
+    }
+    analysis = record.path / "analysis"
+    if path.name.startswith(".") or not path.is_relative_to(analysis):
+        return
+    for ending, load in loaders.items():
+        if path.name.endswith(ending):
+            try:
+                load(path.relative_to(analysis).as_posix().removesuffix(ending))
+            except DatasetError as error:
+                remedy = "mend the file, or make it anew"
+                yield Finding("unreadable_artifact", path, error.message, remedy)
