@@ -10,7 +10,7 @@ from pathlib import Path
 from kymflow.cli.demo import run_demo
 from kymflow.core.kym_dataset import ImageIndexer, KymDataset, VelocityEventIndexer
 from kymflow.core.kym_dataset.decide import REASONS
-from kymflow.core.plots.panels import EVENT_COLOURS
+from kymflow.core.plots.events import EVENT_COLOURS
 from kymflow.core.velocity_events import param_specs
 from kymflow_zarr import ZarrDataset
 
