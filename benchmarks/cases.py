@@ -98,6 +98,21 @@ def _start(name: str, title: str, function: str) -> Case:
     )
 
 
+def _detection(name: str, traces: str, title: str, floor_title: str) -> Case:
+    floor = "loop_over_one" if traces == "one" else f"medians_of_{traces}"
+    return Case(
+        name=name,
+        title=title,
+        ours=Phase(f"detector:detect_{traces}"),
+        floor=(Phase(f"detector:{floor}"),),
+        floor_title=floor_title,
+        place="nothing",
+        calls=9,
+        sizes=_once,
+    )
+
+
+MEDIANS = "two Bottleneck moving medians over them"
 SCAN = Phase("floors:scan_and_write")
 SCAN_TITLE = "one Polars scan over all events files, one Parquet write"
 READ = Phase("floors:read_params")
@@ -201,6 +216,9 @@ CASES = (
         floor=(Phase("floors:read_metadata_and_write"),),
         floor_title="read and parse every metadata file, one Parquet write",
     ),
+    _detection("detect", "many", "Detection in 20 traces of 7,500 samples", MEDIANS),
+    _detection("detect-long", "long", "Detection in a trace of a million samples", MEDIANS),
+    _detection("detect-loop", "one", "Detection, against a loop", "the same sample by sample"),
     _start("import", "Import of the package", "startup:import_package"),
     _start("help", "`kymflow --help`", "startup:show_help"),
 )

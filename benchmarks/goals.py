@@ -60,6 +60,8 @@ GOALS = (
     Goal("query-by-type", "ratio", 1.1, or_ms=20),
     Goal("query-by-image", "ratio", 1.1, or_ms=20),
     Goal("query-strongest", "ratio", 1.1, or_ms=20),
+    Goal("detect", "ratio", 5.0),
+    Goal("detect-loop", "ratio", 0.02),
     Goal("import", "extra_ms", 60),
     Goal("help", "seconds", 0.25),
 )

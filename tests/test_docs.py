@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
 import re
+import runpy
 from pathlib import Path
 
+from kymflow.cli.demo import run_demo
 from kymflow.core.kym_dataset import ImageIndexer, KymDataset, VelocityEventIndexer
 from kymflow.core.kym_dataset.decide import REASONS
+from kymflow.core.plots.events import EVENT_COLOURS
+from kymflow.core.velocity_events import param_specs
 from kymflow_zarr import ZarrDataset
 
 ROOT = Path(__file__).parent.parent
@@ -53,9 +58,38 @@ def test_every_reason_is_explained() -> None:
     assert [reason for reason in REASONS if f"`{reason}`" not in text] == []
 
 
+def test_every_event_param_is_explained_as_it_is() -> None:
+    lines = (ROOT / "docs" / "events.md").read_text().splitlines()
+    for spec in param_specs():
+        values = f"{'whole, ' if spec.whole else ''}{spec.range} | {spec.unit}"
+        row = f"| `{spec.key}` | {json.dumps(spec.default)} | {values} | {spec.meaning} |"
+        assert row in lines
+
+
+def test_every_event_type_has_its_picture(tmp_path: Path) -> None:
+    drawn = runpy.run_path(str(ROOT / "docs" / "events" / "draw.py"))
+    drawn["draw"](tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {
+        path.name for path in (ROOT / "docs" / "events").glob("*.png")
+    }
+    text = (ROOT / "docs" / "events.md").read_text()
+    for path in tmp_path.iterdir():
+        assert f"(events/{path.name})" in text
+    for event_type in EVENT_COLOURS:
+        assert re.search(rf"^### .*`{event_type}`", text, re.MULTILINE)
+
+
+def test_the_readme_shows_what_the_demo_prints(tmp_path: Path, capsys) -> None:
+    run_demo(tmp_path / "demo")
+    printed = capsys.readouterr().out.splitlines()
+    [shown] = [block for block in blocks(ROOT / "README.md", "") if "update_index" in block]
+    for line in shown.splitlines():
+        assert line in printed
+
+
 def test_links_lead_somewhere() -> None:
     for path in DOCS:
-        for target in re.findall(r"\]\(([^):]+\.md)\)", path.read_text()):
+        for target in re.findall(r"\]\(([^):]+\.(?:md|png))\)", path.read_text()):
             assert (path.parent / target).exists(), target
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
 
 from kymflow.core.kym_dataset import ImageIndexer, KymDataset, VelocityEventIndexer
 from kymflow.core.lab_folder import import_folder
+from kymflow.core.plots import draw_image, save
+from kymflow.core.velocity_events import detect_dataset, set_params
 from kymflow_zarr import ZarrDataset
 
 CAPILLARY = "Capillary1_0001.tif"
@@ -75,3 +78,47 @@ def test_what_the_images_table_tells(kym: KymDataset) -> None:
     assert row[:2] == ("28d AngII", "20250722")
     assert row[2].isoformat() == "2025-07-22T12:13:14.620000"
     assert row[3:] == ([30000, 19], "uint16", 2, True, 0.45)
+
+
+def events_per_trace(kym: KymDataset) -> dict[str, int]:
+    """Count events by ``IMAGE#ROI``, as the reference answers are keyed but for their suffix."""
+    rows = kym.sql(
+        "SELECT source_path, roi_id, count(*) AS n FROM kym_velocity_events "
+        "JOIN kym_images USING (image_id) GROUP BY ALL"
+    )
+    return {f"{Path(path).stem}#{roi_id}": n for path, roi_id, n in rows.iter_rows()}
+
+
+def test_events_detected_in_real_traces_are_those_expected(kym: KymDataset, lab_data: Path) -> None:
+    answers = json.loads((lab_data / "expected" / "velocity_events.json").read_text())
+    expected = {
+        re.sub(r"_(kymanalysis|radon)\.csv", "", key): len(events)
+        for key, events in answers.items()
+    }
+    indexer = VelocityEventIndexer()
+    kym.update_index(ImageIndexer())
+    kym.update_index(indexer)  # of what was imported, before anything is detected
+    assert detect_dataset(kym.dataset).detected == 4
+    assert kym.update_index(indexer, mode="incremental").updated == 4
+    assert events_per_trace(kym) == expected
+
+    picked = f"SELECT image_id FROM kym_images WHERE source_path = '{CAPILLARY}'"
+    set_params(kym.dataset.record(kym.sql(picked).item()), {"mad_k": 4.0})
+    report = detect_dataset(kym.dataset)
+    assert (report.detected, report.skipped) == (1, 3)
+    updated = kym.update_index(indexer, mode="incremental")
+    assert (updated.updated, updated.skipped) == (1, 3)
+    now = events_per_trace(kym)
+    changed = {key for key in expected if now[key] != expected[key]}
+    assert changed == {"Capillary1_0001#2"}
+
+    assert detect_dataset(kym.dataset).skipped == 4
+    assert kym.update_index(indexer, mode="incremental").skipped == 4
+
+
+def test_every_real_image_is_drawn(kym: KymDataset, tmp_path: Path) -> None:
+    detect_dataset(kym.dataset)
+    for number, record in enumerate(kym.dataset.iter_records()):
+        picture = tmp_path / f"{number}.png"
+        save(draw_image(record), picture)
+        assert 50_000 < picture.stat().st_size < 3_000_000

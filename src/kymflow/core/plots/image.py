@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import altair as alt
     import numpy as np
 
-    from kymflow.core.plots.panels import Span
+    from kymflow.core.plots.span import Span
     from kymflow_zarr import ZarrImageRecord
 
 
@@ -59,7 +59,8 @@ def draw_image(
     with needs_extra("plot", "pictures"):
         import altair as alt
 
-        from kymflow.core.plots import panels
+        from kymflow.core.plots.kymograph import draw_kymograph
+        from kymflow.core.plots.span import Span
     metadata = _metadata(rec)
     seconds, um = _voxels(metadata)
     pixels, trace, events = _pixels(rec), _trace(rec, rois), _events(rec)
@@ -70,7 +71,7 @@ def draw_image(
             image_id=rec.image_id,
         )
     last = trace["time"].max() if pixels is None else len(pixels) * (seconds or 1.0)
-    span = panels.Span(
+    span = Span(
         0.0 if start is None else start,
         float(last) if end is None else end,  # type: ignore[arg-type]
         "s" if seconds or pixels is None else "line",
@@ -81,7 +82,7 @@ def draw_image(
     rows: list[Any] = []
     if pixels is not None:
         rois_drawn = [roi for roi in metadata.get("rois", []) if isinstance(roi, dict)]
-        rows.append(panels.kymograph(pixels, span, seconds, um, rois_drawn, last=trace.is_empty()))
+        rows.append(draw_kymograph(pixels, span, seconds, um, rois_drawn, last=trace.is_empty()))
     rows += _trace_panels(trace, events, span)
     title = alt.TitleParams(_title(rec, metadata), subtitle=list(_subtitle(rec, metadata, pixels)))
     chart: alt.VConcatChart = alt.vconcat(*rows, spacing=14, title=title).configure(**config())
@@ -89,16 +90,17 @@ def draw_image(
 
 
 def _trace_panels(trace: pl.DataFrame, events: pl.DataFrame, span: Span) -> Iterator[Any]:
-    from kymflow.core.plots import panels
+    from kymflow.core.plots.events import event_kinds, within
+    from kymflow.core.plots.trace import draw_trace
 
-    events = panels.within(events, span)
-    kinds = panels.event_kinds(events)
+    events = within(events, span)
+    kinds = event_kinds(events)
     parts = trace.partition_by("roi_id", "channel", as_dict=True)
     channels = trace["channel"].n_unique()
     for number, ((roi_id, channel), part) in enumerate(sorted(parts.items())):
         name = f"ROI {roi_id}" + (f", channel {channel}" if channels > 1 else "")
         own = events.filter(pl.col("roi_id") == roi_id, pl.col("channel").fill_null(1) == channel)
-        yield panels.trace(
+        yield draw_trace(
             part.select("time", "velocity"),
             own,
             span,

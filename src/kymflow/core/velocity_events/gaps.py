@@ -25,6 +25,8 @@ def zero_gaps(trace: Trace, params: EventParams) -> list[dict[str, Any]]:
 def _gaps(
     trace: Trace, mask: Mask, params: NanGapParams, event_type: str, machine_type: str
 ) -> list[dict[str, Any]]:
+    if not mask.any():
+        return []
     fraction = centred_fractions(mask, max(3, trace.samples(params.nan_win_sec)) | 1)
     inside = _hysteresis(fraction, params.enter_frac, params.exit_frac)
     events = []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -17,10 +18,10 @@ from kymflow.core.event_schema import (
 from kymflow.core.kym_dataset.indexers.velocity_events import VelocityEventIndexer
 from kymflow.core.velocity_events.detect import DETECTOR_VERSION, find_events
 from kymflow.core.velocity_events.image_params import own_params
-from kymflow.core.velocity_events.made_with import MadeWith
+from kymflow.core.velocity_events.made_with import MadeWith, events_stamp, trace_stamp
 from kymflow.core.velocity_events.params import EventParams
 from kymflow.core.velocity_events.report import KeptEvent
-from kymflow.core.velocity_events.reviewed import Owner, Row, merge_reviewed
+from kymflow.core.velocity_events.reviewed import Merged, Owner, Row, merge_reviewed
 from kymflow.core.velocity_events.trace import Trace
 from kymflow_zarr.errors import ArtifactNotFoundError, ArtifactSchemaError
 
@@ -64,16 +65,14 @@ def detect_image(rec: ZarrImageRecord, params: EventParams) -> Detected:
         ArtifactUnreadableError: If an artifact can't be read.
         ArtifactSchemaError: If the trace is none.
     """
+    folder = f"{rec.path}/analysis"
+    trace = trace_stamp(folder)  # before it is read: one that is replaced meanwhile is seen
     found = _search(rec, load_trace(rec), params)
-    old = _old_events(rec)
-    new = [event for events in found.values() for event in events]
-    merged = merge_reviewed(old, new, found.keys(), reach=params.win_cmp_sec)
-    if not (merged.events.equals(old) and rec.artifact_path(EVENTS_ARTIFACT, ".parquet").exists()):
-        rec.save_df_parquet(EVENTS_ARTIFACT, merged.events)
+    merged = _save_events(rec, folder, found, params)
     if [params] != list(own_params(rec.dataset, [rec.image_id])):
         rec.save_json(PARAMS_ARTIFACT, params.to_dict())
     indexed_as = VelocityEventIndexer().params_hash(rec)
-    MadeWith.now(rec, DETECTOR_VERSION, indexed_as).save(rec)
+    MadeWith(DETECTOR_VERSION, indexed_as, trace, events_stamp(folder)).save(rec)
     return Detected(
         rec.image_id,
         len(found),
@@ -129,6 +128,22 @@ def _search(
         owner = {"roi_id": roi_id, "channel": channel}
         found[roi_id, channel] = [{**owner, **event} for event in events]
     return found
+
+
+def _save_events(
+    rec: ZarrImageRecord, folder: str, found: Mapping[Owner, list[Row]], params: EventParams
+) -> Merged:
+    """Write the events, with what people added to the old ones, up to the last moment."""
+    new = [event for events in found.values() for event in events]
+    while True:
+        before = events_stamp(folder)
+        old = _old_events(rec)
+        merged = merge_reviewed(old, new, found.keys(), reach=params.win_cmp_sec)
+        if events_stamp(folder) == before:
+            break
+    if before is None or not merged.events.equals(old):
+        rec.save_df_parquet(EVENTS_ARTIFACT, merged.events)
+    return merged
 
 
 def _old_events(rec: ZarrImageRecord) -> pl.DataFrame:

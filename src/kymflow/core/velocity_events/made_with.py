@@ -40,12 +40,6 @@ class MadeWith:
     trace: FileStamp | None
     events: FileStamp | None
 
-    @classmethod
-    def now(cls, rec: ZarrImageRecord, detector_version: str, params_hash: str) -> MadeWith:
-        """Return what events just written were made with."""
-        folder = f"{rec.path}/analysis"
-        return cls(detector_version, params_hash, trace_stamp(folder), events_stamp(folder))
-
     def save(self, rec: ZarrImageRecord) -> None:
         """Write the artifact."""
         path = rec.artifact_path(MADE_WITH_ARTIFACT, ".json")

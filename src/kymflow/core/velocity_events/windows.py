@@ -1,7 +1,7 @@
 """Medians in moving windows, runs of samples, and the way back to where a limit was crossed.
 
 The moving medians are Bottleneck's: of the libraries measured it alone skips NaN, shortens windows
-at the ends, is exact, and costs the same for short windows and long ones (docs/speed.md).
+at the ends, is exact, and costs little more for long windows than for short ones (docs/design.md).
 """
 
 from __future__ import annotations

@@ -18,8 +18,9 @@ from PIL import Image
 
 from kymflow.core.event_schema import EVENT_SCHEMA, EVENTS_ARTIFACT, TRACE_ARTIFACT
 from kymflow.core.plots import draw_image, save
-from kymflow.core.plots.panels import EVENT_COLOURS, TRACE
+from kymflow.core.plots.events import EVENT_COLOURS
 from kymflow.core.plots.pixels import column_means, picture_url
+from kymflow.core.plots.trace import HEIGHT
 from kymflow.core.synthetic import Stretch, add_synthetic_image
 from kymflow.core.velocity_events import detect_dataset
 from kymflow_zarr import (
@@ -229,7 +230,7 @@ def test_what_is_not_known_is_not_drawn(dataset: ZarrDataset, add_image) -> None
     trace = pl.DataFrame({"time": [0.0, 2.0], "velocity": [float("nan")] * 2})
     dataset.record("dark").save_df_parquet(TRACE_ARTIFACT, trace)
     [panel] = spec(dataset.record("dark"))["vconcat"]
-    assert panel["height"] == TRACE
+    assert panel["height"] == HEIGHT
     (dataset.path / "images" / "empty").mkdir()
     with pytest.raises(UsageError, match="neither pixels nor a trace"):
         spec(dataset.record("empty"))

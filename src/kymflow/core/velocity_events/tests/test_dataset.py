@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -24,6 +25,8 @@ from kymflow.core.velocity_events import (
 from kymflow.core.velocity_events import (
     dataset as dataset_module,
 )
+from kymflow.core.velocity_events.detect import find_events
+from kymflow.core.velocity_events.reviewed import merge_reviewed
 from kymflow.core.velocity_events.tests.conftest import RATE, flow, trace_of
 from kymflow_zarr import (
     ArtifactSchemaError,
@@ -275,6 +278,42 @@ def test_a_run_cut_short_after_the_events_leaves_no_stale_rows(
         with pytest.raises(KeyboardInterrupt):
             detect_dataset(dataset)
     assert indexed(dataset) == {"a": found(flow(3.0)).height}
+
+
+def test_a_trace_replaced_meanwhile_is_searched_by_the_next_run(
+    dataset, add_trace, monkeypatch
+) -> None:
+    record = add_trace("a", flow(3.0))
+    other = flow(2.0, 5.0, 8.0)
+
+    def replaced(*given: Any) -> list[Any]:
+        record.save_df_parquet(TRACE_ARTIFACT, trace_of({(1, 1): other}))
+        return find_events(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("kymflow.core.velocity_events.image.find_events", replaced)
+        detect_dataset(dataset)
+    assert detect_dataset(dataset).detected == 1
+    assert record.load_df_parquet(EVENTS).height == found(other).height
+    assert detect_dataset(dataset).skipped == 1
+
+
+def test_a_mark_made_meanwhile_is_not_lost(dataset, add_trace, monkeypatch) -> None:
+    record = add_trace("a", flow(3.0))
+    detect_dataset(dataset)
+    reviewed = record.load_df_parquet(EVENTS).with_columns(user_type=pl.lit("true_stall"))
+    merges = []
+
+    def reviewed_meanwhile(*given: Any, **named: Any) -> Any:
+        if not merges:
+            record.save_df_parquet(EVENTS, reviewed)
+        merges.append(given)
+        return merge_reviewed(*given, **named)
+
+    monkeypatch.setattr("kymflow.core.velocity_events.image.merge_reviewed", reviewed_meanwhile)
+    assert detect_dataset(dataset, mode="replace").moved == reviewed.height
+    assert len(merges) == 2
+    assert set(record.load_df_parquet(EVENTS)["user_type"]) == {"true_stall"}
 
 
 def test_one_bad_image_fails_alone(dataset, add_trace) -> None:
