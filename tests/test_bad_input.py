@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable, Mapping
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import numpy as np
@@ -509,6 +510,7 @@ def test_an_artifact_of_too_many_values_fails_its_image_alone(
 LIMIT_MB = 900
 BOMB_CHILD = """
 import resource, sys
+from importlib.metadata import entry_points
 from pathlib import Path
 from kymflow.core.kym_dataset import ImageIndexer, KymDataset, VelocityEventIndexer
 from kymflow.core.kym_dataset.indexers import bulk
@@ -558,3 +560,59 @@ def test_files_that_unpack_to_far_more_do_not_fill_memory(
     failed, peak = answer.stdout.splitlines()
     assert sorted(failed.split()) == ["bomb.tif", "claim.tif", "csv", "json", "long", "metadata"]
     assert int(peak) < LIMIT_MB
+
+
+def command_lines(dataset: str, folder: str) -> list[list[str]]:
+    """Return command lines that are asked well in form, and of what is not there or not allowed."""
+    odd = ["nowhere", folder, f"{folder}/aa.tif", "x" * 300, "\udcff.zarr", "a\nb.zarr"]
+    index = ["index", dataset, "velocity_events"]
+    return [
+        *(["tables", path] for path in odd),
+        *(["index", path] for path in odd),
+        *(["import", path, "new.zarr"] for path in odd if path != folder),
+        ["import", folder, f"{folder}/aa.tif"],
+        ["import", folder, folder],
+        *([*index, "--images", image_id] for image_id in ("../a", "..", "no", "x" * 300, "\udcff")),
+        *([*index, "--where", sql] for sql in ("", "'", "1; DROP TABLE x", "nosuch = 1")),
+        [*index, "--workers", "0"],
+        ["index", dataset, "nosuch"],
+        ["index", dataset, "../images"],
+        *(["status", dataset, "--explain", image_id] for image_id in ("no", "../a", "a\nb")),
+        *(
+            ["sql", dataset, sql]
+            for sql in (
+                "",
+                ";",
+                "'",
+                "SELECT",
+                "SELECT nosuch",
+                "FROM nosuch",
+                "DROP TABLE x",
+                "\x1b",
+            )
+        ),
+        *(["sql", dataset, "SELECT 1", "-o", path] for path in (folder, "x" * 300)),
+    ]
+
+
+def test_the_command_refuses_in_words(
+    dataset: ZarrDataset,
+    fill: Fill,
+    lab: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    fill(dataset, GOOD)
+    (tmp_path / "cwd").mkdir()
+    monkeypatch.chdir(tmp_path / "cwd")
+    [command] = entry_points(group="console_scripts", name="kymflow")
+    run = command.load()
+    for words in command_lines(str(dataset.path), str(lab)):
+        monkeypatch.setattr(sys, "argv", ["kymflow", *words])
+        with pytest.raises(SystemExit) as end:
+            run()
+        said = capfd.readouterr()
+        assert end.value.code in (1, 2), (words, said)
+        assert "Traceback" not in said.err, words
+        check_message(said.err.splitlines()[-1])
