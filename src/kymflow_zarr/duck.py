@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from kymflow_zarr.parquet import duckdb_path
 
@@ -20,6 +20,17 @@ def quoted(identifier: str) -> str:
 def literal(text: str) -> str:
     """Return a text as a SQL string."""
     return "'" + text.replace("'", "''") + "'"
+
+
+def value(
+    con: duckdb.DuckDBPyConnection, sql: str, inputs: Mapping[str, object] | None = None
+) -> Any:
+    """Return the one value that a statement answers.
+
+    The answer is read to its end: DuckDB 2 lets nothing else run on the connection before.
+    """
+    [[found]] = con.execute(sql, inputs).fetchall()
+    return found
 
 
 def view_parquet(

@@ -24,7 +24,7 @@ MAX_BLOB = 64 << 20
 
 
 @contextmanager
-def atomic_path(path: Path, *, durable: bool = True) -> Iterator[Path]:
+def atomic_path(path: Path) -> Iterator[Path]:
     """Yield a path to write to; when the block ends well, it becomes the file, durably.
 
     The temporary file lies in the same folder, is flushed to disk, and is renamed over the
@@ -32,15 +32,12 @@ def atomic_path(path: Path, *, durable: bool = True) -> Iterator[Path]:
 
     Args:
         path: The file to make or replace; its folder is made if need be.
-        durable: Whether to flush it, which takes longer than to write it.
     """
     with temporary_path(path) as temporary:
         yield temporary
-        if durable:
-            _flush(temporary)
+        _flush(temporary)
         os.replace(temporary, path)
-        if durable:
-            _flush_folder(path.parent)
+        _flush_folder(path.parent)
 
 
 @contextmanager
@@ -80,9 +77,9 @@ def sweep_temporaries(path: Path) -> None:
             entry.unlink()
 
 
-def write_atomic(path: Path, data: bytes, *, durable: bool = True) -> None:
-    """Write a whole file atomically, see :func:`atomic_path`."""
-    with atomic_path(path, durable=durable) as temporary:
+def write_atomic(path: Path, data: bytes) -> None:
+    """Write a whole file atomically and durably."""
+    with atomic_path(path) as temporary:
         temporary.write_bytes(data)
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from kymflow_sql import filled
 from kymflow_zarr import parquet
 from kymflow_zarr.dtypes import common_dtype
-from kymflow_zarr.duck import quoted
+from kymflow_zarr.duck import quoted, value
 from kymflow_zarr.errors import CommitError, TableSchemaError, TableUnreadableError, first_line
 from kymflow_zarr.files import atomic_path, sweep_temporaries, temporary_path
 from kymflow_zarr.parquet import duckdb_path
@@ -55,8 +55,8 @@ def replace_rows(
     Raises:
         TableSchemaError: If a column's types in old and new rows can't be reconciled.
         TableUnreadableError: If the old table can't be read.
-        CommitError: If the rows written are not the rows kept plus the rows new; the old table
-            stands.
+        CommitError: If the new table can't be written, or its rows are not the rows kept plus the
+            rows new; the old table stands.
     """
     import duckdb
 
@@ -68,7 +68,14 @@ def replace_rows(
             empty.write_parquet(bare)
             sources = [*parts, bare]
             schema = _duckdb_types(con, _united([*([table] if kept else []), *sources], table))
-            written = _copy(con, table, sources, output, schema, merge=kept > 0)
+            try:
+                written = _copy(con, table, sources, output, schema, merge=kept > 0)
+            except duckdb.Error as error:
+                raise CommitError(
+                    f"the new table can't be written ({first_line(error)}); the table stands as it "
+                    f"was: see to disk space and memory, and run the update again",
+                    artifact=str(table),
+                ) from error
             added = _rows_in(con, parts)
             if written != kept + added:
                 raise CommitError(
@@ -91,22 +98,21 @@ def _mark_replaced(con: duckdb.DuckDBPyConnection, table: Path, key: str) -> int
             return 0
         mark = filled("engine/mark_replaced", key=quoted(key))
         con.execute(mark, {"table": duckdb_path(table), "last_row": rows - 1})
-        marked = con.execute("SELECT bit_count(getvariable('replaced_rows'))").fetchone()
+        marked = value(con, "SELECT bit_count(getvariable('replaced_rows'))")
     except duckdb.Error as error:
         raise TableUnreadableError(
             f"the table file can't be read ({first_line(error)}); restore it, or delete it and "
             f"build the table again",
             artifact=str(table),
         ) from error
-    return rows - int(marked[0] or 0) if marked else rows
+    return rows - int(marked or 0)
 
 
 def _rows_in(con: duckdb.DuckDBPyConnection, parts: Sequence[Path]) -> int:
     if not parts:
         return 0
     sql = "SELECT sum(num_rows) FROM parquet_file_metadata($parts)"
-    row = con.execute(sql, {"parts": [duckdb_path(part) for part in parts]}).fetchone()
-    return int(row[0]) if row else 0
+    return int(value(con, sql, {"parts": [duckdb_path(part) for part in parts]}))
 
 
 def _copy(
@@ -133,8 +139,7 @@ def _copy(
         name = "engine/replace_rows"
         holes["kept"] = _select_list(schema, "old", set(parquet.schema(table)))
         inputs["table"] = duckdb_path(table)
-    row = con.execute(filled(name, **holes), inputs).fetchone()
-    return int(row[0]) if row else 0
+    return int(value(con, filled(name, **holes), inputs))
 
 
 def _select_list(schema: Mapping[str, str], relation: str, present: set[str]) -> str:

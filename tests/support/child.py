@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import signal
 import sys
 from contextlib import ExitStack
@@ -15,11 +16,13 @@ from pathlib import Path
 
 sys.modules["pandas"] = None  # type: ignore[assignment]
 
-import pyarrow.parquet  # noqa: E402, F401 - before the first task
+import polars as pl  # noqa: E402
+import pyarrow.parquet  # noqa: E402
+from filelock import FileLock  # noqa: E402
 
 from kymflow.core.kym_dataset import KymDataset, extract  # noqa: E402
 from kymflow_zarr import ZarrDataset  # noqa: E402
-from tests.support.generations import GenerationIndexer  # noqa: E402
+from tests.support.generations import TABLE, GenerationIndexer, held, put  # noqa: E402
 from tests.support.points import die_at  # noqa: E402
 
 
@@ -31,6 +34,53 @@ def update(dataset: str, log: str, batch: int, point: str | None = None) -> int:
         return kym.update_index(GenerationIndexer(Path(log)), mode="incremental").updated
 
 
+def write(
+    dataset: str,
+    images: list[str],
+    first_generation: int,
+    updates: int,
+    edit_lock: str,
+    whole: bool,
+) -> int:
+    """Change an image and update the table, again and again."""
+    choose = random.Random(first_generation)
+    kym = KymDataset(ZarrDataset(dataset))
+    for number in range(updates):
+        image_id = choose.choice(images)
+        with FileLock(edit_lock):
+            put(kym.dataset, image_id, first_generation + number, choose.randint(0, 4))
+        kym.update_index(
+            GenerationIndexer(), mode="incremental", image_ids=None if whole else [image_id]
+        )
+    return updates
+
+
+def read(dataset: str, how: str, until: str) -> int:
+    """Read the table and check that it is whole, until told to end."""
+    opened = ZarrDataset(dataset, mode="r")
+    path = opened.tables.path(TABLE)
+    reads = 0
+    while not Path(until).exists():
+        if how == "sql":
+            rows = KymDataset(opened).sql(f"FROM {TABLE}")
+        elif how == "load_table":
+            rows = opened.load_table(TABLE)
+        elif how == "polars":
+            with path.open("rb") as file:
+                rows = pl.read_parquet(file)
+        else:
+            rows = pl.DataFrame(pyarrow.parquet.ParquetFile(path).read())
+        held(rows, of_params=False)
+        reads += 1
+    return reads
+
+
+def hold(dataset: str, table: str) -> str:
+    """Take a table's lock and keep it."""
+    ZarrDataset(dataset).tables.lock(table).acquire()
+    return "held"
+
+
 def main() -> None:
     """Do each task that comes in; end when no more can come."""
     print(json.dumps("ready"), flush=True)
@@ -39,7 +89,7 @@ def main() -> None:
         print(json.dumps(TASKS[name](**given)), flush=True)
 
 
-TASKS = {"update": update}
+TASKS = {"update": update, "write": write, "read": read, "hold": hold}
 
 if __name__ == "__main__":
     main()

@@ -47,14 +47,21 @@ def put(dataset: ZarrDataset, image_id: str, generation: int, n_rows: int) -> No
     record.save_json("gen/params", {"generation": generation})
 
 
-def held(rows: pl.DataFrame) -> State:
-    """Return what a table holds, having checked that every image is whole."""
+def held(rows: pl.DataFrame, *, of_params: bool = True) -> State:
+    """Return what a table holds, having checked that every image is whole.
+
+    Args:
+        rows: The table.
+        of_params: Whether each image's rows must be of the params that they name; those of an
+            image that is changed between survey and extraction are not, and are made anew.
+    """
     assert rows["image_id"].rle().len() == rows["image_id"].n_unique(), "rows stand apart"
     found: State = {}
     for image_id, own in rows.partition_by("image_id", as_dict=True).items():
         [generation] = own["generation"].unique()
         assert own["row"].to_list() == list(range(own["of"][0])), image_id
-        assert set(own["params_hash"]) == {params_hash({"generation": generation})}
+        [made_with] = own["params_hash"].unique()
+        assert not of_params or made_with == params_hash({"generation": generation})
         found[str(image_id[0])] = (generation, own.height)
     return found
 

@@ -1,4 +1,4 @@
-"""The demo: make, index, skip, change one image, update just it, query."""
+"""The demo, the whole way: make, detect, index, skip, change one image, update just it, query."""
 
 from __future__ import annotations
 
@@ -7,59 +7,85 @@ from pathlib import Path
 import click
 
 from kymflow.cli.output import TABLE, Output
+from kymflow.core.errors import MissingExtraError
 from kymflow.core.kym_dataset import ImageIndexer, KymDataset, VelocityEventIndexer
-from kymflow.core.synthetic import Stall, add_synthetic_image
+from kymflow.core.synthetic import Stretch, add_synthetic_image
+from kymflow.core.velocity_events import detect_dataset, set_params
 from kymflow_sql import statement
 from kymflow_zarr import ZarrDataset
 from kymflow_zarr.errors import UsageError
 
-STALLS = (2, 1, 2, 3, 0, 1)  # of each image
-CHANGED = "demo-02"
+IMAGES: tuple[list[Stretch], ...] = (
+    [Stretch(1.5, 2.5), Stretch(4.0, 4.6)],
+    [Stretch(3.0, 3.8)],
+    [Stretch(1.5, 2.3), Stretch(4.5, 5.3, speed=0.6)],
+    [Stretch(1.2, 1.7), Stretch(3.0, 3.5, "dark"), Stretch(5.0, 5.6, "still")],
+    [],
+    [Stretch(2.0, 2.6, "dark"), Stretch(4.2, 5.0, speed=0.3)],
+)
+"""What happens in each image."""
+CHANGED, FLOOR = "demo-02", 0.6
+NO_FURTHER = {"top_k_total": 0}
 
 
 def run_demo(folder: Path) -> None:
-    """Run the demo in a folder; a demo dataset made there before is made afresh.
+    """Run the demo in a folder; a demo made there before is made afresh.
 
     Raises:
         UsageError: If the folder holds something else.
     """
-    path = folder / "demo.zarr"
-    others = [p.name for p in folder.iterdir() if p.name != path.name] if folder.is_dir() else []
+    path, picture = folder / "demo.zarr", folder / f"{CHANGED}.png"
+    own = {path.name, picture.name}
+    others = [p.name for p in folder.iterdir() if p.name not in own] if folder.is_dir() else []
     if others:
         raise UsageError(
             f"{folder} holds other files ({others[0]} …); name an empty or new folder",
             artifact=str(folder),
         )
-    _say(f"1. Make {len(STALLS)} synthetic kymographs in {path}; one has no events")
+    _say(f"1. Make {len(IMAGES)} synthetic kymographs with velocity traces in {path}")
     dataset = ZarrDataset(path, mode="w")
-    for number, n_stalls in enumerate(STALLS):
-        stalls = [Stall(1.0 + 1.4 * n, 1.4 + 1.4 * n) for n in range(n_stalls)]
-        add_synthetic_image(dataset, number, stalls)
+    for number, stretches in enumerate(IMAGES):
+        add_synthetic_image(dataset, number, stretches)
     kym = KymDataset(dataset)
     events = VelocityEventIndexer()
 
-    _say("2. Build the tables")
+    _say("2. Detect the events of each trace; one has none")
+    click.echo(detect_dataset(dataset, changes=NO_FURTHER).summary)
+
+    _say("3. Build the tables")
     for indexer in (ImageIndexer(), events):
         click.echo(kym.update_index(indexer, mode="incremental").summary)
 
-    _say("3. Run again: every image is fresh, those without events too")
+    _say("4. Run again: every image is fresh, those without events too")
+    click.echo(detect_dataset(dataset).summary)
     click.echo(kym.update_index(events, mode="incremental").summary)
 
-    _say(f"4. Raise mad_k of {CHANGED}, and ask why it is stale")
-    rec = dataset.record(CHANGED)
-    rec.save_json(
-        "velocity_events/params", {**rec.load_json("velocity_events/params"), "mad_k": 4.0}
-    )
-    rec.save_df_parquet("velocity_events/events", rec.load_df_parquet("velocity_events/events")[:1])
+    _say(f"5. Raise the threshold of {CHANGED}, and ask why it is stale")
+    set_params(dataset.record(CHANGED), {"abs_score_floor": FLOOR})
     click.echo(str(kym.explain(events, CHANGED)))
 
-    _say("5. Update: one image is made anew, no old row of it stays")
+    _say("6. Detect and update: one image is made anew, no old row of it stays")
+    click.echo(detect_dataset(dataset).summary)
     click.echo(kym.update_index(events, mode="incremental").summary)
 
-    _say("6. Ask: events per image")
+    _say("7. Ask: events per image")
     Output(TABLE).print(kym.sql(statement("queries/events_per_image")))
+
+    _say(f"8. Draw {CHANGED}")
+    _draw(dataset, picture)
     question = "SELECT condition, count(*) AS images FROM kym_images GROUP BY condition"
     click.echo(f'Go on: kymflow sql {path} "{question}"')
+
+
+def _draw(dataset: ZarrDataset, picture: Path) -> None:
+    from kymflow.core.plots import draw_image, save
+
+    try:
+        save(draw_image(dataset.record(CHANGED)), picture)
+    except MissingExtraError as error:
+        click.echo(f"left out: {error}")
+    else:
+        click.echo(f"wrote {picture}")
 
 
 def _say(text: str) -> None:

@@ -11,13 +11,17 @@ from kymflow.cli.errors import pipe_may_close, reported
 
 COMMANDS = (
     "import",
+    "detect",
+    "params",
     "index",
     "status",
     "sql",
     "queries",
     "tables",
+    "check",
     "schema",
     "plot",
+    "show",
     "export",
     "demo",
 )

@@ -2,68 +2,94 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import polars as pl
 
-from kymflow.core.event_schema import EVENT_SCHEMA
-from kymflow.core.kym_dataset.indexers.velocity_events import DEFAULT_PARAMS
+from kymflow.core.event_schema import TRACE_ARTIFACT
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset, ZarrImageRecord
+
+Array = np.ndarray[Any, Any]
 
 SECONDS_PER_LINE = 0.00117
 UM_PER_PIXEL = 0.284
 LINES = 6000
 PIXELS = 38
 CONDITIONS = ("baseline", "AngII")
+WINDOW, STEP = 16, 4
+"""Lines that a velocity is taken from, and lines from one to the next."""
+NOISE = 0.08
+"""Standard deviation of the velocities about the true ones, mm/s."""
+LOST = 0.02
+"""Fraction of velocities that are missing for no reason."""
+FIRST_ACQUIRED = datetime(2025, 7, 22, 12)
 
 
 @dataclass(frozen=True, slots=True)
-class Stall:
-    """A stretch in which the cells slow down; times in s."""
+class Stretch:
+    """A stretch of time in which something happens.
+
+    Attributes:
+        start: When it begins, s.
+        end: When it ends, s.
+        kind: ``slow``: the cells move at ``speed`` times their usual speed; ``still``: they stand,
+            and the analysis yields zeros; ``dark``: no cell is to be seen, and it yields nothing.
+        speed: Of a ``slow`` stretch.
+    """
 
     start: float
     end: float
+    kind: Literal["slow", "still", "dark"] = "slow"
+    speed: float = 0.1
+
+    def covers(self, times: Array) -> Array:
+        """Tell which times (s) lie in it."""
+        return (times >= self.start) & (times < self.end)
 
 
 def add_synthetic_image(
-    dataset: ZarrDataset, number: int, stalls: list[Stall], *, seed: int = 0
+    dataset: ZarrDataset, number: int, stretches: Sequence[Stretch], *, seed: int = 0
 ) -> ZarrImageRecord:
-    """Add a kymograph with its metadata, params and events to a dataset.
+    """Add a kymograph with its metadata and its velocity trace to a dataset.
+
+    The same arguments give the same image.
 
     Args:
         dataset: The dataset, open for writing.
-        number: Names the image; picks its condition and depth.
-        stalls: Where the flow slows down; each becomes a ``baseline_drop`` event.
+        number: Names the image; picks its condition, depth and usual speed.
+        stretches: Where the flow is not the usual one.
         seed: Of the noise and of the cells' places.
 
     Returns:
         The image.
     """
     rng = np.random.default_rng([seed, number])
-    velocity = _velocity(stalls, speed=0.8 + 0.1 * number)
+    velocity = _velocity(stretches, speed=0.8 + 0.1 * number)
     with dataset.stage_image(f"demo-{number:02d}") as staged:
-        staged.save_array(_pixels(velocity, rng), axes=("t", "x"))
+        staged.save_array(_pixels(velocity, stretches, rng), axes=("t", "x"))
         staged.save_metadata_payload(_metadata(number))
-        staged.save_json("velocity_events/params", dict(DEFAULT_PARAMS))
-        staged.save_df_parquet("velocity_events/events", _events(stalls, velocity))
+        staged.save_df_parquet(TRACE_ARTIFACT, _trace(velocity, stretches, rng))
     return dataset.record(staged.image_id)
 
 
-def _velocity(stalls: list[Stall], speed: float) -> np.ndarray[Any, Any]:
+def _velocity(stretches: Sequence[Stretch], speed: float) -> Array:
     """Return the flow's velocity at each line, mm/s."""
     times = np.arange(LINES) * SECONDS_PER_LINE
-    pulse = 1 + 0.15 * np.sin(2 * np.pi * 8 * times)
-    stalled = np.zeros(LINES, dtype=bool)
-    for stall in stalls:
-        stalled |= (times >= stall.start) & (times < stall.end)
-    return np.asarray(np.where(stalled, 0.1, 1.0) * speed * pulse)
+    velocity: Array = speed * (1 + 0.15 * np.sin(2 * np.pi * 8 * times))
+    for stretch in stretches:
+        if stretch.kind != "dark":
+            share = stretch.speed if stretch.kind == "slow" else 0.0
+            velocity[stretch.covers(times)] *= share
+    return velocity
 
 
-def _pixels(velocity: np.ndarray[Any, Any], rng: np.random.Generator) -> np.ndarray[Any, Any]:
+def _pixels(velocity: Array, stretches: Sequence[Stretch], rng: np.random.Generator) -> Array:
     """Draw dark cells that move along the line with the flow, in noise."""
     travelled = np.cumsum(velocity) * SECONDS_PER_LINE * 1000  # mm/s times s, in µm
     cells = np.sort(rng.uniform(-travelled[-1], PIXELS * UM_PER_PIXEL, int(travelled[-1] / 9)))
@@ -71,36 +97,33 @@ def _pixels(velocity: np.ndarray[Any, Any], rng: np.random.Generator) -> np.ndar
     place = space[None, :] - travelled[:, None]
     nearest = cells[np.clip(np.searchsorted(cells, place), 0, len(cells) - 1)]
     shadow = np.exp(-(((nearest - place) / 1.8) ** 2))
+    times = np.arange(LINES) * SECONDS_PER_LINE
+    for stretch in stretches:
+        if stretch.kind == "dark":
+            shadow[stretch.covers(times)] = 1.0
     light = 220 * (1 - 0.6 * shadow) + rng.normal(0, 18, place.shape)
     return light.clip(0, 4095).astype(np.uint16)
 
 
-def _events(stalls: list[Stall], velocity: np.ndarray[Any, Any]) -> pl.DataFrame:
-    usual = float(np.median(velocity))
-    rows = [
-        {
-            "roi_id": 1,
-            "channel": 1,
-            "event_id": str(number),
-            "event_type": "baseline_drop",
-            "t_start_s": stall.start,
-            "t_end_s": stall.end,
-            "duration_s": stall.end - stall.start,
-            "baseline_before": usual,
-            "baseline_after": 0.1 * usual,
-            "score": -0.9 * usual,
-            "strength": 0.9 * usual / 0.25,
-            "machine_type": "stall_candidate",
-            "user_type": "unreviewed",
-            "note": "",
-        }
-        for number, stall in enumerate(stalls)
-    ]
-    return pl.DataFrame(rows, schema=dict(EVENT_SCHEMA))
+def _trace(velocity: Array, stretches: Sequence[Stretch], rng: np.random.Generator) -> pl.DataFrame:
+    """Return what an analysis in short windows would yield, as an imported trace holds it."""
+    starts = np.arange(0, LINES - WINDOW + 1, STEP)
+    times = (starts + WINDOW / 2) * SECONDS_PER_LINE
+    windows = np.lib.stride_tricks.sliding_window_view(velocity, WINDOW)[::STEP]
+    measured = windows.mean(axis=1) + rng.normal(0, NOISE, len(starts))
+    measured[rng.random(len(starts)) < LOST] = np.nan
+    for stretch in stretches:
+        if stretch.kind == "still":
+            measured[stretch.covers(times)] = 0.0
+        elif stretch.kind == "dark":
+            measured[stretch.covers(times)] = np.nan
+    ones = np.ones(len(starts), np.int32)
+    return pl.DataFrame({"roi_id": ones, "channel": ones, "time": times, "velocity": measured})
 
 
 def _metadata(number: int) -> dict[str, Any]:
     condition = CONDITIONS[number % len(CONDITIONS)]
+    acquired = FIRST_ACQUIRED + timedelta(hours=10 * number)
     return {
         "version": "2.0",
         "header": {
@@ -108,6 +131,7 @@ def _metadata(number: int) -> dict[str, Any]:
             "ndim": 2,
             "voxels": [SECONDS_PER_LINE, UM_PER_PIXEL],
             "voxels_units": ["s", "um"],
+            "acquired_local_epoch_ns": int(acquired.replace(tzinfo=UTC).timestamp()) * 10**9,
         },
         "experiment_metadata": {
             "species": "mouse",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from kymflow_zarr.duck import literal, quoted
+from kymflow_zarr.duck import literal, quoted, value
 from kymflow_zarr.errors import QueryError
 from kymflow_zarr.sql.messages import explained
 from kymflow_zarr.sql.pins import Pin, Pins, has_descriptors
@@ -28,7 +28,8 @@ _CONFIG: Mapping[str, Any] = {
 }
 _SETTINGS = (
     "TimeZone = 'UTC'",
-    "allowed_configs = ['TimeZone', 'enable_progress_bar']",
+    # Harmless, and set by Ibis; without external access no Python variable is read anyway.
+    "allowed_configs = ['TimeZone', 'enable_progress_bar', 'python_enable_replacements']",
     "enable_external_access = false",
     "lock_configuration = true",
 )
@@ -152,8 +153,7 @@ class Session:
 
     def _lock_down(self, paths: Sequence[str]) -> None:
         allowed = ", ".join(literal(path) for path in paths)
-        row = self.con.execute("SELECT current_setting('memory_limit')").fetchone()
-        amount, unit = str(row[0]).split() if row else ("4", "GiB")
+        amount, unit = str(value(self.con, "SELECT current_setting('memory_limit')")).split()
         # Half of what DuckDB would take: the answer needs memory as well.
         self.con.execute(f"SET memory_limit = '{float(amount) / 2} {unit}'")
         self.con.execute(f"SET allowed_paths = [{allowed}]")

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from kymflow_sql import statement
+from kymflow_zarr.duck import value
 from kymflow_zarr.errors import QueryError
 
 if TYPE_CHECKING:
@@ -83,8 +84,7 @@ def parse(con: duckdb.DuckDBPyConnection, text: str) -> Query:
 
 
 def _select(con: duckdb.DuckDBPyConnection, text: str) -> Query:
-    row = con.execute(statement("engine/syntax_tree"), {"query": text}).fetchone()
-    tree = json.loads(row[0]) if row else {}
+    tree = json.loads(value(con, statement("engine/syntax_tree"), {"query": text}))
     if tree.get("error"):
         raise QueryError(f"the query can't be looked into: {tree.get('error_message')}")
     nodes = list(_nodes(tree))

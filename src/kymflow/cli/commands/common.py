@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,39 @@ indexers_argument = click.argument(
     nargs=-1,
     help="Indexers by name; all registered ones if none is named.",
 )
+
+image_argument = click.argument("image_id", metavar="IMAGE_ID", help="The image.")
+
+
+def image_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that pick images, see :func:`picked_images`."""
+    images = click.option(
+        "--images",
+        metavar="ID,...",
+        multiple=True,
+        help="Only these image ids: repeat the option, or use commas.",
+    )
+    where = click.option(
+        "--where", metavar="SQL", help="Only images this condition over kym_images picks."
+    )
+    return images(where(command))
+
+
+def picked_images(
+    dataset: ZarrDataset, images: tuple[str, ...], where: str | None
+) -> list[str] | None:
+    """Return the ids of the images that a command is to touch; None for all.
+
+    Raises:
+        QueryError: If the condition can't be answered.
+    """
+    from kymflow.core.queries.images import select_images
+
+    named = {name for group in images for name in group.split(",") if name}
+    if where is None:
+        return sorted(named) or None
+    picked = select_images(dataset, where)
+    return [image_id for image_id in picked if not named or image_id in named]
 
 
 def open_dataset(path: Path, *, writing: bool = False) -> ZarrDataset:

@@ -15,7 +15,10 @@ import click
     help="Where to make the demo dataset; ./kymflow-demo by default.",
 )
 def command(folder: Path) -> None:
-    """Make a synthetic dataset, index it, change it, query it."""
+    """Make a synthetic dataset, detect, index, change, query.
+
+    Everything is made from nothing, and one picture at the end.
+    """
     from kymflow.cli.demo import run_demo
 
     run_demo(folder)

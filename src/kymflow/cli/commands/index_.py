@@ -3,23 +3,22 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import click
 
 from kymflow.cli.commands.common import (
     counted,
     dataset_argument,
+    image_options,
     indexers_argument,
     labelled,
     load_indexers,
     open_tables,
+    picked_images,
 )
 from kymflow.cli.errors import FAILED, warn
 from kymflow.cli.output import Output
-
-if TYPE_CHECKING:
-    from kymflow.core.kym_dataset import KymDataset
 
 
 @click.command("index")
@@ -32,13 +31,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="incremental makes stale images anew, replace makes all.",
 )
-@click.option(
-    "--images",
-    metavar="ID,...",
-    multiple=True,
-    help="Only these image ids: repeat the option, or use commas.",
-)
-@click.option("--where", metavar="SQL", help="Only images this condition over kym_images picks.")
+@image_options
 @click.option(
     "--workers",
     metavar="N",
@@ -66,7 +59,7 @@ def command(
 
     kym = open_tables(path, writing=not dry_run)
     chosen = load_indexers(indexers)
-    image_ids = _image_ids(kym, images, where)
+    image_ids = picked_images(kym.dataset, images, where)
     failed = False
     for indexer in chosen:
         if dry_run:
@@ -88,13 +81,3 @@ def command(
         failed = failed or bool(report.failures)
     if failed:
         ctx.exit(FAILED)
-
-
-def _image_ids(kym: KymDataset, images: tuple[str, ...], where: str | None) -> list[str] | None:
-    from kymflow.core.queries.images import select_images
-
-    named = {name for group in images for name in group.split(",") if name}
-    if where is None:
-        return sorted(named) or None
-    picked = select_images(kym.dataset, where)
-    return [image_id for image_id in picked if not named or image_id in named]

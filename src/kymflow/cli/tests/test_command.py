@@ -367,9 +367,28 @@ def test_a_terminal_gets_a_table_and_a_progress_bar(indexed: Path) -> None:
 def test_the_demo_runs(tmp_path: Path) -> None:
     for _ in range(2):
         out = run("demo", tmp_path / "demo").stdout
+        assert "detected=6 skipped=0" in out
         assert "updated=6 skipped=0 missing=6" in out
         assert "updated=0 skipped=6" in out
-        assert "mad_k: 3.0 → 4.0" in out
+        assert "abs_score_floor: 0.25 → 0.6" in out
+        assert "detected=1 skipped=5" in out
         assert "updated=1 skipped=5" in out
+        assert (tmp_path / "demo" / "demo-02.png").read_bytes().startswith(b"\x89PNG")
     (tmp_path / "mine.txt").write_text("")
     run("demo", tmp_path, check=2)
+
+
+def test_check_finds_and_repairs(indexed: Path) -> None:
+    assert run("check", indexed, "--format", "json").stdout.strip() == "[]"
+    (indexed / "index" / "kym_images.runs.parquet").write_bytes(b"half")
+    found = json.loads(run("check", indexed, "--format", "json", check=1).stdout)
+    assert {row["kind"] for row in found} == {"unreadable_ledger", "unrecorded"}
+    mended = json.loads(run("check", indexed, "--repair", "--format", "json").stdout)
+    assert all(row["repaired"] for row in mended)
+    run("check", indexed)
+
+
+def test_the_demo_runs_without_what_draws(tmp_path: Path) -> None:
+    with patch.dict(sys.modules, {"vl_convert": None}):
+        out = run("demo", tmp_path / "demo").stdout
+    assert "left out: plots need the package 'vl_convert'" in out

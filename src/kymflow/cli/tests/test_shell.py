@@ -132,8 +132,9 @@ def test_named_queries_are_listed_and_asked(
     out, _ = take(kym, capfd, ".mode csv", ".queries", ".queries events_per_image")
     assert 'events_per_image,"How many' in out
     assert "LEFT JOIN kym_velocity_events" in out
-    out, _ = take(kym, capfd, ".mode jsonl", ".run event_rate by=image_id")
-    assert out.startswith('{"group":"a","n_images":1')
+    out, _ = take(kym, capfd, ".mode jsonl", ".run strongest_events limit=1")
+    assert out.startswith('{"image_id":"a"')
+    assert len(out.splitlines()) == 1
 
 
 @pytest.mark.parametrize(

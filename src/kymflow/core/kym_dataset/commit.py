@@ -9,7 +9,7 @@ import polars as pl
 
 from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow.core.kym_dataset.overtaken import Race
-from kymflow.core.kym_dataset.schemas import PARAMS, PROVENANCE
+from kymflow.core.kym_dataset.schemas import PROVENANCE
 from kymflow.core.kym_dataset.staging import Part, Staging
 from kymflow_zarr import parquet
 
@@ -69,21 +69,3 @@ def commit(
 def _images(parts: Sequence[Part], gone: Sequence[str | None]) -> pl.DataFrame:
     done = [parquet.scan(part.runs).select("image_id").collect() for part in parts]
     return pl.concat([pl.DataFrame({"image_id": gone}, {"image_id": pl.String}), *done])
-
-
-def record_outdated(
-    dataset: ZarrDataset, table: str, ledger: Ledger, staging: Staging, runs: pl.DataFrame
-) -> None:
-    """Record that rows of some images are outdated, so that the next update makes them anew.
-
-    Args:
-        dataset: The dataset.
-        table: The table's name.
-        ledger: The table's ledger.
-        staging: Where to write on the way.
-        runs: Ledger rows of the images.
-    """
-    part = staging.standing_part()
-    part.write_runs(runs, pl.DataFrame(schema=PARAMS))
-    with dataset.tables.lock(table):
-        ledger.record([part.runs], runs)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -26,12 +26,13 @@ BATCH = 2_000
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """What a batch is extracted with."""
+    """What a batch is extracted with, and when the update began, before its survey."""
 
     dataset: ZarrDataset
     indexer: Indexer
     analysis_version: str
     code_hash: str | None
+    began: datetime = field(default_factory=lambda: datetime.now(UTC))
 
     @property
     def maker(self) -> dict[str, str | None]:
@@ -101,36 +102,32 @@ def extract(task: Task) -> StagedBatch:
         Exception: Whatever else the indexer raises, with the image noted on it.
     """
     job = task.job
-    began = datetime.now(UTC)
     extracted = _extract_batch(job, task.due["image_id"].to_list())
     good = task.due.filter(~pl.col("image_id").is_in(list(extracted.errors)))
     rows = _with_provenance(job, extracted.rows, good)
-    task.part.write(rows, _runs(job, good, rows, began), _params(job, task.new_params))
+    task.part.write(rows, _runs(job, good, rows), _params(job, task.new_params))
     return StagedBatch(task.part, good.height, extracted.errors)
 
 
-def failed_runs(
-    job: Job, current: pl.DataFrame, errors: Mapping[str, Exception], began: datetime
-) -> pl.DataFrame:
+def failed_runs(job: Job, current: pl.DataFrame, errors: Mapping[str, Exception]) -> pl.DataFrame:
     """Return the ledger rows of images that could not be indexed.
 
     Args:
         job: The dataset and the indexer.
         current: Frame (image_id, params_hash) that includes the images.
         errors: The error of each failed image.
-        began: When the update that failed on them began.
     """
     text = [f"{getattr(error, 'message', error)}" for error in errors.values()]
     failed = pl.DataFrame(
         {"image_id": list(errors), "error": text},
         schema={"image_id": pl.String, "error": pl.String},
     ).join(current, on="image_id", how="left")
-    return _stamped(job, failed, "failed", began)
+    return _stamped(job, failed, "failed")
 
 
-def outdated_runs(job: Job, current: pl.DataFrame) -> pl.DataFrame:
+def outdated_runs(job: Job, current: pl.DataFrame, now: datetime) -> pl.DataFrame:
     """Return the ledger rows of images whose rows no longer are what their artifacts hold."""
-    return _stamped(job, current.drop_nulls("params_hash"), "outdated", datetime.now(UTC))
+    return _stamped(replace(job, began=now), current.drop_nulls("params_hash"), "outdated")
 
 
 def _extract_batch(job: Job, image_ids: Sequence[str]) -> ExtractedBatch:
@@ -210,17 +207,17 @@ def _with_provenance(job: Job, rows: pl.DataFrame, good: pl.DataFrame) -> pl.Dat
         ) from error
 
 
-def _runs(job: Job, good: pl.DataFrame, rows: pl.DataFrame, began: datetime) -> pl.DataFrame:
+def _runs(job: Job, good: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
     counts = rows.group_by("image_id").agg(n_rows=pl.len().cast(pl.Int64))
     runs = good.join(counts, on="image_id", how="left", maintain_order="left")
-    return _stamped(job, runs.with_columns(pl.col("n_rows").fill_null(0)), "ok", began)
+    return _stamped(job, runs.with_columns(pl.col("n_rows").fill_null(0)), "ok")
 
 
-def _stamped(job: Job, runs: pl.DataFrame, status: str, began: datetime) -> pl.DataFrame:
+def _stamped(job: Job, runs: pl.DataFrame, status: str) -> pl.DataFrame:
     stamped = runs.with_columns(
         analysis_version=pl.lit(job.analysis_version),
         status=pl.lit(status),
-        indexed_at=pl.lit(began).cast(RUNS["indexed_at"]),
+        indexed_at=pl.lit(job.began).cast(RUNS["indexed_at"]),
         code_hash=pl.lit(job.code_hash, dtype=pl.String),
     )
     return stamped.select(

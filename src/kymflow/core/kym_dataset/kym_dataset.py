@@ -13,17 +13,17 @@ from typing import TYPE_CHECKING, Literal
 import polars as pl
 
 from kymflow.core.errors import CodeChangedWarning, InvalidIndexerError, ParamsError
-from kymflow.core.kym_dataset.commit import record_outdated
+from kymflow.core.kym_dataset import outdated
 from kymflow.core.kym_dataset.decide import Mode, decide
 from kymflow.core.kym_dataset.executors import check_can_travel, worker_pool
 from kymflow.core.kym_dataset.explain import Explanation, explain
-from kymflow.core.kym_dataset.extract import Job, outdated_runs
+from kymflow.core.kym_dataset.extract import Job
 from kymflow.core.kym_dataset.fingerprint import code_fingerprint
 from kymflow.core.kym_dataset.indexer_base import Indexer, table_name
 from kymflow.core.kym_dataset.ledger import Ledger
+from kymflow.core.kym_dataset.overtaken import Race
 from kymflow.core.kym_dataset.provenance import stable_json_dumps
 from kymflow.core.kym_dataset.report import ProgressCallback, UpdateReport
-from kymflow.core.kym_dataset.staging import Staging
 from kymflow.core.kym_dataset.survey import Survey, take_survey
 from kymflow.core.kym_dataset.update import Update
 from kymflow_zarr.errors import ArtifactError, ImageNotFoundError, UsageError
@@ -106,6 +106,7 @@ class KymDataset(Queryable):
             check_can_travel(indexer)
         job = Job(self.dataset, indexer, _version(indexer), code_fingerprint(indexer))
         ledger = Ledger(self.dataset, table)
+        race = Race(ledger)
         survey = take_survey(self.dataset, indexer, image_ids, progress)
         decision = self._decide(survey, job, ledger, mode)
         if mode == "incremental":
@@ -114,7 +115,9 @@ class KymDataset(Queryable):
             _raise_first(survey.errors)
         work = Update(job, survey, decision, ledger, table)
         with worker_pool(workers, executor) as pool:
-            work.run(stop_at_failure=on_error == "raise", progress=progress, executor=pool)
+            work.run(
+                stop_at_failure=on_error == "raise", progress=progress, executor=pool, race=race
+            )
         report = work.report(mode, time.perf_counter() - started)
         self.last_update_stats = report
         log.info(report.summary)
@@ -165,13 +168,9 @@ class KymDataset(Queryable):
         table = table_name(indexer)
         self.dataset.check_writable(f"mark rows of table {table!r}")
         asked = list(image_ids)
-        if not asked or not self.dataset.tables.exists(table):
-            return
-        job = Job(self.dataset, indexer, _version(indexer), code_fingerprint(indexer))
-        runs = outdated_runs(job, take_survey(self.dataset, indexer, asked).current)
-        with Staging(self.dataset, table, job.maker) as staging:
-            record_outdated(self.dataset, table, Ledger(self.dataset, table), staging, runs)
-            staging.clear()
+        if asked and self.dataset.tables.exists(table):
+            job = Job(self.dataset, indexer, _version(indexer), code_fingerprint(indexer))
+            outdated.mark(job, table, asked)
 
     def explain(self, indexer: Indexer, image_id: str) -> Explanation:
         """Say why one image is fresh or stale, down to the params keys that changed.

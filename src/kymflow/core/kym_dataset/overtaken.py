@@ -1,4 +1,7 @@
-"""Two updates of one image at once: the later extraction stands, whoever commits last."""
+"""Two updates of one image at once: the one that began later stands, whoever commits last.
+
+What it surveyed and extracted is at least as new as what the other one saw.
+"""
 
 from __future__ import annotations
 
@@ -16,13 +19,13 @@ if TYPE_CHECKING:
 
 
 class Race:
-    """Tells which images others have committed since this run began to extract.
+    """Tells which images others have committed since this run began.
 
     A record that was there before is never taken for a later one, whatever its clock said; clocks
     are compared only between updates that ran at the same time.
 
     Args:
-        ledger: The table's ledger, as it is before anything is extracted.
+        ledger: The table's ledger, as it is before the survey.
     """
 
     def __init__(self, ledger: Ledger) -> None:
@@ -31,7 +34,7 @@ class Race:
         self._before = ledger.load("image_id", "indexed_at")
 
     def won(self, parts: Sequence[Part], staging: Staging) -> list[Part]:
-        """Return parts without the images whose later extraction others have committed.
+        """Return parts without the images that a later run has committed.
 
         Args:
             parts: Staged parts about to be committed; the caller holds the table's lock.

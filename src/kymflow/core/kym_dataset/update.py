@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Executor
-from datetime import UTC, datetime
 
 import polars as pl
 
@@ -47,7 +46,6 @@ class Update:
         self.ledger = ledger
         self.table = table
         self.errors: dict[str, Exception] = dict(survey.errors)
-        self.began = datetime.now(UTC)
         self.updated = 0
         self.resumed = 0
 
@@ -57,6 +55,7 @@ class Update:
         stop_at_failure: bool,
         progress: ProgressCallback | None,
         executor: Executor | None,
+        race: Race,
     ) -> None:
         """Extract what is due and commit it."""
         due = self.survey.current.join(
@@ -69,7 +68,6 @@ class Update:
         if due.is_empty() and not gone and not self.errors and self._is_settled():
             return
         tell = progress or (lambda step: None)
-        race = Race(self.ledger)
         dataset = self.job.dataset
         with Staging(dataset, self.table, self.job.maker) as staging:
             with DeadRuns(dataset, staging) as dead:
@@ -184,7 +182,7 @@ class Update:
         if not self.errors:
             return []
         part = staging.standing_part()
-        failed = failed_runs(self.job, self.survey.current, self.errors, self.began)
+        failed = failed_runs(self.job, self.survey.current, self.errors)
         part.write_runs(failed, pl.DataFrame(schema=PARAMS))
         return [part]
 

@@ -10,6 +10,7 @@ import polars as pl
 from kymflow.core.event_schema import EVENT_SCHEMA
 from kymflow.core.extras import needs_extra
 from kymflow.core.kym_dataset.indexers.velocity_events import VelocityEventIndexer
+from kymflow.core.plots import WIDTH
 from kymflow.core.plots.style import config
 from kymflow.core.velocity_events.image import load_trace
 from kymflow_zarr.errors import ArtifactNotFoundError, ImageNotFoundError, UsageError
@@ -20,8 +21,6 @@ if TYPE_CHECKING:
 
     from kymflow.core.plots.panels import Span
     from kymflow_zarr import ZarrImageRecord
-
-WIDTH = 1000
 
 
 def draw_image(
@@ -92,6 +91,7 @@ def draw_image(
 def _trace_panels(trace: pl.DataFrame, events: pl.DataFrame, span: Span) -> Iterator[Any]:
     from kymflow.core.plots import panels
 
+    events = panels.within(events, span)
     kinds = panels.event_kinds(events)
     parts = trace.partition_by("roi_id", "channel", as_dict=True)
     channels = trace["channel"].n_unique()

@@ -109,8 +109,9 @@ def kymograph(
     axes = nowhere.mark_point(opacity=0).encode(x=span.x("x", last=last), y=y)
     boxes = [_box(roi, pixels.shape, line, step, span) for roi in rois]
     outlines = _outlines([box for box in boxes if box is not None])
-    chart: alt.LayerChart = alt.layer(axes, picture, *outlines)
-    return chart.properties(width=span.width, height=KYMOGRAPH)
+    chart: Any = alt.layer(axes, picture, *outlines)
+    drawn: alt.LayerChart = chart.properties(width=span.width, height=KYMOGRAPH)
+    return drawn
 
 
 def trace(
@@ -127,7 +128,7 @@ def trace(
 
     Args:
         samples: Frame (time in s, velocity in mm/s).
-        events: The trace's events, in the event schema.
+        events: The trace's events within the span, in the event schema.
         span: What time to draw.
         name: What the panel is called.
         kinds: The types of events that the legend tells, in its order.
@@ -160,15 +161,16 @@ def trace(
         .encode(x=x, y=y)
     )
     zero = alt.Chart(alt.InlineData(values=[{}])).mark_rule(color=FAINT, strokeWidth=0.8)
-    marks = _event_marks(_drawn(events, span), kinds, legend=legend)
-    chart: alt.LayerChart = alt.layer(*marks, zero.encode(y=alt.datum(0)), line)
-    return chart.properties(
+    marks = _event_marks(_drawn(events), kinds, legend=legend)
+    chart: Any = alt.layer(*marks, zero.encode(y=alt.datum(0)), line)
+    drawn: alt.LayerChart = chart.properties(
         width=span.width,
         height=TRACE,
         title=alt.TitleParams(
             heading, fontSize=13, fontWeight="normal", color=INK, offset=10, frame="group"
         ),
     )
+    return drawn
 
 
 def event_kinds(events: pl.DataFrame) -> list[str]:
@@ -237,12 +239,20 @@ def _legend() -> alt.Legend:
     )
 
 
-def _drawn(events: pl.DataFrame, span: Span) -> pl.DataFrame:
-    """Return the events within a span, with what their marks need."""
+def within(events: pl.DataFrame, span: Span) -> pl.DataFrame:
+    """Return the events that begin and end within a span, or reach into it; their peaks too."""
+    until = pl.coalesce("t_end_s", "peak_t_s", "t_start_s")
+    inside = events.filter(until >= span.start, pl.col("t_start_s") <= span.end)
+    peak = pl.col("peak_t_s")
+    return inside.with_columns(pl.when(peak.is_between(span.start, span.end)).then(peak))
+
+
+def _drawn(events: pl.DataFrame) -> pl.DataFrame:
+    """Return events with what their marks need."""
     start = pl.col("t_start_s")
     reviewed = pl.col("user_type").fill_null("unreviewed")
     shapes = {"baseline_drop": "triangle-down", "baseline_rise": "triangle-up"}
-    marked = events.select(
+    return events.select(
         *EVENT_TOOLTIPS,
         begin=start,
         until=pl.coalesce("t_end_s", "peak_t_s", "t_start_s"),
@@ -252,10 +262,6 @@ def _drawn(events: pl.DataFrame, span: Span) -> pl.DataFrame:
         review=pl.when(reviewed == "unreviewed")
         .then(pl.lit(""))
         .otherwise(reviewed.str.replace_all("_", " ")),
-    )
-    inside = (pl.col("until") >= span.start) & (pl.col("begin") <= span.end)
-    return marked.filter(inside).with_columns(
-        pl.when(pl.col("peak_t_s").is_between(span.start, span.end)).then("peak_t_s")
     )
 
 

@@ -142,5 +142,7 @@ def describe_queries() -> pl.DataFrame:
 
 
 def _with_default(parameter: Parameter) -> str:
-    known = parameter.default is not None
-    return f"{parameter.name}={parameter.default}" if known else parameter.name
+    if parameter.default is None:
+        return parameter.name
+    default = str(parameter.default)
+    return f"{parameter.name}={default.lower() if parameter.kind == 'boolean' else default}"

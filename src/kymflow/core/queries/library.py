@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import kymflow_sql
 from kymflow.core.queries.header import NamedQuery, Parameter, read_header
 from kymflow.core.queries.views import kym_views
-from kymflow_zarr.errors import TableNotFoundError, UsageError
 from kymflow_zarr.duck import quoted
+from kymflow_zarr.errors import TableNotFoundError, UsageError
 from kymflow_zarr.sql.answers import answer
 from kymflow_zarr.sql.messages import did_you_mean, near
 

@@ -10,7 +10,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any
 
 from kymflow_sql import statement
-from kymflow_zarr.duck import literal, quoted
+from kymflow_zarr.duck import literal, quoted, value
 
 if TYPE_CHECKING:
     import duckdb
@@ -85,8 +85,8 @@ def select_params(con: duckdb.DuckDBPyConnection, source: str, identity: Hashabl
 
 
 def _keys(con: duckdb.DuckDBPyConnection, source: str) -> list[_Key]:
-    row = con.execute(statement("engine/params_structure").format(source=source)).fetchone()
-    structure = json.loads(row[0]) if row and row[0] else None
+    found = value(con, statement("engine/params_structure").format(source=source))
+    structure = json.loads(found) if found else None
     if not isinstance(structure, dict):
         return []
     keys = list(_leaves(structure))

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from kymflow.core.event_schema import EVENTS_ARTIFACT, TRACE_ARTIFACT
-from kymflow_zarr.files import write_atomic
+from kymflow_zarr.files import temporary_path
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset, ZarrImageRecord
@@ -49,7 +49,9 @@ class MadeWith:
     def save(self, rec: ZarrImageRecord) -> None:
         """Write the artifact."""
         path = rec.artifact_path(MADE_WITH_ARTIFACT, ".json")
-        write_atomic(path, json.dumps(asdict(self)).encode(), durable=False)
+        with temporary_path(path) as temporary:
+            temporary.write_text(json.dumps(asdict(self)))
+            os.replace(temporary, path)
 
 
 def read_made_with(dataset: ZarrDataset, image_ids: Sequence[str]) -> Iterator[MadeWith | None]:

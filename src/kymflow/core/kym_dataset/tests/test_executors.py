@@ -47,16 +47,6 @@ class Deadly(PerImage):
         return super().extract_rows(rec)
 
 
-class Patient(PerImage):
-    """Says that it is at work, and waits for ever."""
-
-    name = "patient"
-
-    def extract_rows(self, rec):
-        print("at work", flush=True)
-        threading.Event().wait()
-
-
 class Faulty(PerImage):
     """Raises an artifact error at one image and a defect of its own at another."""
 

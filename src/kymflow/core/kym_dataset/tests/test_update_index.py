@@ -385,3 +385,18 @@ def test_rows_marked_as_outdated_are_made_anew_once(kym, add_image, set_events) 
     assert kym.update_index(EVENTS, mode="incremental").skipped == 3
     with pytest.raises(ReadOnlyError):
         KymDataset(ZarrDataset(kym.dataset.path, mode="r")).mark_outdated(EVENTS, ["a"])
+
+
+def test_rows_surveyed_before_a_change_do_not_overtake_those_made_after_it(
+    kym, add_image, set_events
+) -> None:
+    record = add_image("a", 1)
+
+    def overtake(step: Progress) -> None:
+        if step.stage == "survey" and not kym.dataset.list_table_names():
+            set_events(record, 3)
+            record.save_json("velocity_events/params", {"mad_k": 9.0})
+            KymDataset(kym.dataset).update_index(EVENTS)
+
+    kym.update_index(EVENTS, progress=overtake)
+    assert kym.staleness(EVENTS)["reason"].to_list() == ["fresh"]

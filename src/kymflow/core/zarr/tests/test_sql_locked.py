@@ -61,7 +61,6 @@ OUT = [
     "SET allowed_paths = ['{outside}/secret.csv']",
     "SET allowed_configs = ['threads']",
     "SET temp_directory = '{outside}'",
-    "SET python_enable_replacements = true",
     "RESET enable_external_access",
     "RESET lock_configuration",
     "PRAGMA memory_limit = '1GB'",
@@ -167,6 +166,13 @@ def test_no_connection_gets_out(
         con.execute(query).fetchall()
     assert everything(tmp_path) == before
     assert con.execute("SELECT count(*) FROM cells").fetchall() == [(2,)]
+
+
+def test_no_variable_of_the_program_is_read(cells: ZarrDataset) -> None:
+    con = cells.connect()
+    con.execute("SET python_enable_replacements = true")
+    with pytest.raises(duckdb.CatalogException, match="secret does not exist"):
+        con.sql("SELECT * FROM secret")
 
 
 @pytest.mark.parametrize("call", ["duckdb_secrets()", "which_secret('s3://bucket', 's3')"])

@@ -1,0 +1,28 @@
+"""Rows that count as fresh and no longer are what their artifacts hold: a mark in the ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+
+from kymflow.core.kym_dataset.extract import Job, outdated_runs
+from kymflow.core.kym_dataset.ledger import Ledger
+from kymflow.core.kym_dataset.survey import take_survey
+from kymflow_zarr.files import temporary_path
+
+
+def mark(job: Job, table: str, image_ids: Iterable[str]) -> None:
+    """Mark the rows of some images as outdated, so that the next update makes them anew.
+
+    Args:
+        job: The dataset and the indexer.
+        table: The indexer's table.
+        image_ids: The images.
+    """
+    current = take_survey(job.dataset, job.indexer, image_ids).current
+    runs = outdated_runs(job, current, datetime.now(UTC))
+    ledger = Ledger(job.dataset, table)
+    with temporary_path(ledger.runs_path.with_name(f"{table}.outdated.parquet")) as written:
+        runs.write_parquet(written)
+        with job.dataset.tables.lock(table):
+            ledger.record([written], runs)

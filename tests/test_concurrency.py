@@ -1,0 +1,118 @@
+"""Many processes at one dataset: no update is lost, no reader waits, errs or sees half a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from kymflow.core.kym_dataset import ImageIndexer, KymDataset
+from kymflow.core.kym_dataset.check import check
+from kymflow_zarr import ZarrDataset
+from tests.support.crew import Child
+from tests.support.generations import TABLE, GenerationIndexer, held, put, with_rows
+
+READERS = ["sql", "load_table", "polars", "pyarrow"]
+BRIEF = {"writers": 2, "readers": ["sql", "polars"], "updates": 3}
+FULL = {"writers": 8, "readers": READERS, "updates": 12}
+scales = pytest.mark.parametrize(
+    "scale", [BRIEF, pytest.param(FULL, marks=pytest.mark.long)], ids=["brief", "full"]
+)
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> ZarrDataset:
+    """Return a dataset of twelve images, indexed."""
+    dataset = ZarrDataset(tmp_path / "data.zarr")
+    for number in range(12):
+        put(dataset, f"image-{number:02d}", 0, number % 4)
+    KymDataset(dataset).update_index(GenerationIndexer())
+    return dataset
+
+
+@pytest.fixture
+def children() -> Iterator[list[Child]]:
+    """Return a list for children, who are killed at the end."""
+    children: list[Child] = []
+    yield children
+    for child in children:
+        child.kill()
+
+
+@scales
+@pytest.mark.parametrize("overlapping", [False, True], ids=["disjoint", "overlapping"])
+def test_no_update_is_lost_and_every_snapshot_is_whole(
+    dataset: ZarrDataset,
+    tmp_path: Path,
+    children: list[Child],
+    scale: dict[str, object],
+    overlapping: bool,
+) -> None:
+    n_writers, n_updates = scale["writers"], scale["updates"]
+    assert isinstance(n_writers, int)
+    images = dataset.list_image_ids()
+    over = tmp_path / "over"
+    readers = [Child() for _ in scale["readers"]]  # type: ignore[attr-defined]
+    writers = [Child() for _ in range(n_writers)]
+    children += [*readers, *writers]
+    for reader, how in zip(readers, scale["readers"], strict=True):  # type: ignore[call-overload]
+        reader.tell("read", dataset=str(dataset.path), how=how, until=str(over))
+    for number, writer in enumerate(writers):
+        writer.tell(
+            "write",
+            dataset=str(dataset.path),
+            images=images if overlapping else images[number::n_writers],
+            first_generation=1 + 1000 * number,
+            updates=n_updates,
+            edit_lock=str(tmp_path / "edit.lock"),
+            whole=overlapping,
+        )
+    for writer in writers:
+        assert writer.answer() == n_updates
+    over.touch()
+    for reader in readers:
+        assert reader.answer() > 0
+    state = {image_id: _artifacts(dataset, image_id) for image_id in dataset.list_image_ids()}
+    assert held(dataset.load_table(TABLE)) == with_rows(state)
+    report = KymDataset(dataset).update_index(GenerationIndexer(), mode="incremental")
+    assert report.skipped == len(images)
+    assert check(dataset).is_empty()
+
+
+def _artifacts(dataset: ZarrDataset, image_id: str) -> tuple[int, int]:
+    record = dataset.record(image_id)
+    rows = record.load_df_parquet("gen/rows")
+    return record.load_json("gen/params")["generation"], rows.height
+
+
+def test_tables_do_not_block_each_other(dataset: ZarrDataset, children: list[Child]) -> None:
+    holder = Child()
+    children.append(holder)
+    holder.tell("hold", dataset=str(dataset.path), table=TABLE)
+    assert holder.answer() == "held"
+    assert KymDataset(dataset).update_index(ImageIndexer(), on_error="record").updated == 12
+
+
+def test_readers_do_not_wait_for_a_writer(dataset: ZarrDataset, children: list[Child]) -> None:
+    holder = Child()
+    children.append(holder)
+    holder.tell("hold", dataset=str(dataset.path), table=TABLE)
+    assert holder.answer() == "held"
+    kym = KymDataset(ZarrDataset(dataset.path, mode="r"))
+    assert kym.sql(f"SELECT count(*) FROM {TABLE}").item() == 18
+    assert kym.dataset.load_table(TABLE).height == 18
+    assert kym.staleness(GenerationIndexer())["action"].to_list() == ["skip"] * 12
+
+
+def test_the_lock_of_a_dead_process_blocks_nobody(
+    dataset: ZarrDataset, children: list[Child]
+) -> None:
+    holder = Child()
+    children.append(holder)
+    holder.tell("hold", dataset=str(dataset.path), table=TABLE)
+    assert holder.answer() == "held"
+    holder.kill()
+    assert (dataset.path / "index" / "locks" / f"{TABLE}.lock").exists()
+    put(dataset, "image-00", 1, 3)
+    assert KymDataset(dataset).update_index(GenerationIndexer(), mode="incremental").updated == 1
