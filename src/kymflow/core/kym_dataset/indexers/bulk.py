@@ -61,7 +61,7 @@ def scan_rows(paths: Mapping[str, str]) -> pl.DataFrame | None:
             return None
         own = rows.drop("image_id", strict=False)
         return own.join(images, on=_PATH, how="left", maintain_order="left").drop(_PATH)
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
+    except parquet.read_errors():
         return None
 
 
@@ -72,7 +72,7 @@ def is_too_large(path: Path) -> bool:
     try:
         rows = parquet.scan(path)
         return bool(rows.select(pl.len()).collect().item() > _room(rows))
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
+    except parquet.read_errors():
         return False
 
 
