@@ -205,8 +205,10 @@ def _with_strip(compression: int, strip: bytes) -> bytes:
 def deflate_bomb(unpacked: int) -> bytes:
     """Return a TIFF whose strip unpacks to so many zeros, for 160 bytes of pixels."""
     packer = zlib.compressobj(9)
-    block = b"\0" * (1 << 20)
-    strip = b"".join(packer.compress(block) for _ in range(unpacked >> 20)) + packer.flush()
+    step = 16 << 20
+    flushes = [packer.compress(b"\0" * step) + packer.flush(zlib.Z_FULL_FLUSH) for _ in range(2)]
+    # After a full flush the same zeros are packed to the same bytes.
+    strip = flushes[0] + flushes[1] * (unpacked // step - 1) + packer.flush()
     return _with_strip(8, strip)
 
 

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import gzip
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Mapping
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +21,7 @@ from kymflow.core.kym_dataset import (
     VelocityEventIndexer,
     extract,
 )
+from kymflow.core.kym_dataset.indexers import bulk
 from kymflow.core.lab_folder import import_folder
 from kymflow_zarr import (
     ArtifactError,
@@ -490,3 +494,125 @@ def test_links_among_an_images_artifacts_outlive_its_import_as_links(
     (lab / "aa.json").write_text("{}")
     assert import_folder(lab, dataset, changed=True).updated == [("aa.tif", image_id)]
     assert link.is_symlink()
+
+
+def test_an_artifact_of_too_many_values_fails_its_image_alone(
+    dataset: ZarrDataset, fill: Fill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bulk, "MAX_CELLS", 100)
+    fill(dataset, {**GOOD, "b": 60, "c": 20})
+    report = KymDataset(dataset).update_index(EVENTS, on_error="record")
+    check_failures(report, {"b": ""})
+    assert "unpacks to more than" in report.failures[0].message
+    assert report.rows == 23
+
+
+LIMIT_MB = 900
+BOMB_CHILD = """
+import resource, sys
+from importlib.metadata import entry_points
+from pathlib import Path
+from kymflow.core.kym_dataset import ImageIndexer, KymDataset, VelocityEventIndexer
+from kymflow.core.kym_dataset.indexers import bulk
+from kymflow.core.lab_folder import import_folder
+from kymflow_zarr import ZarrDataset
+
+dataset, lab = ZarrDataset(sys.argv[1]), Path(sys.argv[2])
+kym = KymDataset(dataset)
+failed = [path for path, _ in import_folder(lab, dataset).failed]
+for indexer in (VelocityEventIndexer(), ImageIndexer()):
+    report = kym.update_index(indexer, on_error="record")
+    failed += [failure.image_id for failure in report.failures]
+print(*failed)
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024)
+"""
+
+
+def gzip_bomb(mebibytes: int) -> bytes:
+    """Return gzip data that unpacks to so much: members stand one after another."""
+    return gzip.compress(b"[" * (1 << 20)) * mebibytes
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="peak memory is told in other units")
+def test_files_that_unpack_to_far_more_do_not_fill_memory(
+    dataset: ZarrDataset, fill: Fill, lab: Path
+) -> None:
+    fill(dataset, dict.fromkeys(("good", "csv", "json", "metadata", "long"), 0))
+    places = {
+        "csv": ("velocity_events/events.csv.gz", ROWS, gzip_bomb(4000)),
+        "json": (f"{PARAMS}.gz", PARAMS, gzip_bomb(4000)),
+        "metadata": ("metadata.json.gz", None, gzip_bomb(4000)),
+        "long": (PARAMS, None, b'{"a": "' + b"x" * (100 << 20) + b'"}'),
+    }
+    for image_id, (artifact, replaced, data) in places.items():
+        folder = dataset.record(image_id).path / "analysis"
+        if replaced:
+            (folder / replaced).unlink()
+        (folder / artifact).write_bytes(data)
+    (lab / "bomb.tif").write_bytes(corpus.deflate_bomb(2 << 30))
+    (lab / "claim.tif").write_bytes(corpus.TIFF["4 billion lines"])
+    answer = subprocess.run(
+        [sys.executable, "-c", BOMB_CHILD, str(dataset.path), str(lab)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    failed, peak = answer.stdout.splitlines()
+    assert sorted(failed.split()) == ["bomb.tif", "claim.tif", "csv", "json", "long", "metadata"]
+    assert int(peak) < LIMIT_MB
+
+
+def command_lines(dataset: str, folder: str) -> list[list[str]]:
+    """Return command lines that are asked well in form, and of what is not there or not allowed."""
+    odd = ["nowhere", folder, f"{folder}/aa.tif", "x" * 300, "\udcff.zarr", "a\nb.zarr"]
+    index = ["index", dataset, "velocity_events"]
+    return [
+        *(["tables", path] for path in odd),
+        *(["index", path] for path in odd),
+        *(["import", path, "new.zarr"] for path in odd if path != folder),
+        ["import", folder, f"{folder}/aa.tif"],
+        ["import", folder, folder],
+        *([*index, "--images", image_id] for image_id in ("../a", "..", "no", "x" * 300, "\udcff")),
+        *([*index, "--where", sql] for sql in ("", "'", "1; DROP TABLE x", "nosuch = 1")),
+        [*index, "--workers", "0"],
+        ["index", dataset, "nosuch"],
+        ["index", dataset, "../images"],
+        *(["status", dataset, "--explain", image_id] for image_id in ("no", "../a", "a\nb")),
+        *(
+            ["sql", dataset, sql]
+            for sql in (
+                "",
+                ";",
+                "'",
+                "SELECT",
+                "SELECT nosuch",
+                "FROM nosuch",
+                "DROP TABLE x",
+                "\x1b",
+            )
+        ),
+        *(["sql", dataset, "SELECT 1", "-o", path] for path in (folder, "x" * 300)),
+    ]
+
+
+def test_the_command_refuses_in_words(
+    dataset: ZarrDataset,
+    fill: Fill,
+    lab: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    fill(dataset, GOOD)
+    (tmp_path / "cwd").mkdir()
+    monkeypatch.chdir(tmp_path / "cwd")
+    [command] = entry_points(group="console_scripts", name="kymflow")
+    run = command.load()
+    for words in command_lines(str(dataset.path), str(lab)):
+        monkeypatch.setattr(sys, "argv", ["kymflow", *words])
+        with pytest.raises(SystemExit) as end:
+            run()
+        said = capfd.readouterr()
+        assert end.value.code in (1, 2), (words, said)
+        assert "Traceback" not in said.err, words
+        check_message(said.err.splitlines()[-1])

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
 from collections.abc import Callable
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -223,3 +225,57 @@ def test_zarr_metadata(dataset: ZarrDataset, add_image, examples: int) -> None:
 
     good = file.read_bytes()
     try_often(mutated(good) | st.composite(swap)(), parse, examples)
+
+
+COMMANDS = ["import", "index", "status", "sql", "tables", "schema", "no-such-command"]
+WORDS = [
+    *("DATASET", "DATASET", "FOLDER", "nowhere", "FOLDER/file", ".", "", "-", "--", "--help", "-x"),
+    *("velocity_events", "images", "../x", "a/../../x", "x" * 5000, "\udcff", "a\nb", "\x1b[31m"),
+    *("--images", "--where", "--mode", "--workers", "0", "-1", "9" * 30, "--format", "csv", "-o"),
+    *("SELECT 1", "SELECT '", "DROP TABLE kym_images", "1; --", "'", '"', "$x", "{0}", "%s", "*"),
+    *("--reason", "--explain", "--dry-run", "--changed", "--debug=1", "--limit", "NaN", "no-such"),
+]
+
+
+@pytest.mark.parametrize("examples", EXAMPLES)
+def test_arguments_of_the_command(
+    dataset: ZarrDataset,
+    add_image,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capfd: pytest.CaptureFixture[str],
+    examples: int,
+) -> None:
+    """Whatever is asked of the command, it ends with a code that says so and no traceback."""
+    add_image("a")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "folder" / "file").write_text("x")
+    (tmp_path / "cwd").mkdir()
+    monkeypatch.chdir(tmp_path / "cwd")
+    [command] = entry_points(group="console_scripts", name="kymflow")
+    run = command.load()
+    places = {"DATASET": str(dataset.path), "FOLDER": str(tmp_path / "folder")}
+
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        derandomize=True,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(
+        st.sampled_from(COMMANDS),
+        st.lists(st.sampled_from(WORDS) | st.text(max_size=6), max_size=5),
+    )
+    def check(name: str, words: list[str]) -> None:
+        for word, place in places.items():
+            words = [given.replace(word, place) for given in words]
+        monkeypatch.setattr(sys, "argv", ["kymflow", name, *(w.replace("\0", "") for w in words)])
+        with pytest.raises(SystemExit) as end:
+            run()
+        said = capfd.readouterr()
+        assert "Traceback" not in said.err, said.err
+        assert end.value.code in (0, 1, 2), said.err
+        assert end.value.code == 0 or said.err
+
+    check()

@@ -94,7 +94,7 @@ class ImageFiles:
         """
         rows = as_polars(frame)
         with self._writing(name, ".parquet") as temporary:
-            rows.write_parquet(temporary, compression="zstd")
+            parquet.write(rows, temporary)
         return self.artifact_path(name, ".parquet")
 
     def load_df_parquet(self, name: str) -> pl.DataFrame:
@@ -199,20 +199,14 @@ class ImageFiles:
 
     @contextmanager
     def _reading(self, name: str, path: Path) -> Iterator[None]:
-        import polars as pl
-
+        damage: tuple[type[BaseException], ...]
+        damage = (ValueError, MemoryError, *parquet.read_errors())
         try:
             yield
         except FileNotFoundError as error:
             self._check_exists()
             raise self._error(ArtifactNotFoundError, name, f"it has no {path.name}") from error
-        except (
-            OSError,
-            ValueError,
-            MemoryError,
-            pl.exceptions.PolarsError,
-            pl.exceptions.PanicException,
-        ) as error:
+        except damage as error:
             raise self._error(
                 ArtifactUnreadableError, name, f"{path.name} can't be read: {first_line(error)}"
             ) from error

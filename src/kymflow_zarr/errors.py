@@ -7,6 +7,7 @@
     │   ├── InvalidNameError
     │   └── InvalidArrayError
     ├── ReadOnlyError                   open the dataset for writing          (PermissionError)
+    ├── WriteError                      free space, mend access, do it again  (OSError)
     ├── NotFoundError                   nothing there by that name            (FileNotFoundError)
     │   ├── DatasetNotFoundError
     │   ├── ImageNotFoundError
@@ -111,6 +112,12 @@ class ReadOnlyError(DatasetError, PermissionError):
     """The dataset is open for reading only, or what is to change lies behind a link out of it."""
 
     code = "read-only"
+
+
+class WriteError(DatasetError, OSError):
+    """A file can't be written, as on a full disk; what was there before stands."""
+
+    code = "write"
 
 
 class NotFoundError(DatasetError, FileNotFoundError):

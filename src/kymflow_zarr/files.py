@@ -12,6 +12,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
+from kymflow_zarr.errors import DatasetError, WriteError, first_line
+
 T = TypeVar("T")
 _TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{32}\.tmp", re.DOTALL)
 _NAME_KEPT = 100
@@ -32,6 +34,9 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
     Args:
         path: The file to make or replace; its folder is made if need be.
+
+    Raises:
+        WriteError: If the system refuses it, as on a full disk.
     """
     with temporary_path(path) as temporary:
         yield temporary
@@ -46,13 +51,36 @@ def temporary_path(path: Path) -> Iterator[Path]:
 
     Args:
         path: The file; its folder is made if need be.
+
+    Raises:
+        WriteError: If the system refuses something within the block.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name[:_NAME_KEPT]}.{uuid.uuid4().hex}.tmp")
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield temporary
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Name a file in what goes wrong while it is written.
+
+    Raises:
+        WriteError: If the system refuses something within the block.
+    """
     try:
-        yield temporary
-    finally:
-        temporary.unlink(missing_ok=True)
+        yield
+    except OSError as error:
+        if isinstance(error, DatasetError):
+            raise
+        raise WriteError(
+            f"{path.name} can't be written ({error.strerror or first_line(error)}), and what was "
+            f"there stands: see to disk space and permissions, and do it again",
+            artifact=str(path),
+        ) from error
 
 
 def temporary_of(path: Path) -> Path | None:

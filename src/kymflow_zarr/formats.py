@@ -34,9 +34,12 @@ def encode_json(value: object) -> bytes:
         text = json.dumps(value, ensure_ascii=False, allow_nan=False)
         if len(text) < MAX_INDENTED:
             text = json.dumps(value, indent=2, ensure_ascii=False)
-        return text.encode("utf-8")
+        data = text.encode("utf-8")
     except (TypeError, ValueError, RecursionError) as error:
         raise UsageError(f"the value has no JSON form: {error}") from error
+    if len(data) > MAX_BLOB:
+        raise UsageError(f"as JSON the value takes more than {MAX_BLOB:,} bytes; save it otherwise")
+    return data
 
 
 def decode_json(data: bytes, **hooks: Any) -> object:
@@ -100,7 +103,10 @@ def encode_csv_gz(frame: pl.DataFrame) -> bytes:
     nested = [name for name, dtype in frame.schema.items() if dtype.is_nested()]
     if nested:
         raise UsageError(f"CSV can't hold the nested column {nested[0]!r}; save it as Parquet")
-    return gzip.compress(frame.write_csv().encode("utf-8"), mtime=0)
+    data = frame.write_csv().encode("utf-8")
+    if len(data) > MAX_UNPACKED:
+        raise UsageError(f"as CSV the frame takes more than {MAX_UNPACKED:,} bytes; use Parquet")
+    return gzip.compress(data, mtime=0)
 
 
 def decode_csv_gz(data: bytes) -> pl.DataFrame:

@@ -49,14 +49,14 @@ def build_manifest(dataset: ZarrDataset) -> pl.DataFrame:
 def save_manifest(dataset: ZarrDataset, manifest: pl.DataFrame) -> None:
     """Write the manifest."""
     with atomic_path(_path(dataset)) as temporary:
-        manifest.write_parquet(temporary)
+        parquet.write(manifest, temporary)
 
 
 def read_manifest(dataset: ZarrDataset) -> pl.DataFrame | None:
     """Return the manifest as last written, None where there is none that can be read."""
     try:
         return parquet.scan(_path(dataset)).collect()
-    except (OSError, pl.exceptions.PolarsError):
+    except parquet.read_errors():
         return None
 
 

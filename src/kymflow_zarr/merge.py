@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -12,7 +13,14 @@ from kymflow_sql import filled
 from kymflow_zarr import parquet
 from kymflow_zarr.dtypes import common_dtype
 from kymflow_zarr.duck import quoted, value
-from kymflow_zarr.errors import CommitError, TableSchemaError, TableUnreadableError, first_line
+from kymflow_zarr.errors import (
+    CommitError,
+    TableSchemaError,
+    TableUnreadableError,
+    UsageError,
+    WriteError,
+    first_line,
+)
 from kymflow_zarr.files import atomic_path, sweep_temporaries, temporary_path
 from kymflow_zarr.parquet import duckdb_path
 
@@ -64,18 +72,11 @@ def replace_rows(
     with duckdb.connect() as con:
         con.register("replaced", replaced.select(key=key).unique())
         kept = _mark_replaced(con, table, key)
-        with atomic_path(table) as output, temporary_path(table) as bare:
-            empty.write_parquet(bare)
+        with _committing(table), atomic_path(table) as output, temporary_path(table) as bare:
+            parquet.write(empty, bare)
             sources = [*parts, bare]
             schema = _duckdb_types(con, _united([*([table] if kept else []), *sources], table))
-            try:
-                written = _copy(con, table, sources, output, schema, merge=kept > 0)
-            except duckdb.Error as error:
-                raise CommitError(
-                    f"the new table can't be written ({first_line(error)}); the table stands as it "
-                    f"was: see to disk space and memory, and run the update again",
-                    artifact=str(table),
-                ) from error
+            written = _copy(con, table, sources, output, schema, merge=kept > 0)
             added = _rows_in(con, parts)
             if written != kept + added:
                 raise CommitError(
@@ -84,6 +85,25 @@ def replace_rows(
                     artifact=str(table),
                 )
     return Merged(kept=kept, added=added)
+
+
+@contextmanager
+def _committing(table: Path) -> Iterator[None]:
+    """Turn what DuckDB, Polars or the system refuse within the block into one error."""
+    import duckdb
+
+    refusals: tuple[type[BaseException], ...] = (duckdb.Error, *parquet.read_errors())
+    try:
+        yield
+    except (CommitError, TableSchemaError, UsageError):
+        raise
+    except refusals as error:
+        why = first_line((isinstance(error, WriteError) and error.__cause__) or error)
+        raise CommitError(
+            f"the new {table.name} can't be written ({why}); the old one stands as it was: see to "
+            f"disk space, memory and permissions, and run the update again",
+            artifact=str(table),
+        ) from error
 
 
 def _mark_replaced(con: duckdb.DuckDBPyConnection, table: Path, key: str) -> int:
@@ -99,6 +119,12 @@ def _mark_replaced(con: duckdb.DuckDBPyConnection, table: Path, key: str) -> int
         mark = filled("engine/mark_replaced", key=quoted(key))
         con.execute(mark, {"table": duckdb_path(table), "last_row": rows - 1})
         marked = value(con, "SELECT bit_count(getvariable('replaced_rows'))")
+    except duckdb.OutOfMemoryException as error:
+        raise CommitError(
+            f"memory ran out ({first_line(error)}); the table stands as it was: free some, and run "
+            f"the update again",
+            artifact=str(table),
+        ) from error
     except duckdb.Error as error:
         raise TableUnreadableError(
             f"the table file can't be read ({first_line(error)}); restore it, or delete it and "

@@ -9,12 +9,16 @@ from __future__ import annotations
 import glob
 import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kymflow_zarr.errors import UsageError
+from kymflow_zarr.errors import UsageError, first_line
+from kymflow_zarr.files import temporary_of, writing
 
 if TYPE_CHECKING:
     import polars as pl
+
+_NOISE = "parquet: File out of specification: underlying IO error: "
 
 PathLike = str | os.PathLike[str]
 
@@ -53,6 +57,35 @@ def scan_many(paths: Sequence[PathLike], *, include_file_paths: str | None = Non
 def schema(path: PathLike) -> pl.Schema:
     """Return the columns of a Parquet file and their dtypes."""
     return scan(path).collect_schema()
+
+
+def write(frame: pl.DataFrame, path: PathLike, *, level: int | None = None) -> None:
+    """Write a frame as a Parquet file.
+
+    Args:
+        frame: The frame.
+        path: The file.
+        level: Of the compression.
+
+    Raises:
+        WriteError: If it can't be written, as on a full disk.
+    """
+    import polars as pl
+
+    path = Path(path)
+    with writing(temporary_of(path) or path):
+        try:
+            frame.write_parquet(path, compression="zstd", compression_level=level)
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+            raise OSError(first_line(error).removeprefix(_NOISE)) from error
+
+
+def read_errors() -> tuple[type[BaseException], ...]:
+    """Return what reading a damaged Parquet file may raise; a panic of Polars is no Exception."""
+    import polars as pl
+
+    panic: type[BaseException] = pl.exceptions.PanicException
+    return OSError, pl.exceptions.PolarsError, panic
 
 
 def duckdb_path(path: PathLike) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from kymflow_zarr.errors import InvalidArrayError
+from kymflow_zarr.files import writing
 
 if TYPE_CHECKING:
     import numpy as np
@@ -100,6 +101,7 @@ def write_array(
 
     Raises:
         InvalidArrayError: If the chunks don't fit the array.
+        WriteError: If the system refuses it, as on a full disk.
     """
     import numcodecs
     import zarr
@@ -117,14 +119,15 @@ def write_array(
             "shards": shard_shape(pixels.shape, cut, itemsize),
             "dimension_names": list(axes),
         }
-    array = zarr.create_array(
-        str(path),
-        shape=pixels.shape,
-        dtype=pixels.dtype,
-        chunks=cut,
-        zarr_format=zarr_format,
-        overwrite=True,
-        **layout,
-    )
-    array[...] = pixels
+    with writing(path):
+        array = zarr.create_array(
+            str(path),
+            shape=pixels.shape,
+            dtype=pixels.dtype,
+            chunks=cut,
+            zarr_format=zarr_format,
+            overwrite=True,
+            **layout,
+        )
+        array[...] = pixels
     return array

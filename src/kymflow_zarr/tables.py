@@ -117,7 +117,7 @@ class TableStore:
         with self.lock(name):
             sweep_temporaries(path)
             with atomic_path(path) as temporary:
-                rows.write_parquet(temporary, compression="zstd")
+                parquet.write(rows, temporary)
         return path
 
     def delete(self, name: str) -> None:
@@ -168,7 +168,7 @@ class TableStore:
         with self.lock(name):
             sweep_temporaries(staged)
             with temporary_path(staged) as part:
-                rows.write_parquet(part)
+                parquet.write(rows, part)
                 replaced = pl.DataFrame({ID: [image_id]})
                 return self.replace_rows(name, replaced=replaced, parts=[part], empty=rows.clear())
 
@@ -206,7 +206,6 @@ class TableStore:
 
     @contextmanager
     def _reading(self, name: str) -> Iterator[None]:
-        import polars as pl
 
         try:
             yield
@@ -215,7 +214,7 @@ class TableStore:
             raise TableNotFoundError(
                 f"there is no table {name!r}; tables here: {known}", dataset=self._where
             ) from error
-        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+        except parquet.read_errors() as error:
             raise TableUnreadableError(
                 f"table {name!r} can't be read ({first_line(error)}); restore the file, or "
                 f"delete it and build the table again",

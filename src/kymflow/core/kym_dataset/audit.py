@@ -145,7 +145,7 @@ def _renew(dataset: ZarrDataset, name: str) -> bool:
         known = known.join(told, on="image_id", how="anti", maintain_order="left")
         runs = pl.concat([known, told], how="diagonal")
         with temporary_path(ledger.runs_path.with_suffix(".rows")) as staged:
-            runs.write_parquet(staged)
+            parquet.write(runs, staged)
             ledger.record([staged], runs)
     return True
 

@@ -14,7 +14,7 @@ import polars as pl
 from kymflow.core.kym_dataset.schemas import PARAMS, RUNS
 from kymflow_zarr import parquet
 from kymflow_zarr.duck import view_parquet
-from kymflow_zarr.errors import TableUnreadableError
+from kymflow_zarr.errors import TableSchemaError, TableUnreadableError, first_line
 from kymflow_zarr.merge import replace_rows
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class Ledger:
         staged = parquet.scan_many(params).unique("params_hash", maintain_order=True)
         new = staged.collect().join(known, on="params_hash", how="anti", maintain_order="left")
         if not new.is_empty():
-            new.write_parquet(scratch)
+            parquet.write(new, scratch)
             _rewrite(self.params_path, "params_hash", new, [scratch], PARAMS)
 
     def runs_by_other_code(self, analysis_version: str, code_hash: str | None) -> int:
@@ -120,7 +120,7 @@ class Ledger:
             _read(self.runs_path, RUNS)
         except FileNotFoundError:
             return False
-        except (pl.exceptions.PolarsError, OSError):
+        except parquet.read_errors():
             return True
         return False
 
@@ -139,7 +139,7 @@ def _rewrite(
     )
     try:
         rewrite()
-    except TableUnreadableError:
+    except (TableUnreadableError, TableSchemaError):
         path.unlink()
         rewrite()
 
@@ -150,7 +150,7 @@ def _load(path: Path, schema: pl.Schema) -> pl.DataFrame:
         return _read(path, schema)
     except FileNotFoundError:
         return pl.DataFrame(schema=schema)
-    except (pl.exceptions.PolarsError, OSError) as error:
+    except parquet.read_errors() as error:
         _warn_of_damage(path, error)
         return pl.DataFrame(schema=schema)
 
@@ -166,5 +166,5 @@ def _read(path: Path, schema: pl.Schema) -> pl.DataFrame:
     return file.select(columns).collect()
 
 
-def _warn_of_damage(path: Path, error: Exception) -> None:
-    log.warning("ledger file %s can't be read and is left out: %s", path, error)
+def _warn_of_damage(path: Path, error: BaseException) -> None:
+    log.warning("ledger file %s can't be read and is left out: %s", path, first_line(error))

@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from kymflow.core.kym_dataset.extract import Job, outdated_runs
 from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow.core.kym_dataset.survey import take_survey
+from kymflow_zarr import parquet
 from kymflow_zarr.files import temporary_path
 
 
@@ -23,6 +24,6 @@ def mark(job: Job, table: str, image_ids: Iterable[str]) -> None:
     runs = outdated_runs(job, current, datetime.now(UTC))
     ledger = Ledger(job.dataset, table)
     with temporary_path(ledger.runs_path.with_name(f"{table}.outdated.parquet")) as written:
-        runs.write_parquet(written)
+        parquet.write(runs, written)
         with job.dataset.tables.lock(table):
             ledger.record([written], runs)

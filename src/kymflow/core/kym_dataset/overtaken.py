@@ -57,7 +57,8 @@ def _less(part: Part, others: pl.DataFrame, staging: Staging) -> Part:
     kept = staging.standing_part()
     if part.rows.exists():
         rows = parquet.scan(part.rows).collect()
-        rows.join(later, on="image_id", how="anti", maintain_order="left").write_parquet(kept.rows)
+        left = rows.join(later, on="image_id", how="anti", maintain_order="left")
+        parquet.write(left, kept.rows)
     own = runs.join(later, on="image_id", how="anti", maintain_order="left")
     kept.write_runs(own, part.read_params())
     return kept

@@ -152,7 +152,7 @@ class DeadRuns:
                         parquet.scan(part.rows).collect(),
                     )
                     params = part.read_params()
-                except (pl.exceptions.PolarsError, OSError) as error:
+                except parquet.read_errors() as error:
                     log.warning("staged part %s can't be read and is left out: %s", path, error)
                     continue
                 yield DeadBatch(runs, rows, params, began)

@@ -136,4 +136,4 @@ def staging_home(dataset: ZarrDataset, table: str) -> Path:
 
 def _write(path: Path, frame: pl.DataFrame) -> None:
     with atomic_path(path) as temporary:
-        frame.write_parquet(temporary, compression="zstd", compression_level=1)
+        parquet.write(frame, temporary, level=1)

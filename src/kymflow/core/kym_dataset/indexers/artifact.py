@@ -4,13 +4,20 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import polars as pl
 
 from kymflow.core.errors import ParamsError
 from kymflow.core.kym_dataset.fit import odd_columns, without
 from kymflow.core.kym_dataset.indexer_base import BaseIndexer, ExtractedBatch, ParamsHashes
+from kymflow.core.kym_dataset.indexers.bulk import (
+    MAX_CELLS,
+    RowsFile,
+    find_rows_file,
+    is_too_large,
+    scan_rows,
+)
 from kymflow.core.kym_dataset.indexers.conform import conform
 from kymflow.core.kym_dataset.provenance import (
     dumps_parsed,
@@ -18,7 +25,6 @@ from kymflow.core.kym_dataset.provenance import (
     stable_json_dumps,
     text_hash,
 )
-from kymflow_zarr import parquet
 from kymflow_zarr.dtypes import stack
 from kymflow_zarr.errors import (
     ArtifactError,
@@ -28,7 +34,7 @@ from kymflow_zarr.errors import (
     UsageError,
     first_line,
 )
-from kymflow_zarr.files import is_plain, read_many
+from kymflow_zarr.files import read_many
 from kymflow_zarr.formats import gunzip
 from kymflow_zarr.frames import storable
 
@@ -36,17 +42,9 @@ if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset, ZarrImageRecord
 
 _REMEMBERED = 4096
-_PATH = "__path"
 
 Blob = bytes | Exception | None
 """A file's bytes, None where there is none, the error where it can't be read."""
-
-
-class _RowsFile(NamedTuple):
-    """An image's rows artifact, and whether it may be read together with others by Polars."""
-
-    path: str
-    scannable: bool
 
 
 class ArtifactIndexer(BaseIndexer):
@@ -167,21 +165,12 @@ class ArtifactIndexer(BaseIndexer):
 
     def _scan(self, paths: Mapping[str, str]) -> pl.DataFrame | None:
         """Read many Parquet files of one schema at once; None where they are not so alike."""
-        if not paths:
-            return None
-        images = pl.DataFrame({_PATH: list(paths), "image_id": list(paths.values())})
+        rows = scan_rows(paths) if paths else None
         try:
-            rows = parquet.scan_many(list(paths), include_file_paths=_PATH).collect()
-            placed = rows.drop("image_id", strict=False).join(
-                images, on=_PATH, how="left", maintain_order="left"
+            return (
+                None if rows is None else storable(conform(rows, self._whole_schema, self.aliases))
             )
-            return storable(conform(placed.drop(_PATH), self._whole_schema, self.aliases))
-        except (
-            pl.exceptions.PolarsError,
-            pl.exceptions.PanicException,
-            OSError,
-            ValueError,
-        ):
+        except (ValueError, pl.exceptions.PanicException):
             return None
 
     def read_rows(self, rec: ZarrImageRecord) -> pl.DataFrame:
@@ -193,6 +182,9 @@ class ArtifactIndexer(BaseIndexer):
             ArtifactSchemaError: If a column can't be brought to its dtype.
         """
         for artifact in self.rows_artifacts:
+            if is_too_large(rec.artifact_path(artifact, ".parquet")):
+                why = f"it unpacks to more than {MAX_CELLS:,} values"
+                raise self._bad_rows(rec, why, artifact)
             for load in (rec.load_df_parquet, rec.load_df_csv_gz):
                 try:
                     rows = load(artifact)
@@ -207,9 +199,9 @@ class ArtifactIndexer(BaseIndexer):
 
     def _sources(
         self, dataset: ZarrDataset, image_ids: Sequence[str]
-    ) -> tuple[dict[str, _RowsFile | None], dict[str, Exception]]:
+    ) -> tuple[dict[str, RowsFile | None], dict[str, Exception]]:
         """Return each image's rows file, None for an image that was never analysed."""
-        sources: dict[str, _RowsFile | None] = {}
+        sources: dict[str, RowsFile | None] = {}
         errors: dict[str, Exception] = {}
         for image_id in image_ids:
             found = self._rows_file(dataset, image_id)
@@ -219,16 +211,8 @@ class ArtifactIndexer(BaseIndexer):
                 sources[image_id] = found
         return sources, errors
 
-    def _rows_file(self, dataset: ZarrDataset, image_id: str) -> _RowsFile | None:
-        # Plain strings: this runs once an image, and a Path costs more than the look-up itself.
-        folder = f"{dataset.path}/images/{image_id}/analysis"
-        for artifact in self.rows_artifacts:
-            for suffix in (".parquet", ".csv.gz"):
-                path = f"{folder}/{artifact}{suffix}"
-                plain = is_plain(path)
-                if plain is not None:
-                    return _RowsFile(path, plain and suffix == ".parquet")
-        return None
+    def _rows_file(self, dataset: ZarrDataset, image_id: str) -> RowsFile | None:
+        return find_rows_file(f"{dataset.path}/images/{image_id}/analysis", self.rows_artifacts)
 
     def _no_rows(self, rec: ZarrImageRecord) -> ArtifactNotFoundError:
         return ArtifactNotFoundError(
