@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from benchmarks import machine
 from benchmarks.cases import BY_NAME
 from benchmarks.compare import comparison
+from benchmarks.markdown import images_text
 from benchmarks.plots import draw
 from benchmarks.report import goals_table, results_table, write_page
 from benchmarks.results import Results, Settings
@@ -42,7 +43,7 @@ def _run(options: argparse.Namespace) -> None:
         cases = [BY_NAME[name] for name in options.cases]
         plan = [(images, case) for case in cases for images in case.sizes(sizes)]
         for images, case in sorted(plan, key=lambda step: step[0]):
-            print(f"{images:>9,} images  {case.title}", file=sys.stderr, flush=True)
+            print(f"{images_text(images):>9} images  {case.title}", file=sys.stderr, flush=True)
             results.measurements += runner.measure(case, images)
             results.save(options.out)
     print(results_table(results), goals_table(results), sep="\n\n")

@@ -85,10 +85,7 @@ def comparison(before: Results, after: Results) -> str:
 
 
 def _samples(results: Results, ours: Measurement) -> list[float]:
-    floor = results.find(ours.case, ours.images, FLOOR)
-    if floor is None or floor.median is None:
-        return ours.seconds
-    return [mine / least for mine, least in zip(ours.seconds, floor.seconds, strict=True)]
+    return ours.ratios_to(results.find(ours.case, ours.images, FLOOR)) or ours.seconds
 
 
 def _noise(samples: Sequence[Sequence[float]]) -> float | None:

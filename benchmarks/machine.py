@@ -17,7 +17,7 @@ PACKAGES = ("polars", "duckdb", "pyarrow", "pandas", "deltalake")
 
 
 def describe(scratch: Path) -> dict[str, Any]:
-    """Return the facts.
+    """Return the facts; ``load`` tells how many others were at work before the run.
 
     Args:
         scratch: Where the datasets lie, for the kind of its file system.
@@ -27,6 +27,7 @@ def describe(scratch: Path) -> dict[str, Any]:
         "revision": _revision(),
         "system": f"{platform.system()} {platform.machine()}",
         "cores": os.cpu_count(),
+        "load": round(os.getloadavg()[0], 1),
         "ram_gb": round(psutil.virtual_memory().total / 1e9, 1),
         "file_system": _file_system(scratch),
         "python": platform.python_version(),

@@ -112,11 +112,10 @@ def ratio_chart(lines: Sequence[Line]) -> alt.LayerChart | alt.FacetChart | None
 
 def _times(line: Line) -> Iterator[dict[str, Any]]:
     """Yield the seconds of each contestant."""
-    taken = {OURS: line.seconds, FLOOR: line.floor}
-    taken |= {name: measurement.median for name, measurement in line.rivals.items()}
-    for who, seconds in taken.items():
-        if seconds is not None:
-            yield {"case": _plain(line), "images": line.images, "who": who, "seconds": seconds}
+    for each in (line.ours, line.floor, *line.rivals.values()):
+        if each is not None and each.median is not None:
+            images, seconds = line.images, each.median
+            yield {"case": _plain(line), "images": images, "who": each.who, "seconds": seconds}
 
 
 def _ratios(line: Line, lines: Sequence[Line]) -> Iterator[dict[str, Any]]:

@@ -10,7 +10,7 @@ from benchmarks.cases import BY_NAME, CASES
 from benchmarks.goals import GOALS, Goal
 from benchmarks.markdown import LEFT, NONE, RIGHT, images_text, ratio_text, seconds_text, table
 from benchmarks.plots import draw
-from benchmarks.results import Measurement, Results
+from benchmarks.results import Results
 from benchmarks.stage import OURS
 from benchmarks.summary import Line, Verdict, summarize
 
@@ -24,13 +24,13 @@ def results_table(results: Results) -> str:
         [
             line.case.title,
             images_text(line.images),
-            seconds_text(line.seconds),
-            seconds_text(line.floor),
+            seconds_text(line.ours.median),
+            seconds_text(line.floor.median if line.floor else None),
             ratio_text(line.ratio),
             ", ".join(f"{verdict.goal.text} {_mark(verdict)}" for verdict in line.verdicts),
             NONE if line.growth is None else f"{line.growth:.2f}",
-            NONE if line.peak_mb is None else f"{line.peak_mb:.0f}",
-            *(_rival(line, line.rivals.get(name)) for name in rivals),
+            NONE if line.ours.peak is None else f"{line.ours.peak:.0f}",
+            *(_rival(line, name) for name in rivals),
         ]
         for line in lines
     ]
@@ -88,9 +88,13 @@ def write_page(results: Results, page: Path) -> None:
 
 
 def _machine(results: Results) -> str:
-    facts = {name.replace("_", " "): value for name, value in results.machine.items()}
-    facts["events an image"], facts["repetitions"] = results.settings.rows, results.settings.repeats
-    return "; ".join(f"{name} {value}" for name, value in facts.items()) + "."
+    facts = dict(results.machine)
+    date, revision, ram = facts.pop("date"), facts.pop("revision"), facts.pop("ram_gb")
+    listed = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in facts.items())
+    return (
+        f"Revision {revision}, {date}: {results.settings.repeats} repetitions, about "
+        f"{results.settings.rows} events an image. {ram:g} GB of memory, {listed}."
+    )
 
 
 def _filled(text: str, name: str, part: str) -> str:
@@ -106,7 +110,7 @@ def _left_out(lines: Sequence[Line]) -> Iterator[str]:
     reasons = [
         f"- {line.case.title}, {images_text(line.images)} images, {who}: {reason}"
         for line in lines
-        for who, reason in {OURS: line.skipped, **_skipped_rivals(line)}.items()
+        for who, reason in {OURS: line.ours.skipped, **_skipped_rivals(line)}.items()
         if reason
     ]
     if reasons:
@@ -117,12 +121,11 @@ def _skipped_rivals(line: Line) -> dict[str, str | None]:
     return {name: measurement.skipped for name, measurement in line.rivals.items()}
 
 
-def _rival(line: Line, measurement: Measurement | None) -> str:
-    if measurement is None:
+def _rival(line: Line, name: str) -> str:
+    if name not in line.rivals:
         return ""
-    if measurement.median is None or line.seconds is None:
-        return "left out"
-    return ratio_text(measurement.median / line.seconds)
+    ratio = line.ratio_of(name)
+    return "left out" if ratio is None else ratio_text(ratio)
 
 
 def _mark(verdict: Verdict) -> str:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 import json
 import statistics
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
 FORMAT = 1
+
+
+def median(values: Sequence[float]) -> float | None:
+    """Return the median; None of nothing."""
+    return statistics.median(values) if values else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,12 +57,18 @@ class Measurement:
     @property
     def median(self) -> float | None:
         """Median seconds; None if it was left out."""
-        return statistics.median(self.seconds) if self.seconds and not self.skipped else None
+        return None if self.skipped else median(self.seconds)
+
+    def ratios_to(self, other: Measurement | None) -> list[float]:
+        """Return the time of each repetition by another's of the same; empty without either."""
+        if other is None or self.skipped or other.skipped:
+            return []
+        return [mine / its for mine, its in zip(self.seconds, other.seconds, strict=True)]
 
     @property
     def peak(self) -> float | None:
         """Median peak memory, MB; None if it was left out."""
-        return statistics.median(self.peak_mb) if self.peak_mb and not self.skipped else None
+        return None if self.skipped else median(self.peak_mb)
 
 
 @dataclass(slots=True)

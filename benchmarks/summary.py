@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 from benchmarks.cases import CASES, Case
 from benchmarks.goals import GOALS, Goal, Metric
-from benchmarks.results import Measurement, Results
+from benchmarks.results import Measurement, Results, median
 from benchmarks.stage import FLOOR, OURS
 
 
@@ -29,46 +29,48 @@ class Line:
     Attributes:
         case: The case.
         images: The size; 0 where the case has none.
-        seconds: kymflow's median, s; None where it was left out, as are all that follow from it.
-        floor: The floor's median, s.
-        peak_mb: kymflow's peak memory, MB.
-        growth: Slope of log time against log images, by least squares over this size and all
-            smaller ones; None at the smallest.
-        peak_growth: Peak memory by that at a fifth of the images, if that was measured.
-        rivals: Each rival's measurement.
-        skipped: Why kymflow was left out, None if it was not.
+        ours: What was measured of kymflow.
+        floor: What was measured of the floor.
+        rivals: What was measured of each rival.
+        growth: Slope of kymflow's log time against log images, by least squares over this size
+            and all smaller ones; None at the smallest.
+        peak_growth: kymflow's peak memory by that at a fifth of the images, if that was measured.
         verdicts: The goals judged at this size.
     """
 
     case: Case
     images: int
-    seconds: float | None
-    floor: float | None
-    peak_mb: float | None
+    ours: Measurement
+    floor: Measurement | None
+    rivals: Mapping[str, Measurement]
     growth: float | None
     peak_growth: float | None
-    rivals: Mapping[str, Measurement]
-    skipped: str | None
     verdicts: list[Verdict] = field(default_factory=list)
 
     @property
     def ratio(self) -> float | None:
-        """Kymflow's time by the floor's."""
-        return self.seconds / self.floor if self.seconds and self.floor else None
+        """Time by the floor's of the same repetition, median."""
+        return median(self.ours.ratios_to(self.floor))
 
     @property
     def extra(self) -> float | None:
-        """Kymflow's time beyond the floor's, s."""
-        return self.seconds - self.floor if self.seconds and self.floor else None
+        """Median time beyond the floor's, s."""
+        if self.ours.median is None or self.floor is None or self.floor.median is None:
+            return None
+        return self.ours.median - self.floor.median
+
+    def ratio_of(self, rival: str) -> float | None:
+        """Return a rival's time by kymflow's of the same repetition, median."""
+        return median(self.rivals[rival].ratios_to(self.ours))
 
 
 _VALUES: Mapping[Metric, Callable[[Line], float | None]] = {
     "ratio": lambda line: line.ratio,
-    "seconds": lambda line: line.seconds,
+    "seconds": lambda line: line.ours.median,
     "extra_ms": lambda line: None if line.extra is None else 1e3 * line.extra,
     "us_per_image": lambda line: None if line.extra is None else 1e6 * line.extra / line.images,
     "growth": lambda line: line.growth,
-    "peak_mb": lambda line: line.peak_mb,
+    "peak_mb": lambda line: line.ours.peak,
     "peak_growth": lambda line: line.peak_growth,
 }
 
@@ -89,18 +91,16 @@ def summarize(results: Results) -> list[Line]:
 def _line(results: Results, case: Case, images: int, smaller: Sequence[Line]) -> Line:
     found = {m.who: m for m in results.measurements if (m.case, m.images) == (case.name, images)}
     ours, floor = found.pop(OURS), found.pop(FLOOR, None)
-    times = [*((line.images, line.seconds) for line in smaller), (images, ours.median)]
-    fifth = next((line.peak_mb for line in smaller if line.images == images // 5), None)
+    times = [*((line.images, line.ours.median) for line in smaller), (images, ours.median)]
+    fifth = next((line.ours.peak for line in smaller if line.images == images // 5), None)
     return Line(
         case=case,
         images=images,
-        seconds=ours.median,
-        floor=floor.median if floor else None,
-        peak_mb=ours.peak,
+        ours=ours,
+        floor=floor,
+        rivals=found,
         growth=_slope([(size, seconds) for size, seconds in times if seconds]),
         peak_growth=ours.peak / fifth if ours.peak and fifth else None,
-        rivals=found,
-        skipped=ours.skipped,
     )
 
 

@@ -45,7 +45,7 @@ def workload(tmp_path: Path) -> Workload:
 
 def results(repetitions: dict[tuple[str, int, str], list[float]], peak: float = 1.0) -> Results:
     return Results(
-        machine={"cores": 2},
+        machine={"date": "2025-07-22", "revision": "abc", "ram_gb": 8.0, "cores": 2},
         settings=Settings((1_000, 100_000), rows=20, repeats=3, budget_s=120),
         measurements=[
             Measurement(*key, seconds=seconds, peak_mb=[peak] * len(seconds))
