@@ -81,7 +81,7 @@ def ratio_chart(lines: Sequence[Line]) -> alt.LayerChart | alt.FacetChart | None
     steps = [step * power for power in _powers(-2, 3) for step in (1, 2, 5)]
     base = alt.Chart(marks).encode(
         x=alt.X("times:Q", title="times the floor")
-        .scale(type="log")
+        .scale(type="log", nice=False, padding=25)
         .axis(format="~g", values=steps),
         y=alt.Y("case:N", title=None, sort=cases).axis(
             grid=True, labelLimit=300, labelPadding=10, tickSize=0

@@ -26,6 +26,7 @@ from kymflow_zarr.errors import DatasetError, UsageError
 FAILED = 1
 USAGE = 2
 INTERRUPTED = 130
+_INTERRUPTED_IN_DUCKDB = "Query interrupted"
 
 
 def reported(app: click.Command, arguments: Sequence[str]) -> int:
@@ -49,6 +50,11 @@ def reported(app: click.Command, arguments: Sequence[str]) -> int:
         if debug:
             raise
         return report(error)
+    except RuntimeError as error:
+        if str(error) != _INTERRUPTED_IN_DUCKDB:
+            raise
+        warn("interrupted; what was committed stands", kind="error")
+        return INTERRUPTED
     return code if isinstance(code, int) else 0
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NamedTuple
 from unittest.mock import patch
 
+import click
 import duckdb
 import polars as pl
 import pytest
@@ -228,6 +229,15 @@ def test_ctrl_c_ends_with_130_and_leaves_no_file(indexed: Path, tmp_path: Path) 
         assert "interrupted" in child.stderr.read()
     assert child.returncode == 130
     assert list(target.parent.iterdir()) == []
+
+
+def test_ctrl_c_inside_duckdb_is_an_interruption(capsys: pytest.CaptureFixture[str]) -> None:
+    @click.command()
+    def interrupted() -> None:
+        raise RuntimeError("Query interrupted")
+
+    assert reported(interrupted, []) == 130
+    assert "interrupted" in capsys.readouterr().err
 
 
 def test_a_failed_write_leaves_the_old_file(indexed: Path, tmp_path: Path) -> None:

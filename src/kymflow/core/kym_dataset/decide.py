@@ -12,7 +12,7 @@ from kymflow.core.kym_dataset.schemas import PROVENANCE
 from kymflow.core.kym_dataset.survey import Survey
 from kymflow_sql import statement
 from kymflow_zarr.duck import view_parquet
-from kymflow_zarr.errors import TableUnreadableError, first_line
+from kymflow_zarr.errors import TableError, TableUnreadableError, first_line
 from kymflow_zarr.files import read_unchanged
 
 if TYPE_CHECKING:
@@ -74,6 +74,12 @@ def _judge(survey: Survey, table: Path, ledger: Ledger, analysis_version: str) -
         ledger.view(con)
         try:
             return con.sql(statement("engine/staleness")).pl()
+        except duckdb.OutOfMemoryException as error:
+            raise TableError(
+                "there is too little memory to decide what is stale; nothing was changed: free "
+                "some, or update fewer images at a time by image_ids",
+                artifact=str(table),
+            ) from error
         except duckdb.Error as error:
             if not ledger.is_damaged():
                 raise _unreadable(table, error) from error

@@ -135,14 +135,19 @@ class DeadRuns:
         self._held.close()
 
     def _batches(self) -> Iterator[DeadBatch]:
-        """Yield each staged part made alike; damaged ones are left out."""
+        """Yield each staged part made alike; damaged ones are left out.
+
+        A run that seems to have begun after this one was made before a clock went back: nothing
+        tells what was touched since, so it is left out as well.
+        """
+        now = (self._staging.folder / MAKER).stat().st_mtime
         for folder in self._folders:
             try:
                 maker = json.loads((folder / MAKER).read_bytes())
                 began = (folder / MAKER).stat().st_mtime
             except (OSError, ValueError):
                 continue  # it was killed before it had begun
-            if maker != self._staging.maker:
+            if maker != self._staging.maker or began > now:
                 continue
             for path in sorted(folder.glob("[0-9]*.runs.parquet")):
                 part = Part.in_folder(folder, path.name.removesuffix(".runs.parquet"))

@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import warnings
+from functools import partial
 
+import duckdb
 import polars as pl
 import pytest
 
@@ -9,7 +11,13 @@ from kymflow.core.errors import CodeChangedWarning
 from kymflow.core.kym_dataset import KymDataset, VelocityEventIndexer
 from kymflow.core.kym_dataset import extract as extract_module
 from kymflow.core.kym_dataset.fingerprint import code_fingerprint
-from kymflow_zarr import ArtifactNotFoundError, ArtifactSchemaError, ArtifactUnreadableError
+from kymflow_zarr import (
+    ArtifactNotFoundError,
+    ArtifactSchemaError,
+    ArtifactUnreadableError,
+    TableError,
+    TableUnreadableError,
+)
 
 EVENTS = VelocityEventIndexer()
 TABLE = "kym_velocity_events"
@@ -177,3 +185,11 @@ def test_explain_says_which_keys_changed(kym) -> None:
     damage(kym, "c", "corrupt")
     kym.update_index(EVENTS, on_error="record")
     assert "can't be read" in kym.explain(EVENTS, "c").error
+
+
+def test_too_little_memory_is_not_taken_for_a_damaged_table(kym, monkeypatch) -> None:
+    scarce = partial(duckdb.connect, config={"memory_limit": "64KB", "temp_directory": ""})
+    monkeypatch.setattr("kymflow.core.kym_dataset.decide.duckdb.connect", scarce)
+    with pytest.raises(TableError, match="too little memory") as caught:
+        kym.staleness(EVENTS)
+    assert not isinstance(caught.value, TableUnreadableError)

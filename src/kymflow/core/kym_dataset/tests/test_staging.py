@@ -147,3 +147,12 @@ def test_the_parts_of_a_run_at_work_are_left_alone(kym) -> None:
     assert kym.update_index(indexer).updated == 4
     assert kym.dataset.load_table(TABLE).height == 8
     assert staged(kym) == []
+
+
+def test_a_run_from_before_the_clock_went_back_is_not_taken_over(kym: KymDataset) -> None:
+    die(kym)
+    [made] = (kym.dataset.path / "index/staging" / TABLE).rglob("run.json")
+    tomorrow = made.stat().st_mtime + 86_400
+    os.utime(made, (tomorrow, tomorrow))
+    report = finish(kym)
+    assert (report.updated, report.resumed) == (4, 0)
