@@ -37,7 +37,7 @@ POINTS = [
 WRITTEN_FILES = [
     "run.json",
     "000002.rows.parquet",
-    "000002.params.parquet",
+    "000001.params.parquet",  # a batch without new params has none
     "000002.runs.parquet",
     f"{TABLE}.parquet",
     f"{TABLE}.runs.parquet",
