@@ -11,7 +11,7 @@ from kymflow.core.kym_dataset.indexer_base import table_name
 from kymflow.core.kym_dataset.registry import available_indexers, load_indexer
 from kymflow.core.queries.library import Parameter, named_queries
 from kymflow.core.units import unit_of
-from kymflow_sql import statement
+from kymflow_sql import filled, statement
 from kymflow_zarr.duck import quoted
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def describe_columns(kym: KymDataset, table: str) -> pl.DataFrame:
         QueryError: If there is no such table.
     """
     columns = kym.sql(f"DESCRIBE {quoted(table)}")
-    profile = statement("catalog/profile").format(table=quoted(table))
+    profile = filled("catalog/profile", table=quoted(table))
     n_rows, *values = kym.sql(profile).row(0)
     size = columns.height
     counts, distinct, least, most = (values[n * size : (n + 1) * size] for n in range(4))
