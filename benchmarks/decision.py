@@ -19,6 +19,7 @@ from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow.core.kym_dataset.schemas import RUNS
 from kymflow.core.kym_dataset.survey import Survey
 from kymflow_zarr import ZarrDataset
+from kymflow_zarr.backend import Change, TableKey
 
 ROWS = 5
 VERSION = "bench@1"
@@ -79,8 +80,8 @@ class Decision:
         rows, runs = self.dataset.path / "rows.parquet", self.dataset.path / "runs.parquet"
         _rows(indexed).write_parquet(rows)
         _runs(indexed).write_parquet(runs)
-        self.dataset.tables.replace_rows(TABLE, replaced=none, parts=[rows], empty=none)
-        self.ledger.record([runs], none)
+        change = Change(TableKey(TABLE), "image_id", none, [rows], none)
+        self.dataset.tables.commit([change, self.ledger.recording([runs], none)])
         rows.unlink()
         runs.unlink()
         _current(images).write_parquet(self._current)

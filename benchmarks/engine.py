@@ -76,12 +76,12 @@ def staleness(place: Path) -> Work:
 def decide(place: Path) -> Work:
     """Decide what is stale among many images, from a survey already taken."""
     case = Decision.open(place)
-    survey, ledger, table = case.survey(), case.ledger, case.table
+    survey, ledger, tables = case.survey(), case.ledger, case.dataset.tables
 
     def check(decision: pl.DataFrame) -> str:
         return answers.of_frame(decision.group_by("action", "reason").len())
 
-    return Work(lambda: engine_decide(survey, table, ledger, case.version), check)
+    return Work(lambda: engine_decide(survey, tables, TABLE, ledger, case.version), check)
 
 
 def query(place: Path, name: str) -> Work:

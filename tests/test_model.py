@@ -138,7 +138,7 @@ class Engine(RuleBasedStateMachine):
 
     @rule()
     def lose_the_ledger(self) -> None:
-        Ledger(self.dataset, TABLE).runs_path.unlink(missing_ok=True)
+        self.dataset.tables.backend.drop(Ledger(self.dataset, TABLE).runs)
         self.ledger = {}
 
     # What the engine does

@@ -85,7 +85,7 @@ def test_values_edited_by_hand_are_not_noticed(kym: KymDataset) -> None:
 def test_the_ledger_of_an_older_writer_is_taken_and_carried_on(kym: KymDataset, add_image) -> None:
     ledger = Ledger(kym.dataset, TABLE)
     older = ["image_id", "params_hash", "analysis_version", "status", "n_rows"]
-    ledger.load(*older).write_parquet(ledger.runs_path)
+    kym.dataset.tables.backend.save(ledger.runs, ledger.load(*older))
     assert kym.update_index(EVENTS, mode="incremental").skipped == 3
     add_image("d", 1)
     assert kym.update_index(EVENTS, mode="incremental").updated == 1

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import polars as pl
     from filelock import BaseFileLock
 
-    from kymflow_zarr.merge import Merged
+    from kymflow_zarr.backend import Merged
     from kymflow_zarr.sql.views import Views
 
 FORMAT = "kymflow_zarr_v1"

@@ -1,12 +1,9 @@
-"""DuckDB over Parquet files: quoted names and texts, and views in a wanted schema."""
+"""DuckDB: quoted names and texts, and views in a wanted schema."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-from kymflow_zarr.parquet import duckdb_path
 
 if TYPE_CHECKING:
     import duckdb
@@ -33,33 +30,19 @@ def value(
     return found
 
 
-def view_parquet(
-    con: duckdb.DuckDBPyConnection,
-    name: str,
-    path: Path,
-    schema: Mapping[str, str],
-    *,
-    where: str = "true",
-) -> list[str]:
-    """Make a view of some columns of a Parquet file; those that the file lacks are null.
+def view_columns(
+    rows: duckdb.DuckDBPyRelation, name: str, schema: Mapping[str, str], *, where: str = "true"
+) -> None:
+    """Make a view of some columns of a relation; those that it lacks are null.
 
     Args:
-        con: The connection.
+        rows: The relation.
         name: The view's name.
-        path: The file.
         schema: The columns of the view, each with its DuckDB type.
         where: A condition over these columns that the rows must meet.
-
-    Returns:
-        The names of the columns that the file holds.
-
-    Raises:
-        duckdb.Error: If the file is not Parquet.
     """
-    rows = con.read_parquet(duckdb_path(path), hive_partitioning=False)
     columns = [
         f"CAST({quoted(column) if column in rows.columns else 'NULL'} AS {type_}) AS {column}"
         for column, type_ in schema.items()
     ]
     rows.project(", ".join(columns)).filter(where).create_view(name)
-    return rows.columns

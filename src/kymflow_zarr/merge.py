@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kymflow_sql import filled
 from kymflow_zarr import parquet
+from kymflow_zarr.backend import Merged
 from kymflow_zarr.dtypes import common_dtype
 from kymflow_zarr.duck import quoted, value
 from kymflow_zarr.errors import (
@@ -27,14 +27,6 @@ from kymflow_zarr.parquet import duckdb_path
 if TYPE_CHECKING:
     import duckdb
     import polars as pl
-
-
-@dataclass(frozen=True, slots=True)
-class Merged:
-    """How many rows a rewrite kept of the old table and how many it added."""
-
-    kept: int
-    added: int
 
 
 def replace_rows(

@@ -88,6 +88,22 @@ def read_errors() -> tuple[type[BaseException], ...]:
     return OSError, pl.exceptions.PolarsError, panic
 
 
+def damage(path: Path) -> str | None:
+    """Read a Parquet file to its end; return why it can't be, None if it can or is not there."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        with path.open("rb") as file:
+            for _ in pq.ParquetFile(file).iter_batches():
+                pass
+    except FileNotFoundError:
+        return None
+    except (pa.ArrowException, OSError) as error:
+        return f"it can't be read: {first_line(error)}"
+    return None
+
+
 def duckdb_path(path: PathLike) -> str:
     """Return a path as DuckDB's readers must be given it to read that very file.
 

@@ -1,18 +1,19 @@
-"""Dataset tables: one plain Parquet file each, replaced whole and atomically."""
+"""The tables of a dataset, wherever they lie: by default one plain Parquet file each."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from kymflow_zarr import parquet
+from kymflow_zarr.backend import Backend, Change, Merged, Reader, Stat, TableKey
 from kymflow_zarr.errors import TableNotFoundError, TableUnreadableError, UsageError, first_line
-from kymflow_zarr.files import atomic_path, sweep_temporaries, temporary_path
+from kymflow_zarr.files import sweep_temporaries, temporary_path
 from kymflow_zarr.frames import as_polars, storable
-from kymflow_zarr.merge import Merged, replace_rows
-from kymflow_zarr.names import check_image_id, check_table_name, without_strangers
+from kymflow_zarr.names import check_image_id, check_table_name
+from kymflow_zarr.plain import PlainTables
 
 if TYPE_CHECKING:
     import polars as pl
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from kymflow_zarr.dataset import ZarrDataset
 
+T = TypeVar("T")
 ID = "image_id"
 
 
@@ -27,7 +29,7 @@ class TableStore:
     """The tables of one dataset.
 
     Args:
-        dataset: The dataset whose ``tables/`` folder this serves.
+        dataset: The dataset whose tables this serves.
     """
 
     __slots__ = ("_dataset",)
@@ -35,48 +37,64 @@ class TableStore:
     def __init__(self, dataset: ZarrDataset) -> None:
         self._dataset = dataset
 
+    @property
+    def backend(self) -> Backend:
+        """Where the tables lie."""
+        return PlainTables(self._dataset.path)
+
     def path(self, name: str) -> Path:
-        """Return the file of a table, whether or not it exists.
+        """Return the file or folder of a table, whether or not it exists.
 
         Raises:
             InvalidNameError: If the name is not one a table may have.
         """
-        return self._dataset.path / "tables" / f"{check_table_name(name)}.parquet"
+        return self.backend.place(_key(name))
 
     def names(self) -> list[str]:
         """Return the names of the tables there are, sorted.
 
         A file whose name may not be a table's is none; a warning is logged.
         """
-        folder = self._dataset.path / "tables"
-        if not folder.is_dir():
-            return []
-        names = sorted(
-            entry.name.removesuffix(".parquet")
-            for entry in folder.iterdir()
-            if entry.name.endswith(".parquet") and entry.name[0] != "." and entry.is_file()
-        )
-        return without_strangers(names, folder)
+        return self.backend.names()
 
-    def exists(self, name: str) -> bool:
+    def exists(self, name: str | TableKey) -> bool:
         """Tell whether there is a table of this name."""
-        return self.path(name).is_file()
+        return self.backend.exists(_key(name))
 
-    def scan(self, name: str) -> pl.LazyFrame:
+    def state(self, name: str | TableKey) -> Hashable:
+        """Return what changes whenever a table does; None where there is none."""
+        return self.backend.state(_key(name))
+
+    def stat(self, name: str) -> Stat:
+        """Return how many bytes hold a table, and when it last changed."""
+        return self.backend.stat(check_table_name(name))
+
+    def read(self, tables: Sequence[TableKey], ask: Callable[[Reader], T]) -> T:
+        """Ask a question about some tables as they are at one moment.
+
+        Args:
+            tables: The tables.
+            ask: Given a DuckDB connection that reads them; it may be called more than once.
+
+        Returns:
+            Its answer.
+        """
+        return self.backend.read(tables, ask)
+
+    def scan(self, name: str | TableKey) -> pl.LazyFrame:
         """Return a table as a lazy frame, of the table as it is now.
 
-        The frame holds the file open, and so never sees a table that replaces it.
+        The frame never sees a table that replaces it.
 
         Raises:
             TableNotFoundError: If there is no such table.
-            TableUnreadableError: If its file is not Parquet.
+            TableUnreadableError: If it can't be read.
         """
         with self._reading(name):
-            frame = parquet.scan(self.path(name))
-            frame.collect_schema()
-        return frame
+            return self.backend.scan(_key(name))
+        raise AssertionError("unreachable")
 
-    def load(self, name: str) -> pl.DataFrame:
+    def load(self, name: str | TableKey) -> pl.DataFrame:
         """Return a table as a frame.
 
         Raises:
@@ -105,7 +123,7 @@ class TableStore:
             frame: A Polars frame, or anything that speaks the Arrow PyCapsule stream.
 
         Returns:
-            The table's file.
+            The table's file or folder.
 
         Raises:
             ReadOnlyError: If the dataset is open for reading only.
@@ -115,9 +133,7 @@ class TableStore:
         self._dataset.check_writable(f"save table {name!r}", path.parent)
         rows = storable(as_polars(frame))
         with self.lock(name):
-            sweep_temporaries(path)
-            with atomic_path(path) as temporary:
-                parquet.write(rows, temporary)
+            self.backend.save(_key(name), rows)
         return path
 
     def delete(self, name: str) -> None:
@@ -131,7 +147,7 @@ class TableStore:
         with self.lock(name):
             if not self.exists(name):
                 raise TableNotFoundError(f"there is no table {name!r}", dataset=self._where)
-            self.path(name).unlink()
+            self.backend.drop(_key(name))
 
     def replace_rows_for_image_id(self, name: str, image_id: str, frame: object) -> Merged:
         """Replace all rows of one image.
@@ -190,10 +206,27 @@ class TableStore:
             TableSchemaError: If a column's types can't be reconciled.
             CommitError: If the row counts don't add up. The table stands as it was.
         """
-        path = self.path(name)
-        self._dataset.check_writable(f"change table {name!r}", path.parent)
+        return self.commit([Change(_key(name), ID, replaced, parts, empty)])[0]
+
+    def commit(self, changes: Sequence[Change], note: str = "replace rows") -> list[Merged]:
+        """Apply changes to one table and those beside it.
+
+        Args:
+            changes: In the order in which they may show, where not all show at once.
+            note: What is done, for the history where one is kept.
+
+        Returns:
+            The counts of rows kept and added, a change each.
+
+        Raises:
+            TableSchemaError: If a column's types can't be reconciled.
+            CommitError: If the row counts don't add up. The table stands as it was.
+        """
+        name = changes[0].table.name
+        places = [self.backend.place(change.table).parent for change in changes]
+        self._dataset.check_writable(f"change table {name!r}", *places)
         with self.lock(name):
-            return replace_rows(path, key=ID, replaced=replaced, parts=parts, empty=empty)
+            return self.backend.commit(changes, note)
 
     def lock(self, name: str) -> BaseFileLock:
         """Return the lock that the writers of a table share; it can be taken again while held."""
@@ -205,23 +238,27 @@ class TableStore:
         return FileLock(path, is_singleton=True)
 
     @contextmanager
-    def _reading(self, name: str) -> Iterator[None]:
-
+    def _reading(self, name: str | TableKey) -> Iterator[None]:
+        table = _key(name)
         try:
             yield
         except FileNotFoundError as error:
             known = ", ".join(self.names()) or "none yet"
             raise TableNotFoundError(
-                f"there is no table {name!r}; tables here: {known}", dataset=self._where
+                f"there is no table {table.name!r}; tables here: {known}", dataset=self._where
             ) from error
         except parquet.read_errors() as error:
             raise TableUnreadableError(
-                f"table {name!r} can't be read ({first_line(error)}); restore the file, or "
+                f"table {table.name!r} can't be read ({first_line(error)}); restore the file, or "
                 f"delete it and build the table again",
                 dataset=self._where,
-                artifact=str(self.path(name)),
+                artifact=str(self.backend.place(table)),
             ) from error
 
     @property
     def _where(self) -> str:
         return str(self._dataset.path)
+
+
+def _key(name: str | TableKey) -> TableKey:
+    return name if isinstance(name, TableKey) else TableKey(check_table_name(name))

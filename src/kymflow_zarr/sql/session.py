@@ -1,22 +1,24 @@
-"""A DuckDB over some Parquet files that can read those files, and do nothing else."""
+"""A DuckDB over some tables that can read those tables, and do nothing else."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from kymflow_zarr.duck import literal, quoted, value
+from kymflow_zarr.duck import quoted, value
 from kymflow_zarr.errors import QueryError
 from kymflow_zarr.sql.messages import explained
-from kymflow_zarr.sql.pins import Pin, Pins, has_descriptors
+from kymflow_zarr.sql.pins import Pins, has_descriptors
 from kymflow_zarr.sql.statement import Query, parse
 from kymflow_zarr.sql.views import Views
 
 if TYPE_CHECKING:
     from types import TracebackType
+
+    from kymflow_zarr.sql.sources import Sources
 
 Params = Mapping[str, Any] | Sequence[Any] | None
 _CONFIG: Mapping[str, Any] = {
@@ -36,7 +38,7 @@ _SETTINGS = (
 
 
 class Session:
-    """An in-memory DuckDB with views over files held open.
+    """An in-memory DuckDB with views over tables as they were when it was opened.
 
     Args:
         views: The views that it may have; they are made when needed.
@@ -48,7 +50,7 @@ class Session:
     def __init__(self, views: Views) -> None:
         self._views = views
         self._pins = Pins()
-        self._sources: dict[str, Pin] = {}
+        self._sources: Sources | None = None
         scratch = str(self._pins.scratch)
         self.con = duckdb.connect(config={**_CONFIG, "temp_directory": scratch})
 
@@ -96,23 +98,15 @@ class Session:
                 queries that can do nothing but read.
 
         Raises:
-            QueryError: If a file can't be read, or two names differ by case only.
+            QueryError: If a table can't be read, or two names differ by case only.
         """
         self._check_case(names)
-        pins = [self._pin(name) for name in names]
-        if descriptors:
-            self._sources = {pin.reserve_descriptor(): pin for pin in pins}
-        else:
-            from kymflow_zarr.sql.filesystem import PinnedFilesystem, pinned_path
-
-            self.con.register_filesystem(PinnedFilesystem(self._pins))
-            self._sources = {pinned_path(number): pin for number, pin in enumerate(pins)}
-        self._lock_down([*self._sources, *(str(pin.path) for pin in pins if descriptors)])
-        if descriptors:
-            for pin in pins:
-                pin.fill_descriptor()
-        for name, source in zip(names, self._sources, strict=True):
-            self._make_view(name, source, self._sources[source].identity)
+        tables = {name: self._views.by_name[name].table for name in names}
+        self._sources = self._views.backend.sources(self.con, self._pins, list(tables.values()))
+        self._lock_down(self._sources.open(descriptors=descriptors))
+        self._sources.locked()
+        for name in names:
+            self._make_view(name, self._sources)
 
     @contextmanager
     def errors_explained(self, text: str, params: Params = None) -> Iterator[None]:
@@ -144,26 +138,17 @@ class Session:
                     f"apart; rename one, or leave it out by tables="
                 )
 
-    def _pin(self, name: str) -> Pin:
-        path = self._views.file(name)
-        try:
-            return self._pins.add(path)
-        except OSError as error:
-            raise self._unreadable(name, error) from error
-
-    def _lock_down(self, paths: Sequence[str]) -> None:
-        allowed = ", ".join(literal(path) for path in paths)
+    def _lock_down(self, allowed: Sequence[str]) -> None:
         amount, unit = str(value(self.con, "SELECT current_setting('memory_limit')")).split()
         # Half of what DuckDB would take: the answer needs memory as well.
         self.con.execute(f"SET memory_limit = '{float(amount) / 2} {unit}'")
-        self.con.execute(f"SET allowed_paths = [{allowed}]")
-        for setting in _SETTINGS:
+        for setting in (*allowed, *_SETTINGS):
             self.con.execute(f"SET {setting}")
 
-    def _make_view(self, name: str, source: str, identity: Hashable) -> None:
+    def _make_view(self, name: str, sources: Sources) -> None:
         view = self._views.by_name[name]
         try:
-            select = view.select(self.con, f"read_parquet({literal(source)})", identity)
+            select = view.select(self.con, sources.sql(view.table), sources.identity(view.table))
             self.con.execute(f"CREATE VIEW {quoted(name)} AS {select}")
         except duckdb.InterruptException:
             raise
@@ -174,14 +159,12 @@ class Session:
         return QueryError(
             f"table {name!r} can't be read; restore its file, or delete it and build it again\n"
             f"{self._named(str(error))}",
-            artifact=str(self._views.by_name[name].path),
+            artifact=str(self._views.backend.place(self._views.by_name[name].table)),
         )
 
     def _named(self, message: str) -> str:
-        """Put the files' own names into a message."""
-        for source, pin in self._sources.items():
-            message = message.replace(source, str(pin.path))
-        return message
+        """Put the tables' own names into a message."""
+        return self._sources.named(message) if self._sources else message
 
     def _with_place(self, error: duckdb.Error, text: str, params: Params) -> str:
         """Return an error's message with the place in the query, which relations leave out."""

@@ -1,4 +1,4 @@
-"""Which views a session may have, each over one Parquet file of a dataset."""
+"""Which views a session may have, each over one table of a dataset."""
 
 from __future__ import annotations
 
@@ -7,7 +7,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kymflow_zarr.errors import QueryError, TableNotFoundError
+from kymflow_zarr.backend import Backend, TableKey
+from kymflow_zarr.errors import TableNotFoundError
 from kymflow_zarr.sql.messages import did_you_mean, near
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ Select = Callable[["duckdb.DuckDBPyConnection", str, Hashable], str]
 
 
 def as_it_is(con: duckdb.DuckDBPyConnection, source: str, identity: Hashable) -> str:
-    """Return the SELECT of a view that shows its file as it is."""
+    """Return the SELECT of a view that shows its table as it is."""
     return f"FROM {source}"
 
 
@@ -28,12 +29,12 @@ class View:
     """One view.
 
     Attributes:
-        path: The Parquet file behind it.
-        select: Writes its SELECT, given a connection, the SQL that reads the file, and what tells
-            this state of the file from any other.
+        table: The table behind it.
+        select: Writes its SELECT, given a connection, the SQL that reads the table, and what tells
+            this state of the table from any other.
     """
 
-    path: Path
+    table: TableKey
     select: Select = as_it_is
 
 
@@ -43,11 +44,13 @@ class Views:
 
     Attributes:
         by_name: Each view.
-        dataset: The dataset's folder; no view's file may lie outside it.
+        backend: Where the tables lie.
+        dataset: The dataset's folder.
         none_yet: What an error says where there are none.
     """
 
     by_name: Mapping[str, View]
+    backend: Backend
     dataset: Path
     none_yet: str = "none yet"
 
@@ -74,30 +77,8 @@ class Views:
                 )
         return replace(self, by_name={name: self.by_name[name] for name in wanted})
 
-    def file(self, name: str) -> Path:
-        """Return the file of a view.
-
-        Raises:
-            QueryError: If there is no such file, or it is a link that leads out of the dataset.
-        """
-        path = self.by_name[name].path
-        found = path.resolve()
-        if not found.is_file():
-            raise QueryError(
-                f"table {name!r} has no file, or what bears its name is none; build it again",
-                dataset=str(self.dataset),
-                artifact=str(path),
-            )
-        if not found.is_relative_to(self.dataset.resolve()):
-            raise QueryError(
-                f"table {name!r} is a link that leads out of the dataset; put the file itself here",
-                dataset=str(self.dataset),
-                artifact=str(path),
-            )
-        return found
-
 
 def table_views(dataset: ZarrDataset) -> Views:
     """Return a view for each table of a dataset."""
-    names = dataset.tables.names()
-    return Views({name: View(dataset.tables.path(name)) for name in names}, dataset.path)
+    backend = dataset.tables.backend
+    return Views({name: View(TableKey(name)) for name in backend.names()}, backend, dataset.path)

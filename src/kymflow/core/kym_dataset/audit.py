@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import duckdb
 import polars as pl
 
 from kymflow.core.kym_dataset.finding import Finding
@@ -17,12 +16,13 @@ from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow.core.kym_dataset.schemas import PROVENANCE
 from kymflow_sql import statement
 from kymflow_zarr import parquet
-from kymflow_zarr.duck import view_parquet
-from kymflow_zarr.errors import first_line
-from kymflow_zarr.files import read_unchanged, temporary_path
+from kymflow_zarr.backend import TableKey
+from kymflow_zarr.duck import view_columns
+from kymflow_zarr.files import temporary_path
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
+    from kymflow_zarr.backend import Backend, Reader
 
 UPDATE = "run `kymflow index`: "
 ANEW = UPDATE + "it makes their rows anew"
@@ -46,78 +46,80 @@ MENDED = ("unrecorded", "recorded_twice")
 
 
 def audit(dataset: ZarrDataset) -> Iterator[Finding]:
-    """Yield what is wrong with tables, ledgers, params files and the manifest."""
-    index = dataset.path / "index"
-    names = dataset.tables.names()
+    """Yield what is wrong with tables, ledgers, params and the manifest."""
+    backend = dataset.tables.backend
+    names = backend.names()
     for name in names:
-        yield from _audit_table(dataset, name)
-    for runs in sorted(index.glob(f"{TABLE_PREFIX}*.runs.parquet")):
-        if runs.name.removesuffix(".runs.parquet") not in names:
+        yield from _audit_table(dataset, backend, name)
+    for name in backend.names("runs"):
+        if name.startswith(TABLE_PREFIX) and name not in names:
             yield Finding(
                 "lost_table",
-                runs,
+                backend.place(Ledger(dataset, name).runs),
                 "runs are on record of a table that is not there",
                 UPDATE + "it builds the table anew; or delete the file",
             )
-    manifest = index / "manifest.parquet"
-    if damage := _damage(manifest):
-        yield _unreadable("manifest", manifest, damage, partial(_rewrite_manifest, dataset))
+    manifest = dataset.path / "index" / "manifest.parquet"
+    if damage := parquet.damage(manifest):
+        mend = partial(_rewrite_manifest, dataset)
+        yield _unreadable("manifest", manifest, damage, mend)
 
 
-def _audit_table(dataset: ZarrDataset, name: str) -> Iterator[Finding]:
-    path = dataset.tables.path(name)
+def _audit_table(dataset: ZarrDataset, backend: Backend, name: str) -> Iterator[Finding]:
     ledger = Ledger(dataset, name)
-    if damage := _damage(path):
+    place = backend.place(TableKey(name))
+    if damage := backend.damage(TableKey(name)):
         remedy = "restore the file, or delete it and run `kymflow index`"
-        yield Finding("unreadable_table", path, damage, remedy)
+        yield Finding("unreadable_table", place, damage, remedy)
         return
     if not name.startswith(TABLE_PREFIX):
         return
-    if damage := _damage(ledger.params_path):
-        forget = partial(_delete, ledger.params_path)
-        yield _unreadable("params", ledger.params_path, damage, forget)
-    if damage := _damage(ledger.runs_path):
-        yield _unreadable("ledger", ledger.runs_path, damage, partial(_renew, dataset, name))
-    yield from _columns(path)
-    yield from _records(dataset, name, ledger)
+    mends = {
+        "params": (ledger.params, partial(_drop, backend, ledger.params)),
+        "ledger": (ledger.runs, partial(_renew, dataset, name)),
+    }
+    for what, (key, mend) in mends.items():
+        if damage := backend.damage(key):
+            yield _unreadable(what, backend.place(key), damage, mend)
+    rows = backend.scan(TableKey(name))
+    yield from _columns(rows, place)
+    if "image_id" in rows.collect_schema():
+        yield from _records(dataset, backend, name)
 
 
-def _columns(path: Path) -> Iterator[Finding]:
+def _columns(rows: pl.LazyFrame, place: Path) -> Iterator[Finding]:
     """Yield what is wrong with the columns that the engine goes by, and with the rows' order."""
-    schema = parquet.schema(path)
+    schema = rows.collect_schema()
     for column in PROVENANCE:
         held = schema.get(column)
         if held != pl.String:
             yield Finding(
                 "wrong_provenance",
-                path,
+                place,
                 f"column {column} is {held or 'missing'} and must be text",
                 "build the table anew with `kymflow index --mode replace`",
             )
     if "image_id" not in schema:
         return
-    ids = parquet.scan(path).select("image_id").collect()["image_id"]
+    ids = rows.select("image_id").collect()["image_id"]
     if len(ids.rle()) > ids.n_unique():
         yield Finding(
             "scattered_rows",
-            path,
+            place,
             "rows of one image stand apart",
             "build the table anew with `kymflow index --mode replace`",
         )
 
 
-def _records(dataset: ZarrDataset, name: str, ledger: Ledger) -> Iterator[Finding]:
-    path = dataset.tables.path(name)
-    if "image_id" not in parquet.schema(path):
-        return
+def _records(dataset: ZarrDataset, backend: Backend, name: str) -> Iterator[Finding]:
     with _standstill(dataset, name):
-        files = [path, ledger.runs_path]
-        found = read_unchanged(files, partial(_ask, dataset, name, "engine/audit"))
+        found = _ask(dataset, name, "engine/audit")
     for kind, images, example in found.iter_rows():
         what, remedy = KINDS[kind]
+        key = TableKey(name, "runs" if "recorded" in kind else None)
         yield Finding(
             kind,
-            ledger.runs_path if "recorded" in kind else path,
+            backend.place(key),
             f"{images} {what}" + (f", such as {example}" if example is not None else ""),
             remedy,
             partial(_renew, dataset, name) if kind in MENDED else None,
@@ -127,13 +129,18 @@ def _records(dataset: ZarrDataset, name: str, ledger: Ledger) -> Iterator[Findin
 def _ask(dataset: ZarrDataset, name: str, question: str) -> pl.DataFrame:
     ledger = Ledger(dataset, name)
     present = pl.DataFrame({"image_id": dataset.list_image_ids()}, {"image_id": pl.String})
-    with duckdb.connect() as con:
-        con.register("present", present)
-        view_parquet(
-            con, "existing", dataset.tables.path(name), dict.fromkeys(PROVENANCE, "VARCHAR")
-        )
-        con.register("ledger", ledger.load())
-        return con.sql(statement(question)).pl()
+
+    def ask(reader: Reader) -> pl.DataFrame:
+        reader.con.register("present", present)
+        reader.con.register("ledger", ledger.load())
+        rows = reader.relation(TableKey(name))
+        if rows is None:
+            reader.con.register("existing", pl.DataFrame(schema=PROVENANCE))
+        else:
+            view_columns(rows, "existing", dict.fromkeys(PROVENANCE, "VARCHAR"))
+        return reader.con.sql(statement(question)).pl()
+
+    return dataset.tables.read([TableKey(name), ledger.runs], ask)
 
 
 def _renew(dataset: ZarrDataset, name: str) -> bool:
@@ -144,31 +151,16 @@ def _renew(dataset: ZarrDataset, name: str) -> bool:
         told = _ask(dataset, name, "engine/runs_of_rows").with_columns(status=pl.lit("ok"))
         known = known.join(told, on="image_id", how="anti", maintain_order="left")
         runs = pl.concat([known, told], how="diagonal")
-        with temporary_path(ledger.runs_path.with_suffix(".rows")) as staged:
+        scratch = dataset.path / "index" / f"{name}.runs.rows"
+        with temporary_path(scratch) as staged:
             parquet.write(runs, staged)
-            ledger.record([staged], runs)
+            dataset.tables.commit([ledger.recording([staged], runs)], "write the ledger anew")
     return True
 
 
 def _standstill(dataset: ZarrDataset, name: str) -> AbstractContextManager[object]:
     """Keep writers off a table: one between its table and its ledger would look like damage."""
     return nullcontext() if dataset.read_only else dataset.tables.lock(name)
-
-
-def _damage(path: Path) -> str | None:
-    """Return why a Parquet file can't be read to its end; None if it can, or is not there."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        with path.open("rb") as file:
-            for _ in pq.ParquetFile(file).iter_batches():
-                pass
-    except FileNotFoundError:
-        return None
-    except (pa.ArrowException, OSError) as error:
-        return f"it can't be read: {first_line(error)}"
-    return None
 
 
 def _unreadable(what: str, path: Path, damage: str, mend: partial[bool]) -> Finding:
@@ -180,6 +172,6 @@ def _rewrite_manifest(dataset: ZarrDataset) -> bool:
     return True
 
 
-def _delete(path: Path) -> bool:
-    path.unlink(missing_ok=True)
+def _drop(backend: Backend, table: TableKey) -> bool:
+    backend.drop(table)
     return True

@@ -12,6 +12,7 @@ from kymflow.core.kym_dataset.overtaken import Race
 from kymflow.core.kym_dataset.schemas import PROVENANCE
 from kymflow.core.kym_dataset.staging import Part, Staging
 from kymflow_zarr import parquet
+from kymflow_zarr.backend import Change, TableKey
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
@@ -27,6 +28,7 @@ def commit(
     parts: Sequence[Part],
     gone: Sequence[str | None],
     standing: Sequence[Part],
+    note: str,
 ) -> None:
     """Put staged rows in place of the old ones, and record the runs.
 
@@ -42,6 +44,7 @@ def commit(
         gone: Images whose rows and runs go because they are no longer in the dataset; None
             stands for rows that name no image.
         standing: Parts whose runs are recorded while the rows of their images stand.
+        note: What is done, for the history where one is kept.
 
     Raises:
         TableSchemaError: If a column's types can't be reconciled; the table stands as it was.
@@ -51,19 +54,19 @@ def commit(
         parts, standing = race.won(parts, staging), race.won(standing, staging)
         recorded = [*parts, *standing]
         gone = [image_id for image_id in gone if not (image_id and dataset.has_image(image_id))]
+        changes = []
         if parts or gone or not dataset.tables.exists(table):
-            dataset.tables.replace_rows(
-                table,
-                replaced=_images(parts, gone),
-                parts=[part.rows for part in parts],
-                empty=pl.DataFrame(schema=PROVENANCE),
-            )
+            rows = [part.rows for part in parts]
+            empty = pl.DataFrame(schema=PROVENANCE)
+            done = _images(parts, gone)
+            changes.append(Change(TableKey(table), "image_id", done, rows, empty))
         if recorded or gone:
-            ledger.remember_params(
-                [part.params for part in recorded if part.params.exists()],
-                staging.folder / "params.parquet",
-            )
-            ledger.record([part.runs for part in recorded], _images(recorded, gone))
+            params = [part.params for part in recorded if part.params.exists()]
+            changes += ledger.remembering(params, staging.folder / "params.parquet")
+            runs = [part.runs for part in recorded]
+            changes.append(ledger.recording(runs, _images(recorded, gone)))
+        if changes:
+            dataset.tables.commit(changes, note)
 
 
 def _images(parts: Sequence[Part], gone: Sequence[str | None]) -> pl.DataFrame:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 import duckdb
@@ -11,12 +12,15 @@ from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow.core.kym_dataset.schemas import PROVENANCE
 from kymflow.core.kym_dataset.survey import Survey
 from kymflow_sql import statement
-from kymflow_zarr.duck import view_parquet
+from kymflow_zarr.backend import TableKey
+from kymflow_zarr.duck import view_columns
 from kymflow_zarr.errors import TableError, TableUnreadableError, first_line
-from kymflow_zarr.files import read_unchanged
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from kymflow_zarr.backend import Reader
+    from kymflow_zarr.tables import TableStore
 
 Mode = Literal["replace", "incremental"]
 
@@ -36,13 +40,19 @@ REASONS = (
 
 
 def decide(
-    survey: Survey, table: Path, ledger: Ledger, analysis_version: str, mode: Mode = "incremental"
+    survey: Survey,
+    tables: TableStore,
+    table: str,
+    ledger: Ledger,
+    analysis_version: str,
+    mode: Mode = "incremental",
 ) -> pl.DataFrame:
     """Decide what to do with every image.
 
     Args:
         survey: What the dataset holds.
-        table: The table's file; it need not exist.
+        tables: The dataset's tables.
+        table: The table's name; it need not exist.
         ledger: The record of past runs.
         analysis_version: The indexer's version now.
         mode: ``"replace"`` makes every image of the survey due; reason ``forced`` marks those
@@ -52,10 +62,10 @@ def decide(
         Frame (image_id str, action ``skip``/``update``/``prune``, reason str, n_rows int64).
 
     Raises:
-        TableUnreadableError: If the table's file is not a table of ours.
+        TableUnreadableError: If the table can't be read, or is not one of ours.
     """
-    files = [table, ledger.runs_path]
-    decision = read_unchanged(files, lambda: _judge(survey, table, ledger, analysis_version))
+    question = _Question(survey, TableKey(table), ledger, analysis_version, tables.path(table))
+    decision = tables.read([question.table, ledger.runs], question.ask)
     if mode == "replace":
         forced = pl.col("action") == "skip"
         decision = decision.with_columns(
@@ -65,58 +75,67 @@ def decide(
     return decision
 
 
-def _judge(survey: Survey, table: Path, ledger: Ledger, analysis_version: str) -> pl.DataFrame:
-    with duckdb.connect() as con:
+@dataclass(frozen=True, slots=True)
+class _Question:
+    """What is due, asked of a table and its ledger."""
+
+    survey: Survey
+    table: TableKey
+    ledger: Ledger
+    analysis_version: str
+    place: Path
+
+    def ask(self, reader: Reader) -> pl.DataFrame:
+        """Run the one statement that decides."""
+        con = reader.con
         # A variable, not a parameter: DuckDB runs a relation with parameters on one thread.
-        con.execute("SET VARIABLE analysis_version = $1", [analysis_version])
-        con.register("current", survey.current)
-        _view_rows(con, table, _condition(con, survey))
-        ledger.view(con)
+        con.execute("SET VARIABLE analysis_version = $1", [self.analysis_version])
+        con.register("current", self.survey.current)
+        self._view_rows(reader)
+        self.ledger.view(reader)
         try:
             return con.sql(statement("engine/staleness")).pl()
         except duckdb.OutOfMemoryException as error:
             raise TableError(
                 "there is too little memory to decide what is stale; nothing was changed: free "
                 "some, or update fewer images at a time by image_ids",
-                artifact=str(table),
+                artifact=str(self.place),
             ) from error
         except duckdb.Error as error:
-            if not ledger.is_damaged():
-                raise _unreadable(table, error) from error
-            con.register("ledger", ledger.load())
+            if not self.ledger.is_damaged():
+                raise self._unreadable(error) from error
+            con.register("ledger", self.ledger.load())
             return con.sql(statement("engine/staleness")).pl()
 
+    def _view_rows(self, reader: Reader) -> None:
+        """Make the view ``existing`` over the table; provenance columns it lacks are null."""
+        try:
+            rows = reader.relation(self.table)
+        except duckdb.Error as error:
+            raise self._unreadable(error) from error
+        if rows is None:
+            reader.con.register("existing", pl.DataFrame(schema=PROVENANCE))
+            return
+        if "image_id" not in rows.columns:
+            raise TableUnreadableError(
+                "the table has no column image_id, so it is not one of the engine's; "
+                "move it away and build the table again",
+                artifact=str(self.place),
+            )
+        where = self._condition(reader.con)
+        view_columns(rows, "existing", dict.fromkeys(PROVENANCE, "VARCHAR"), where=where)
 
-def _condition(con: duckdb.DuckDBPyConnection, survey: Survey) -> str:
-    """Return what rows must meet to count, so that a few images cost no group-by over all."""
-    if survey.whole:
-        return "true"
-    asked = [*survey.current["image_id"], *survey.absent]
-    con.register("asked", pl.DataFrame({"image_id": asked}, {"image_id": pl.String}))
-    return "image_id IN (FROM asked)"
+    def _condition(self, con: duckdb.DuckDBPyConnection) -> str:
+        """Return what rows must meet to count, so that few images cost no group-by over all."""
+        if self.survey.whole:
+            return "true"
+        asked = [*self.survey.current["image_id"], *self.survey.absent]
+        con.register("asked", pl.DataFrame({"image_id": asked}, {"image_id": pl.String}))
+        return "image_id IN (FROM asked)"
 
-
-def _view_rows(con: duckdb.DuckDBPyConnection, table: Path, where: str) -> None:
-    """Make the view ``existing`` over the table; provenance columns it lacks are null."""
-    if not table.exists():
-        con.register("existing", pl.DataFrame(schema=PROVENANCE))
-        return
-    try:
-        schema = dict.fromkeys(PROVENANCE, "VARCHAR")
-        columns = view_parquet(con, "existing", table, schema, where=where)
-    except duckdb.Error as error:
-        raise _unreadable(table, error) from error
-    if "image_id" not in columns:
-        raise TableUnreadableError(
-            "the table has no column image_id, so it is not one of the engine's; "
-            "move it away and build the table again",
-            artifact=str(table),
+    def _unreadable(self, error: Exception) -> TableUnreadableError:
+        return TableUnreadableError(
+            f"the table file can't be read ({first_line(error)}); restore it, or delete it "
+            f"and build the table again",
+            artifact=str(self.place),
         )
-
-
-def _unreadable(table: Path, error: Exception) -> TableUnreadableError:
-    return TableUnreadableError(
-        f"the table file can't be read ({first_line(error)}); restore it, or delete it "
-        f"and build the table again",
-        artifact=str(table),
-    )

@@ -106,7 +106,7 @@ class KymDataset(Queryable):
             check_can_travel(indexer)
         job = Job(self.dataset, indexer, _version(indexer), code_fingerprint(indexer))
         ledger = Ledger(self.dataset, table)
-        race = Race(ledger)
+        race = Race(self.dataset.tables, ledger)
         survey = take_survey(self.dataset, indexer, image_ids, progress)
         decision = self._decide(survey, job, ledger, mode)
         if mode == "incremental":
@@ -222,8 +222,8 @@ class KymDataset(Queryable):
         return kym_views(self.dataset)
 
     def _decide(self, survey: Survey, job: Job, ledger: Ledger, mode: Mode) -> pl.DataFrame:
-        table = self.dataset.tables.path(table_name(job.indexer))
-        decision = decide(survey, table, ledger, job.analysis_version, mode)
+        tables, table = self.dataset.tables, table_name(job.indexer)
+        decision = decide(survey, tables, table, ledger, job.analysis_version, mode)
         unknown = sorted(set(survey.absent) - set(decision["image_id"])) if survey.absent else []
         if unknown:
             raise ImageNotFoundError(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,12 +12,13 @@ import polars as pl
 
 from kymflow.core.kym_dataset.schemas import PARAMS, RUNS
 from kymflow_zarr import parquet
-from kymflow_zarr.duck import view_parquet
-from kymflow_zarr.errors import TableSchemaError, TableUnreadableError, first_line
-from kymflow_zarr.merge import replace_rows
+from kymflow_zarr.backend import Change, TableKey
+from kymflow_zarr.duck import view_columns
+from kymflow_zarr.errors import TableNotFoundError, TableUnreadableError, first_line
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
+    from kymflow_zarr.backend import Reader
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ _DECIDING = {
 
 
 class Ledger:
-    """The ledger of one table: ``index/<table>.runs.parquet`` and ``.params.parquet``.
+    """The ledger of one table, kept beside it: its ``runs`` and its ``params``.
 
     It is derived state. An unreadable ledger is treated as none: images with rows are still
     judged right from their rows, and images without are computed once more. Who writes to it holds
@@ -41,11 +41,16 @@ class Ledger:
     Args:
         dataset: The dataset.
         table: The table's name.
+
+    Attributes:
+        runs: Where the last run of every image is kept.
+        params: Where the params behind every hash are kept.
     """
 
     def __init__(self, dataset: ZarrDataset, table: str) -> None:
-        self.runs_path = dataset.path / "index" / f"{table}.runs.parquet"
-        self.params_path = dataset.path / "index" / f"{table}.params.parquet"
+        self._tables = dataset.tables
+        self.runs = TableKey(table, "runs")
+        self.params = TableKey(table, "params")
 
     def load(self, *columns: str) -> pl.DataFrame:
         """Return the last run of every image.
@@ -58,7 +63,7 @@ class Ledger:
             ``outdated``, n_rows, error, indexed_at UTC, code_hash), one row an image; empty where
             nothing was run.
         """
-        return _load(self.runs_path, pl.Schema({name: RUNS[name] for name in columns or RUNS}))
+        return self._load(self.runs, pl.Schema({name: RUNS[name] for name in columns or RUNS}))
 
     def load_params(self) -> pl.DataFrame:
         """Return the canonical params JSON of every hash ever used.
@@ -66,32 +71,35 @@ class Ledger:
         Returns:
             Frame (params_hash, params), one row a distinct params.
         """
-        return _load(self.params_path, PARAMS)
+        return self._load(self.params, PARAMS)
 
-    def record(self, runs: Sequence[Path], replaced: pl.DataFrame) -> None:
-        """Replace the runs of some images.
+    def recording(self, runs: Sequence[Path], replaced: pl.DataFrame) -> Change:
+        """Return the change that replaces the runs of some images.
 
         Args:
             runs: Parquet files with the new runs.
             replaced: Frame whose column ``image_id`` lists the images whose old runs go.
         """
-        _rewrite(self.runs_path, "image_id", replaced, runs, RUNS)
+        gone = replaced.select("image_id")
+        return Change(self.runs, "image_id", gone, runs, pl.DataFrame(schema=RUNS))
 
-    def remember_params(self, params: Sequence[Path], scratch: Path) -> None:
-        """Add the params behind hashes that are not known yet.
+    def remembering(self, params: Sequence[Path], scratch: Path) -> list[Change]:
+        """Return the change that adds the params behind hashes that are not known yet, if any.
 
         Args:
             params: Parquet files (params_hash, params).
-            scratch: A file to write on the way.
+            scratch: A file to write the new ones to.
         """
         if not params:
-            return
-        known = _load(self.params_path, pl.Schema({"params_hash": pl.String()}))
+            return []
+        known = self._load(self.params, pl.Schema({"params_hash": pl.String()}))
         staged = parquet.scan_many(params).unique("params_hash", maintain_order=True)
         new = staged.collect().join(known, on="params_hash", how="anti", maintain_order="left")
-        if not new.is_empty():
-            parquet.write(new, scratch)
-            _rewrite(self.params_path, "params_hash", new, [scratch], PARAMS)
+        if new.is_empty():
+            return []
+        parquet.write(new, scratch)
+        none = new.select("params_hash").clear()
+        return [Change(self.params, "params_hash", none, [scratch], pl.DataFrame(schema=PARAMS))]
 
     def runs_by_other_code(self, analysis_version: str, code_hash: str | None) -> int:
         """Count the images last run at this version by code other than today's."""
@@ -104,67 +112,53 @@ class Ledger:
             pl.col("code_hash") != code_hash,
         ).height
 
-    def view(self, con: duckdb.DuckDBPyConnection) -> None:
+    def view(self, reader: Reader) -> None:
         """Make the view ``ledger`` of the columns that decide; empty where nothing was run."""
-        if self.runs_path.exists():
-            try:
-                view_parquet(con, "ledger", self.runs_path, _DECIDING)
+        try:
+            runs = reader.relation(self.runs)
+            if runs is not None:
+                view_columns(runs, "ledger", _DECIDING)
                 return
-            except duckdb.Error as error:
-                _warn_of_damage(self.runs_path, error)
-        con.register("ledger", pl.DataFrame(schema={name: RUNS[name] for name in _DECIDING}))
+        except duckdb.Error as error:
+            _warn_of_damage(self.runs, error)
+        nothing = pl.DataFrame(schema={name: RUNS[name] for name in _DECIDING})
+        reader.con.register("ledger", nothing)
 
     def is_damaged(self) -> bool:
         """Tell whether the record of runs is there and can't be read."""
         try:
-            _read(self.runs_path, RUNS)
-        except FileNotFoundError:
+            self._read(self.runs, RUNS)
+        except TableNotFoundError:
             return False
-        except parquet.read_errors():
+        except _unreadable():
             return True
         return False
 
-
-def _rewrite(
-    path: Path, key: str, replaced: pl.DataFrame, parts: Sequence[Path], schema: pl.Schema
-) -> None:
-    """Replace rows of a ledger file; one that can't be read is made anew."""
-    rewrite = partial(
-        replace_rows,
-        path,
-        key=key,
-        replaced=replaced.select(key),
-        parts=parts,
-        empty=pl.DataFrame(schema=schema),
-    )
-    try:
-        rewrite()
-    except (TableUnreadableError, TableSchemaError):
-        path.unlink()
-        rewrite()
-
-
-def _load(path: Path, schema: pl.Schema) -> pl.DataFrame:
-    """Return a ledger file in today's schema; empty where it can't be read."""
-    try:
-        return _read(path, schema)
-    except FileNotFoundError:
-        return pl.DataFrame(schema=schema)
-    except parquet.read_errors() as error:
-        _warn_of_damage(path, error)
+    def _load(self, key: TableKey, schema: pl.Schema) -> pl.DataFrame:
+        """Return what is kept in today's schema; empty where it can't be read."""
+        try:
+            return self._read(key, schema)
+        except TableNotFoundError:
+            pass
+        except _unreadable() as error:
+            _warn_of_damage(key, error)
         return pl.DataFrame(schema=schema)
 
+    def _read(self, key: TableKey, schema: pl.Schema) -> pl.DataFrame:
+        """Return what is kept in today's schema; columns that an older writer lacked are null."""
+        rows = self._tables.scan(key)
+        held = rows.collect_schema()
+        columns = [
+            pl.col(name).cast(dtype) if name in held else pl.lit(None, dtype).alias(name)
+            for name, dtype in schema.items()
+        ]
+        return rows.select(columns).collect()
 
-def _read(path: Path, schema: pl.Schema) -> pl.DataFrame:
-    """Return a ledger file in today's schema; columns that an older writer lacked are null."""
-    file = parquet.scan(path)
-    held = file.collect_schema()
-    columns = [
-        pl.col(name).cast(dtype) if name in held else pl.lit(None, dtype).alias(name)
-        for name, dtype in schema.items()
-    ]
-    return file.select(columns).collect()
+
+def _unreadable() -> tuple[type[BaseException], ...]:
+    return (TableUnreadableError, *parquet.read_errors())
 
 
-def _warn_of_damage(path: Path, error: BaseException) -> None:
-    log.warning("ledger file %s can't be read and is left out: %s", path, first_line(error))
+def _warn_of_damage(key: TableKey, error: BaseException) -> None:
+    why = first_line(error)
+    log.warning("the %s of table %s can't be read and are left out: %s", key.side, key.name, why)

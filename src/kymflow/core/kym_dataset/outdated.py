@@ -23,7 +23,7 @@ def mark(job: Job, table: str, image_ids: Iterable[str]) -> None:
     current = take_survey(job.dataset, job.indexer, image_ids).current
     runs = outdated_runs(job, current, datetime.now(UTC))
     ledger = Ledger(job.dataset, table)
-    with temporary_path(ledger.runs_path.with_name(f"{table}.outdated.parquet")) as written:
+    scratch = job.dataset.path / "index" / f"{table}.outdated.parquet"
+    with temporary_path(scratch) as written:
         parquet.write(runs, written)
-        with job.dataset.tables.lock(table):
-            ledger.record([written], runs)
+        job.dataset.tables.commit([ledger.recording([written], runs)], "mark rows as outdated")

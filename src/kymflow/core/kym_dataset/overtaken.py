@@ -12,10 +12,10 @@ import polars as pl
 
 from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow_zarr import parquet
-from kymflow_zarr.files import identity
 
 if TYPE_CHECKING:
     from kymflow.core.kym_dataset.staging import Part, Staging
+    from kymflow_zarr.tables import TableStore
 
 
 class Race:
@@ -25,12 +25,14 @@ class Race:
     are compared only between updates that ran at the same time.
 
     Args:
+        tables: The dataset's tables.
         ledger: The table's ledger, as it is before the survey.
     """
 
-    def __init__(self, ledger: Ledger) -> None:
+    def __init__(self, tables: TableStore, ledger: Ledger) -> None:
+        self._tables = tables
         self._ledger = ledger
-        self._file = identity(ledger.runs_path)
+        self._state = tables.state(ledger.runs)
         self._before = ledger.load("image_id", "indexed_at")
 
     def won(self, parts: Sequence[Part], staging: Staging) -> list[Part]:
@@ -40,7 +42,7 @@ class Race:
             parts: Staged parts about to be committed; the caller holds the table's lock.
             staging: Where parts that lose images are written anew.
         """
-        if identity(self._ledger.runs_path) == self._file:
+        if self._tables.state(self._ledger.runs) == self._state:
             return list(parts)
         now = self._ledger.load("image_id", "indexed_at")
         others = now.join(self._before, on=["image_id", "indexed_at"], how="anti", nulls_equal=True)

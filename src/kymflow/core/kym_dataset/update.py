@@ -96,6 +96,7 @@ class Update:
                     parts=parts,
                     gone=gone,
                     standing=standing,
+                    note=f"{self.job.indexer.name} {self.job.analysis_version}",
                 )
                 tell(Progress("commit", self.updated, self.updated))
                 if self.survey.whole:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -68,9 +67,8 @@ def _describe(kym: KymDataset, name: str) -> tuple[object, ...]:
     columns = rows.collect_schema().names()
     images = pl.col("image_id").n_unique() if "image_id" in columns else pl.lit(None)
     n_rows, n_images = rows.select(pl.len(), images.alias("images")).collect().row(0)
-    file = tables.path(name).stat()
-    changed = datetime.fromtimestamp(int(file.st_mtime), UTC)
-    return name, n_rows, n_images, len(columns), file.st_size, changed
+    stat = tables.stat(name)
+    return name, n_rows, n_images, len(columns), stat.size, stat.changed
 
 
 def _stale_counts(kym: KymDataset) -> dict[str, int]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow.core.queries.params_view import select_params
-from kymflow_zarr.sql.views import View, Views
+from kymflow_zarr.backend import TableKey
+from kymflow_zarr.sql.views import View, Views, as_it_is
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
@@ -20,12 +20,11 @@ def kym_views(dataset: ZarrDataset) -> Views:
     Args:
         dataset: The dataset; reading it is enough.
     """
-    tables = {name: View(dataset.tables.path(name)) for name in dataset.tables.names()}
-    views = dict(tables)
-    for name in tables:
-        ledger = Ledger(dataset, name)
-        if ledger.runs_path.is_file():
-            views.setdefault(f"{name}_runs", View(ledger.runs_path))
-        if ledger.params_path.is_file():
-            views.setdefault(f"{name}_params", View(ledger.params_path, select_params))
-    return Views(dict(sorted(views.items())), dataset.path, "none yet: run `kymflow index` first")
+    backend = dataset.tables.backend
+    tables = backend.names()
+    views = {name: View(TableKey(name)) for name in tables}
+    for side, select in (("runs", as_it_is), ("params", select_params)):
+        for name in sorted(set(backend.names(side)).intersection(tables)):
+            views.setdefault(f"{name}_{side}", View(TableKey(name, side), select))
+    none_yet = "none yet: run `kymflow index` first"
+    return Views(dict(sorted(views.items())), backend, dataset.path, none_yet)

@@ -41,7 +41,7 @@ def edit_table(change: Callable[[pl.DataFrame], pl.DataFrame]) -> Callable[[KymD
 def edit_ledger(change: Callable[[pl.DataFrame], pl.DataFrame]) -> Callable[[KymDataset], None]:
     def edit(kym: KymDataset) -> None:
         ledger = Ledger(kym.dataset, TABLE)
-        change(ledger.load()).write_parquet(ledger.runs_path)
+        kym.dataset.tables.backend.save(ledger.runs, change(ledger.load()))
 
     return edit
 
@@ -96,7 +96,7 @@ def test_what_is_derived_is_repaired(kym: KymDataset, kind: str) -> None:
 
 
 def test_a_repaired_ledger_sees_lost_rows_again(kym: KymDataset) -> None:
-    Ledger(kym.dataset, TABLE).runs_path.unlink()
+    kym.dataset.tables.backend.drop(Ledger(kym.dataset, TABLE).runs)
     assert kinds(check(kym.dataset, repair=True)) == ["unrecorded"]
     edit_table(lambda rows: rows.head(4))(kym)
     assert kinds(check(kym.dataset)) == ["row_count_mismatch"]

@@ -349,7 +349,7 @@ def test_a_record_from_the_future_stops_no_update(kym, add_image, set_events) ->
     kym.update_index(EVENTS)
     ledger = Ledger(kym.dataset, TABLE)
     future = pl.col("indexed_at").dt.offset_by("9y")
-    ledger.load().with_columns(future).write_parquet(ledger.runs_path)
+    kym.dataset.tables.backend.save(ledger.runs, ledger.load().with_columns(future))
     set_events(kym.dataset.record("a"), 4)
     kym.update_index(EVENTS)
     assert counts(kym) == {"a": 4}

@@ -1,0 +1,157 @@
+"""What a table backend must do: where tables lie is its matter alone."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
+
+if TYPE_CHECKING:
+    import duckdb
+    import polars as pl
+
+    from kymflow_zarr.sql.pins import Pins
+    from kymflow_zarr.sql.sources import Sources
+
+T = TypeVar("T")
+
+
+class TableKey(NamedTuple):
+    """A table, or one kept beside it such as the record of how its rows were made.
+
+    What is kept beside a table is derived: where it can't be read, it counts as not there.
+
+    Attributes:
+        name: The table's name.
+        side: Which of those beside it; None for the table itself.
+    """
+
+    name: str
+    side: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Merged:
+    """How many rows a change kept of the old table and how many it added."""
+
+    kept: int
+    added: int
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """All rows of some keys are replaced in one table, which is made if need be.
+
+    Attributes:
+        table: The table.
+        key: The column that tells which rows belong together.
+        replaced: Frame whose column ``key`` lists the keys whose old rows go.
+        parts: Parquet files with the new rows; columns are united by name.
+        empty: Zero-row frame of the columns that the table always has.
+    """
+
+    table: TableKey
+    key: str
+    replaced: pl.DataFrame
+    parts: Sequence[Path]
+    empty: pl.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Stat:
+    """How many bytes of files hold a table, and when it last changed (UTC)."""
+
+    size: int
+    changed: datetime
+
+
+class Reader(Protocol):
+    """A DuckDB connection over tables as they were at one moment."""
+
+    @property
+    def con(self) -> duckdb.DuckDBPyConnection:
+        """The connection."""
+
+    def relation(self, table: TableKey) -> duckdb.DuckDBPyRelation | None:
+        """Return the rows of a table, None where there is no such table.
+
+        Raises:
+            duckdb.Error: If it can't be read.
+        """
+
+
+class Backend(ABC):
+    """The tables of one dataset; who writes holds the lock of the table's writers."""
+
+    @abstractmethod
+    def names(self, side: str | None = None) -> list[str]:
+        """Return the names of the tables, or of those that have such a one beside them."""
+
+    @abstractmethod
+    def exists(self, table: TableKey) -> bool:
+        """Tell whether there is such a table."""
+
+    @abstractmethod
+    def place(self, table: TableKey) -> Path:
+        """Return the file or folder that holds a table, for messages and links."""
+
+    @abstractmethod
+    def state(self, table: TableKey) -> Hashable:
+        """Return what changes whenever the table does; None where there is none."""
+
+    @abstractmethod
+    def stat(self, name: str) -> Stat:
+        """Return a table's size and when it last changed."""
+
+    @abstractmethod
+    def damage(self, table: TableKey) -> str | None:
+        """Read a table to its end; return why it can't be, None if it can or is not there."""
+
+    @abstractmethod
+    def scan(self, table: TableKey) -> pl.LazyFrame:
+        """Return a table as it is now, whatever replaces it meanwhile.
+
+        Raises:
+            FileNotFoundError: If there is no such table.
+        """
+
+    @abstractmethod
+    def read(self, tables: Sequence[TableKey], ask: Callable[[Reader], T]) -> T:
+        """Return the answer to a question about some tables as they are at one moment."""
+
+    @abstractmethod
+    def commit(self, changes: Sequence[Change], note: str) -> list[Merged]:
+        """Apply changes to a table and those beside it, checking row counts before they show.
+
+        Args:
+            changes: In the order in which they may show, where not all at once.
+            note: What is done, for a backend that keeps a history.
+
+        Raises:
+            TableSchemaError: If a column's types can't be reconciled.
+            TableUnreadableError: If an old table can't be read.
+            CommitError: If something can't be written, or row counts don't add up.
+        """
+
+    @abstractmethod
+    def save(self, table: TableKey, rows: pl.DataFrame) -> None:
+        """Write a whole table."""
+
+    @abstractmethod
+    def drop(self, table: TableKey) -> None:
+        """Remove a table; what is beside it stays."""
+
+    @abstractmethod
+    def sources(
+        self, con: duckdb.DuckDBPyConnection, pins: Pins, tables: Sequence[TableKey]
+    ) -> Sources:
+        """Return a way for a locked-down connection to read some tables.
+
+        Args:
+            con: The connection, not locked down yet.
+            pins: What it holds open, and its private folder.
+            tables: The only tables that it shall reach.
+        """

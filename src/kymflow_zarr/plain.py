@@ -1,0 +1,150 @@
+"""Tables as one plain Parquet file each, replaced whole and atomically."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from kymflow_zarr import parquet
+from kymflow_zarr.backend import Backend, Change, Merged, Reader, Stat, TableKey
+from kymflow_zarr.errors import TableSchemaError, TableUnreadableError
+from kymflow_zarr.files import atomic_path, identity, read_unchanged, sweep_temporaries
+from kymflow_zarr.merge import replace_rows
+from kymflow_zarr.names import check_table_name, without_strangers
+
+if TYPE_CHECKING:
+    import duckdb
+    import polars as pl
+
+    from kymflow_zarr.sql.files import PinnedFiles
+    from kymflow_zarr.sql.pins import Pins
+
+T = TypeVar("T")
+
+
+class PlainTables(Backend):
+    """A dataset's tables in ``tables/<name>.parquet``, those beside them in ``index/``.
+
+    Args:
+        dataset: The dataset's folder.
+    """
+
+    def __init__(self, dataset: Path) -> None:
+        self._dataset = dataset
+
+    def place(self, table: TableKey) -> Path:
+        """Return the file of a table, whether or not it exists.
+
+        Raises:
+            InvalidNameError: If the name is not one a table may have.
+        """
+        name = check_table_name(table.name)
+        if table.side is None:
+            return self._dataset / "tables" / f"{name}.parquet"
+        return self._dataset / "index" / f"{name}.{table.side}.parquet"
+
+    def names(self, side: str | None = None) -> list[str]:
+        """Return the names of the tables, sorted; a file of a strange name is none."""
+        folder = self.place(TableKey("any", side)).parent
+        ending = ".parquet" if side is None else f".{side}.parquet"
+        if not folder.is_dir():
+            return []
+        names = sorted(
+            entry.name.removesuffix(ending)
+            for entry in folder.iterdir()
+            if entry.name.endswith(ending) and entry.name[0] != "." and entry.is_file()
+        )
+        return without_strangers(names, folder)
+
+    def exists(self, table: TableKey) -> bool:
+        """Tell whether a table has a file."""
+        return self.place(table).is_file()
+
+    def state(self, table: TableKey) -> Hashable:
+        """Return what changes when the file is replaced."""
+        return identity(self.place(table))
+
+    def stat(self, name: str) -> Stat:
+        """Return the file's size and when it was replaced."""
+        status = self.place(TableKey(name)).stat()
+        return Stat(status.st_size, datetime.fromtimestamp(int(status.st_mtime), UTC))
+
+    def damage(self, table: TableKey) -> str | None:
+        """Read the file to its end; return why it can't be."""
+        return parquet.damage(self.place(table))
+
+    def scan(self, table: TableKey) -> pl.LazyFrame:
+        """Return the file as a lazy frame that holds it open."""
+        frame = parquet.scan(self.place(table))
+        frame.collect_schema()
+        return frame
+
+    def read(self, tables: Sequence[TableKey], ask: Callable[[Reader], T]) -> T:
+        """Ask again when a file was replaced meanwhile."""
+        return read_unchanged([self.place(table) for table in tables], partial(self._ask, ask))
+
+    def commit(self, changes: Sequence[Change], note: str) -> list[Merged]:
+        """Replace one file after the other."""
+        return [self._apply(change) for change in changes]
+
+    def save(self, table: TableKey, rows: pl.DataFrame) -> None:
+        """Write a whole file."""
+        path = self.place(table)
+        sweep_temporaries(path)
+        with atomic_path(path) as temporary:
+            parquet.write(rows, temporary)
+
+    def drop(self, table: TableKey) -> None:
+        """Remove the file."""
+        self.place(table).unlink(missing_ok=True)
+
+    def sources(
+        self, con: duckdb.DuckDBPyConnection, pins: Pins, tables: Sequence[TableKey]
+    ) -> PinnedFiles:
+        """Hold the files open while a session reads them."""
+        from kymflow_zarr.sql.files import PinnedFiles
+
+        return PinnedFiles(con, pins, {table: self.place(table) for table in tables}, self._dataset)
+
+    def _ask(self, ask: Callable[[Reader], T]) -> T:
+        import duckdb
+
+        with duckdb.connect() as con:
+            return ask(_PlainReader(con, self))
+
+    def _apply(self, change: Change) -> Merged:
+        path = self.place(change.table)
+        rewrite = partial(
+            replace_rows,
+            path,
+            key=change.key,
+            replaced=change.replaced,
+            parts=change.parts,
+            empty=change.empty,
+        )
+        try:
+            return rewrite()
+        except (TableUnreadableError, TableSchemaError):
+            if change.table.side is None:
+                raise
+            path.unlink()
+            return rewrite()
+
+
+@dataclass(frozen=True, slots=True)
+class _PlainReader:
+    """Reads the files of tables."""
+
+    con: duckdb.DuckDBPyConnection
+    tables: PlainTables
+
+    def relation(self, table: TableKey) -> duckdb.DuckDBPyRelation | None:
+        """Return the rows of a file."""
+        path = self.tables.place(table)
+        if not path.exists():
+            return None
+        return self.con.read_parquet(parquet.duckdb_path(path), hive_partitioning=False)

@@ -1,0 +1,109 @@
+"""The Parquet files of a session, held open and read as they were."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kymflow_zarr.backend import TableKey
+from kymflow_zarr.duck import literal
+from kymflow_zarr.errors import QueryError
+from kymflow_zarr.sql.pins import Pin, Pins
+
+if TYPE_CHECKING:
+    import duckdb
+
+
+class PinnedFiles:
+    """Files of a dataset as the sources of a session.
+
+    Args:
+        con: The session's connection.
+        pins: Holds the files open.
+        files: The file of each table.
+        dataset: The dataset's folder; no file may lie outside it.
+    """
+
+    def __init__(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        pins: Pins,
+        files: Mapping[TableKey, Path],
+        dataset: Path,
+    ) -> None:
+        self._con = con
+        self._pins = pins
+        self._files = files
+        self._dataset = dataset
+        self._opened: dict[TableKey, tuple[str, Pin]] = {}
+        self._descriptors = False
+
+    def open(self, *, descriptors: bool) -> list[str]:
+        """Open the files; see :class:`~kymflow_zarr.sql.sources.Sources`."""
+        pins = {table: self._pin(table) for table in self._files}
+        self._descriptors = descriptors
+        if descriptors:
+            self._opened = {table: (pin.reserve_descriptor(), pin) for table, pin in pins.items()}
+        else:
+            from kymflow_zarr.sql.filesystem import PinnedFilesystem, pinned_path
+
+            self._con.register_filesystem(PinnedFilesystem(self._pins))
+            numbered = enumerate(pins.items())
+            self._opened = {table: (pinned_path(n), pin) for n, (table, pin) in numbered}
+        paths = [source for source, _ in self._opened.values()]
+        paths += [str(pin.path) for pin in pins.values() if descriptors]
+        return [f"allowed_paths = [{', '.join(map(literal, paths))}]"]
+
+    def locked(self) -> None:
+        """Let the descriptors stand for the files."""
+        if self._descriptors:
+            for _, pin in self._opened.values():
+                pin.fill_descriptor()
+
+    def sql(self, table: TableKey) -> str:
+        """Return what reads a file."""
+        return f"read_parquet({literal(self._opened[table][0])})"
+
+    def identity(self, table: TableKey) -> Hashable:
+        """Return what tells this state of a file from any other."""
+        return self._opened[table][1].identity
+
+    def named(self, message: str) -> str:
+        """Put the files' own names into a message."""
+        for source, pin in self._opened.values():
+            message = message.replace(source, str(pin.path))
+        return message
+
+    def _pin(self, table: TableKey) -> Pin:
+        try:
+            return self._pins.add(self._file(table))
+        except OSError as error:
+            raise QueryError(
+                f"table {table.name!r} can't be read; restore its file, or delete it and build it "
+                f"again\n{error}",
+                artifact=str(self._files[table]),
+            ) from error
+
+    def _file(self, table: TableKey) -> Path:
+        """Return a table's file, free of links.
+
+        Raises:
+            QueryError: If there is no such file, or it is a link that leads out of the dataset.
+        """
+        path = self._files[table]
+        found = path.resolve()
+        if not found.is_file():
+            raise QueryError(
+                f"table {table.name!r} has no file, or what bears its name is none; build it again",
+                dataset=str(self._dataset),
+                artifact=str(path),
+            )
+        if not found.is_relative_to(self._dataset.resolve()):
+            raise QueryError(
+                f"table {table.name!r} is a link that leads out of the dataset; put the file "
+                f"itself here",
+                dataset=str(self._dataset),
+                artifact=str(path),
+            )
+        return found
