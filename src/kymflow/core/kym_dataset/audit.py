@@ -8,7 +8,6 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import duckdb
 import polars as pl
 
 from kymflow.core.kym_dataset.finding import Finding
@@ -17,7 +16,7 @@ from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow.core.kym_dataset.schemas import PROVENANCE
 from kymflow_sql import statement
 from kymflow_zarr import parquet
-from kymflow_zarr.duck import view_parquet
+from kymflow_zarr.duck import engine_connection, view_parquet
 from kymflow_zarr.errors import first_line
 from kymflow_zarr.files import read_unchanged, temporary_path
 
@@ -127,7 +126,7 @@ def _records(dataset: ZarrDataset, name: str, ledger: Ledger) -> Iterator[Findin
 def _ask(dataset: ZarrDataset, name: str, question: str) -> pl.DataFrame:
     ledger = Ledger(dataset, name)
     present = pl.DataFrame({"image_id": dataset.list_image_ids()}, {"image_id": pl.String})
-    with duckdb.connect() as con:
+    with engine_connection(ledger.runs_path.parent) as con:
         con.register("present", present)
         view_parquet(
             con, "existing", dataset.tables.path(name), dict.fromkeys(PROVENANCE, "VARCHAR")

@@ -11,7 +11,7 @@ from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow.core.kym_dataset.schemas import PROVENANCE
 from kymflow.core.kym_dataset.survey import Survey
 from kymflow_sql import statement
-from kymflow_zarr.duck import view_parquet
+from kymflow_zarr.duck import engine_connection, view_parquet
 from kymflow_zarr.errors import TableError, TableUnreadableError, first_line
 from kymflow_zarr.files import read_unchanged
 
@@ -66,7 +66,7 @@ def decide(
 
 
 def _judge(survey: Survey, table: Path, ledger: Ledger, analysis_version: str) -> pl.DataFrame:
-    with duckdb.connect() as con:
+    with engine_connection(ledger.runs_path.parent) as con:
         # A variable, not a parameter: DuckDB runs a relation with parameters on one thread.
         con.execute("SET VARIABLE analysis_version = $1", [analysis_version])
         con.register("current", survey.current)
