@@ -14,7 +14,7 @@ import polars as pl
 from kymflow.core.kym_dataset.schemas import PARAMS, RUNS
 from kymflow_zarr import parquet
 from kymflow_zarr.duck import view_parquet
-from kymflow_zarr.errors import TableSchemaError, TableUnreadableError, first_line
+from kymflow_zarr.errors import TableSchemaError, TableUnreadableError, escaped, first_line
 from kymflow_zarr.merge import replace_rows
 
 if TYPE_CHECKING:
@@ -167,4 +167,5 @@ def _read(path: Path, schema: pl.Schema) -> pl.DataFrame:
 
 
 def _warn_of_damage(path: Path, error: BaseException) -> None:
-    log.warning("ledger file %s can't be read and is left out: %s", path, first_line(error))
+    shown = escaped(str(path))
+    log.warning("ledger file %s can't be read and is left out: %s", shown, first_line(error))
