@@ -61,11 +61,14 @@ class ZarrDataset(Queryable):
     Raises:
         DatasetNotFoundError: With ``"r"``, if there is nothing at the path.
         DatasetFormatError: If something else lies there, or a schema version not known here.
+        UsageError: If the path is empty.
     """
 
     def __init__(self, path: str | os.PathLike[str], mode: Literal["a", "r", "w"] = "a") -> None:
         if mode not in ("a", "r", "w"):
             raise UsageError(f"mode must be 'a', 'r' or 'w', not {mode!r}")
+        if path == "":
+            raise UsageError("the dataset's path is empty; '.' stands for the working directory")
         self.path = Path(path).absolute()
         self.mode = mode
         self.tables = TableStore(self)

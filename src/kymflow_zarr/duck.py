@@ -1,12 +1,37 @@
-"""DuckDB: quoted names and texts, and views in a wanted schema."""
+"""DuckDB: connections, quoted names and texts, and views in a wanted schema."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import os
+import uuid
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import duckdb
+
+
+@contextmanager
+def engine_connection(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """Yield an in-memory DuckDB that spills where there is room, and leaves nothing.
+
+    By itself it would spill to the working directory.
+
+    Args:
+        folder: A folder of the dataset. What does not fit into memory goes to a hidden folder in
+            it, made when needed and removed at the end; where it may not be written in, or is a
+            link, to a private temporary folder.
+    """
+    import duckdb
+
+    with ExitStack() as closing:
+        if folder.is_symlink() or not os.access(folder, os.W_OK):
+            folder = Path(closing.enter_context(TemporaryDirectory(prefix="kymflow-")))
+        spilled = folder / f".duckdb.{uuid.uuid4().hex}.tmp"
+        yield closing.enter_context(duckdb.connect(config={"temp_directory": str(spilled)}))
 
 
 def quoted(identifier: str) -> str:

@@ -37,8 +37,16 @@ _LINE = 300
 def first_line(error: BaseException) -> str:
     """Return the first line of an error's text, or its name where it has none, fit to print."""
     line = next(iter(str(error).splitlines()), "") or type(error).__name__
-    line = line if len(line) <= _LINE else f"{line[:_LINE]}…"
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in line)
+    return escaped(line if len(line) <= _LINE else f"{line[:_LINE]}…")
+
+
+def escaped(text: str) -> str:
+    """Return a text on one line: what could break it, or steer a terminal, is written out."""
+    return text if text.isprintable() else "".join(map(_escaped, text))
+
+
+def _escaped(character: str) -> str:
+    return character if character.isprintable() else ascii(character)[1:-1]
 
 
 class DatasetError(Exception):
@@ -72,7 +80,7 @@ class DatasetError(Exception):
 
     def __str__(self) -> str:
         places = {"image_id": self.image_id, "artifact": self.artifact, "dataset": self.dataset}
-        where = ", ".join(f"{name} {value}" for name, value in places.items() if value)
+        where = ", ".join(f"{name} {escaped(value)}" for name, value in places.items() if value)
         first, *details = self.message.split("\n", 1)
         return "\n".join([f"{first} [{where}]" if where else first, *details])
 

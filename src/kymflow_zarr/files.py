@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from kymflow_zarr.errors import DatasetError, WriteError, first_line
+from kymflow_zarr.errors import DatasetError, WriteError, escaped, first_line
 
 T = TypeVar("T")
 _TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{32}\.tmp", re.DOTALL)
@@ -77,8 +77,8 @@ def writing(path: Path) -> Iterator[None]:
         if isinstance(error, DatasetError):
             raise
         raise WriteError(
-            f"{path.name} can't be written ({error.strerror or first_line(error)}), and what was "
-            f"there stands: see to disk space and permissions, and do it again",
+            f"{escaped(path.name)} can't be written ({error.strerror or first_line(error)}), and "
+            f"what was there stands: see to disk space and permissions, and do it again",
             artifact=str(path),
         ) from error
 

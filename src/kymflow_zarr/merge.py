@@ -12,7 +12,7 @@ from kymflow_sql import filled
 from kymflow_zarr import parquet
 from kymflow_zarr.backend import Merged
 from kymflow_zarr.dtypes import common_dtype
-from kymflow_zarr.duck import quoted, value
+from kymflow_zarr.duck import engine_connection, quoted, value
 from kymflow_zarr.errors import (
     CommitError,
     TableSchemaError,
@@ -58,10 +58,8 @@ def replace_rows(
         CommitError: If the new table can't be written, or its rows are not the rows kept plus the
             rows new; the old table stands.
     """
-    import duckdb
-
     sweep_temporaries(table)
-    with duckdb.connect() as con:
+    with engine_connection(table.parent) as con:
         con.register("replaced", replaced.select(key=key).unique())
         kept = _mark_replaced(con, table, key)
         with _committing(table), atomic_path(table) as output, temporary_path(table) as bare:

@@ -11,7 +11,7 @@ import logging
 import re
 from pathlib import Path
 
-from kymflow_zarr.errors import InvalidNameError
+from kymflow_zarr.errors import InvalidNameError, escaped
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +33,7 @@ def without_strangers(names: list[str], folder: Path) -> list[str]:
         log.warning(
             "%s holds %d entries whose names may not be used and which are passed over, such as "
             "%a; rename them",
-            folder,
+            escaped(str(folder)),
             len(strangers),
             next(iter(strangers)),
         )

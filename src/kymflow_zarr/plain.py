@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from kymflow_zarr import parquet
 from kymflow_zarr.backend import Backend, Change, Merged, Reader, Stat, TableKey
+from kymflow_zarr.duck import engine_connection
 from kymflow_zarr.errors import TableSchemaError, TableUnreadableError
 from kymflow_zarr.files import atomic_path, identity, read_unchanged, sweep_temporaries
 from kymflow_zarr.merge import replace_rows
@@ -111,9 +112,7 @@ class PlainTables(Backend):
         return PinnedFiles(con, pins, {table: self.place(table) for table in tables}, self._dataset)
 
     def _ask(self, ask: Callable[[Reader], T]) -> T:
-        import duckdb
-
-        with duckdb.connect() as con:
+        with engine_connection(self._dataset / "index") as con:
             return ask(_PlainReader(con, self))
 
     def _apply(self, change: Change) -> Merged:

@@ -21,7 +21,7 @@ from textwrap import fill
 
 import click
 
-from kymflow_zarr.errors import DatasetError, UsageError
+from kymflow_zarr.errors import DatasetError, UsageError, escaped
 
 FAILED = 1
 USAGE = 2
@@ -72,7 +72,7 @@ def report(error: Exception, *, where: bool = True) -> int:
             warn(error.format_message(), kind="error")
         return error.exit_code
     text = error.message if isinstance(error, DatasetError) and not where else str(error)
-    warn(text.rstrip(), kind="error")
+    _tell(text.rstrip(), "error")
     return USAGE if isinstance(error, UsageError) else FAILED
 
 
@@ -94,7 +94,12 @@ def pipe_may_close() -> Iterator[None]:
 
 
 def warn(message: str, *, kind: str = "warning") -> None:
-    """Print a message on standard error, on a terminal wrapped between words."""
+    """Print a message on one line of standard error, on a terminal wrapped between words."""
+    _tell(escaped(message), kind)
+
+
+def _tell(message: str, kind: str) -> None:
+    """Print a message whose own line breaks stay, as those of an error's details do."""
     text = f"{kind}: {printable(message)}"
     if sys.stderr.isatty():
         width = get_terminal_size().columns

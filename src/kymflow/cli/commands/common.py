@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -14,8 +14,22 @@ if TYPE_CHECKING:
     from kymflow.core.kym_dataset import Indexer, KymDataset
     from kymflow_zarr import ZarrDataset
 
+
+class FolderPath(click.Path):
+    """A folder's path. An empty one is refused: elsewhere it stands for the working directory."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path that a text stands for."""
+        if value == "":
+            self.fail("the path is empty; '.' stands for this folder", param, ctx)
+        return super().convert(value, param, ctx)
+
+
 dataset_argument = click.argument(
-    "path", metavar="DATASET", type=click.Path(path_type=Path), help="The dataset, a .zarr folder."
+    "path", metavar="DATASET", type=FolderPath(), help="The dataset, a .zarr folder."
 )
 indexers_argument = click.argument(
     "indexers",
@@ -72,7 +86,8 @@ def open_dataset(path: Path, *, writing: bool = False) -> ZarrDataset:
             "there is no such dataset; make one with `kymflow import FOLDER DATASET`",
             dataset=str(path),
         )
-    return ZarrDataset(path, mode="a" if writing else "r")
+    opened = ZarrDataset(path, mode="r")  # "a" would make one of an empty folder
+    return ZarrDataset(path, mode="a") if writing else opened
 
 
 def open_tables(path: Path, *, writing: bool = False) -> KymDataset:

@@ -6,11 +6,13 @@ from pathlib import Path
 
 import click
 
+from kymflow.cli.commands.common import FolderPath
+
 
 @click.command("demo")
 @click.argument(
     "folder",
-    type=click.Path(path_type=Path),
+    type=FolderPath(),
     default=Path("kymflow-demo"),
     help="Where to make the demo dataset; ./kymflow-demo by default.",
 )

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import click
 
-from kymflow.cli.commands.common import dataset_argument
+from kymflow.cli.commands.common import FolderPath, dataset_argument
 from kymflow.cli.errors import FAILED, warn
 
 
 @click.command("import")
-@click.argument("folder", type=click.Path(path_type=Path), help="The lab folder.")
+@click.argument("folder", type=FolderPath(), help="The lab folder.")
 @dataset_argument
 @click.option("--changed", is_flag=True, help="Import again what differs from its source.")
 @click.pass_context
@@ -22,8 +22,10 @@ def command(ctx: click.Context, folder: Path, path: Path, changed: bool) -> None
     """
     from kymflow.cli.progress import import_bar
     from kymflow.core.lab_folder import import_folder
+    from kymflow.core.lab_folder.discover import check_lab_folder
     from kymflow_zarr import ZarrDataset
 
+    check_lab_folder(folder)
     with import_bar() as progress:
         report = import_folder(
             folder, ZarrDataset(path, mode="a"), changed=changed, progress=progress

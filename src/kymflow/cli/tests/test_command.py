@@ -325,6 +325,11 @@ def test_a_database_holds_everything(indexed: Path, tmp_path: Path) -> None:
         (["index", "{data}", "nope"], 2, "there are images, velocity_events"),
         (["index", "{data}", "--mode", "sideways"], 2, "--mode"),
         (["import", "none", "{new}"], 1, "no such lab folder"),
+        (["index", ""], 2, "path is empty"),
+        (["import", "", "{new}"], 2, "path is empty"),
+        (["import", "{data}", ""], 2, "path is empty"),
+        (["check", ""], 2, "path is empty"),
+        (["demo", ""], 2, "path is empty"),
         (["frobnicate"], 2, "frobnicate"),
         (["sql", "{data}", ""], 1, "empty"),
         (["sql", "{data}", "SELECT 1", "--format", "pdf"], 2, "pdf"),
@@ -343,6 +348,53 @@ def test_errors_are_clear(
 ) -> None:
     filled = [a.format(data=indexed, new=tmp_path / "new.zarr") for a in arguments]
     assert message in run(*filled, check=code).stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["index", ""], "empty"),
+        (["index", "."], "not a dataset"),
+        (["detect", "."], "not a dataset"),
+        (["check", ".", "--repair"], "not a dataset"),
+        (["import", "none", "new.zarr"], "no such lab folder"),
+        (["import", "none", "."], "no such lab folder"),
+    ],
+)
+def test_no_dataset_is_made_by_mistake(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    command = [*COMMAND, *arguments]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode in (1, 2)
+    assert message in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+FAKE = "x\nerror: all is lost"
+
+
+def test_names_with_line_breaks_fake_no_line(tmp_path: Path) -> None:
+    lab = tmp_path / "lab"
+    lab.mkdir()
+    (lab / f"{FAKE}.tif").write_bytes(b"none")
+    home = tmp_path / FAKE
+    home.mkdir()
+    dataset = home / "d.zarr"
+    (tmp_path / "file").touch()
+    commands = {
+        "failed": ["import", lab, dataset],
+        "error": ["sql", dataset, "SELECT 1", "-o", tmp_path / "file" / f"{FAKE}.csv"],
+        "ledger": ["index", dataset, "images"],
+    }
+    for begins, arguments in commands.items():
+        done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False)
+        lines = done.stderr.splitlines()
+        assert lines
+        assert all(line.startswith(begins) for line in lines)
+        assert "\\nerror: all is lost" in lines[0]
+        (dataset / "index" / "kym_images.runs.parquet").write_bytes(b"damaged")
 
 
 def test_debug_shows_the_traceback(indexed: Path) -> None:

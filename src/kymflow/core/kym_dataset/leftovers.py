@@ -50,8 +50,7 @@ class Leftovers:
         root = self._dataset.path
         for folder in (root, root / "tables", root / "index", root / "images"):
             for entry in _entries(folder):
-                if entry.is_file():
-                    yield from self.temporary(entry)
+                yield from self.temporary(entry)
         for entry in _entries(root / "images"):
             yield from self._beside_images(entry)
         for home in _entries(root / "index" / "staging"):
@@ -59,14 +58,18 @@ class Leftovers:
                 yield from self._staged(entry)
 
     def temporary(self, path: Path) -> Iterator[Finding]:
-        """Yield a finding if a file is a temporary one whose writer was killed."""
+        """Yield a finding if a file is a temporary one whose writer was killed.
+
+        What a commit or a decision spills to disk is a folder of that kind.
+        """
         target = temporary_of(path)
         if target is None:
             return
         lock = self._lock_of(target)
         left = not is_held(lock) if lock else self._is_old(path)
         if left and path.exists():
-            yield self._leftover(path, f"a writer of {target.name} was killed", path.unlink)
+            why = f"a writer of {target.name} was killed"
+            yield self._leftover(path, why, partial(remove, path))
 
     def _lock_of(self, target: Path) -> Path | None:
         """Return the lock that the writers of a table or a ledger share; others have none."""
@@ -128,10 +131,10 @@ class Leftovers:
 
     def _is_old(self, path: Path) -> bool:
         try:
-            status = path.lstat()
+            states = [path.lstat(), *(entry.lstat() for entry in _entries(path))]
         except OSError:
             return False
-        return max(status.st_mtime, status.st_ctime) < self._before
+        return all(max(state.st_mtime, state.st_ctime) < self._before for state in states)
 
 
 def _entries(folder: Path) -> list[Path]:

@@ -16,6 +16,7 @@ import polars as pl
 
 from kymflow.core.kym_dataset.staging import MAKER, Part, Staging, staging_home
 from kymflow_zarr import parquet
+from kymflow_zarr.errors import escaped, first_line
 from kymflow_zarr.owned import GONE, discard, seized
 
 if TYPE_CHECKING:
@@ -158,7 +159,8 @@ class DeadRuns:
                     )
                     params = part.read_params()
                 except parquet.read_errors() as error:
-                    log.warning("staged part %s can't be read and is left out: %s", path, error)
+                    shown, why = escaped(str(path)), first_line(error)
+                    log.warning("staged part %s can't be read and is left out: %s", shown, why)
                     continue
                 yield DeadBatch(runs, rows, params, began)
 

@@ -55,13 +55,23 @@ def find_images(folder: Path, unreadable: Callable[[OSError], None]) -> list[Lab
         DatasetNotFoundError: If there is no such folder.
         UsageError: If it is not a folder.
     """
+    check_lab_folder(folder)
+    return sorted(_walk(folder, unreadable), key=lambda image: image.path)
+
+
+def check_lab_folder(folder: Path) -> None:
+    """Refuse what can't be a lab folder.
+
+    Raises:
+        DatasetNotFoundError: If there is no such folder.
+        UsageError: If it is not a folder.
+    """
     if not folder.exists():
         raise DatasetNotFoundError(
             "there is no such lab folder; check the path", artifact=str(folder)
         )
     if not folder.is_dir():
         raise UsageError("a lab folder is a folder, not a file", artifact=str(folder))
-    return sorted(_walk(folder, unreadable), key=lambda image: image.path)
 
 
 def _walk(root: Path, unreadable: Callable[[OSError], None]) -> Iterator[LabImage]:

@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 
 from kymflow.core.errors import SourceFileError
 from kymflow.core.kym_dataset.provenance import parse_json
-from kymflow_zarr.errors import UsageError, first_line
+from kymflow_zarr.errors import UsageError, escaped, first_line
 from kymflow_zarr.files import read_file
 from kymflow_zarr.formats import encode_json
 
@@ -81,5 +81,4 @@ def writable(value: T, path: Path) -> T:
 
 def broken(path: Path, why: str) -> SourceFileError:
     """Return the error that says what is wrong with a file."""
-    name = path.name if path.name.isprintable() else ascii(path.name)
-    return SourceFileError(f"{name} can't be imported: {why}", artifact=str(path))
+    return SourceFileError(f"{escaped(path.name)} can't be imported: {why}", artifact=str(path))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from kymflow.core.event_schema import EVENTS_ARTIFACT, TRACE_ARTIFACT
 from kymflow_zarr.files import temporary_path
+from kymflow_zarr.formats import decode_json
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset, ZarrImageRecord
@@ -78,7 +79,7 @@ def _stamp(path: str) -> FileStamp | None:
 
 def _parsed(blob: bytes) -> MadeWith | None:
     try:
-        value: Any = json.loads(blob)
+        value: Any = decode_json(blob)
         return MadeWith(
             value["detector_version"],
             value["params_hash"],

@@ -200,6 +200,8 @@ UNLOCKED = {
     "image": leave_temporary("images", "a", "zarr.json"),
     "dataset": leave_temporary("zarr.json"),
     "manifest": leave_temporary("index", "manifest.parquet"),
+    "what a decision spilled": leave_folder("index", f".duckdb.{'0' * 32}.tmp"),
+    "what a commit spilled": leave_folder("tables", f".duckdb.{'0' * 32}.tmp"),
     "deleted image": leave_folder("images", f".aside-{'0' * 32}"),
 }
 

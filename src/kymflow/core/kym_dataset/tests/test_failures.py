@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import warnings
-from functools import partial
+from contextlib import nullcontext
 
 import duckdb
 import polars as pl
@@ -188,8 +188,10 @@ def test_explain_says_which_keys_changed(kym) -> None:
 
 
 def test_too_little_memory_is_not_taken_for_a_damaged_table(kym, monkeypatch) -> None:
-    scarce = partial(duckdb.connect, config={"memory_limit": "64KB", "temp_directory": ""})
-    monkeypatch.setattr("kymflow.core.kym_dataset.decide.duckdb.connect", scarce)
+    scarce = duckdb.connect(config={"memory_limit": "64KB", "temp_directory": ""})
+    monkeypatch.setattr(
+        "kymflow_zarr.plain.engine_connection", lambda folder: nullcontext(scarce)
+    )
     with pytest.raises(TableError, match="too little memory") as caught:
         kym.staleness(EVENTS)
     assert not isinstance(caught.value, TableUnreadableError)

@@ -209,7 +209,7 @@ def test_a_new_detector_makes_all_anew(dataset, add_trace, monkeypatch) -> None:
 
 def test_a_damaged_memory_of_the_last_run_counts_for_nothing(dataset, add_trace) -> None:
     record = add_trace("a", flow(3.0))
-    for damaged in (b"", b"[]", b'{"detector_version": 1}', b"\xff"):
+    for damaged in (b"", b"[]", b'{"detector_version": 1}', b"\xff", b"[" * 100_000):
         detect_dataset(dataset)
         record.artifact_path(made_with.MADE_WITH_ARTIFACT, ".json").write_bytes(damaged)
         assert detect_dataset(dataset).detected == 1
