@@ -15,10 +15,25 @@ from kymflow_zarr import ZarrDataset, ZarrImageRecord
 AddImage = Callable[..., ZarrImageRecord]
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the tests run over either kind of tables."""
+    kinds = ("parquet", "ducklake")
+    parser.addoption("--tables", choices=kinds, default="parquet", help="what tables are kept in")
+
+
 @pytest.fixture
-def dataset(tmp_path: Path) -> ZarrDataset:
+def kind(request: pytest.FixtureRequest) -> str:
+    """Return what the tables of datasets are kept in."""
+    return request.config.getoption("--tables")
+
+
+@pytest.fixture
+def dataset(tmp_path: Path, kind: str) -> ZarrDataset:
     """Return a new, empty dataset."""
-    return ZarrDataset(tmp_path / "data.zarr", mode="a")
+    made = ZarrDataset(tmp_path / "data.zarr", mode="a")
+    if kind != "parquet":
+        made.tables.convert(kind)
+    return made
 
 
 @pytest.fixture

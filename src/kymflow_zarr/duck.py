@@ -31,7 +31,10 @@ def engine_connection(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         if folder.is_symlink() or not os.access(folder, os.W_OK):
             folder = Path(closing.enter_context(TemporaryDirectory(prefix="kymflow-")))
         spilled = folder / f".duckdb.{uuid.uuid4().hex}.tmp"
-        yield closing.enter_context(duckdb.connect(config={"temp_directory": str(spilled)}))
+        con = closing.enter_context(duckdb.connect(config={"temp_directory": str(spilled)}))
+        con.execute("SET TimeZone = 'UTC'")
+        con.execute("SET enable_progress_bar = false")
+        yield con
 
 
 def quoted(identifier: str) -> str:

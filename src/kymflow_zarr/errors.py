@@ -22,6 +22,7 @@
     │   ├── TableUnreadableError
     │   ├── TableSchemaError
     │   └── CommitError
+    ├── MissingExtraError               install the optional extra            (ImportError)
     └── QueryError                      change the SQL, or what it is given   (ValueError)
         └── QueryTimeoutError           ask for less, or allow more time      (TimeoutError)
 """
@@ -210,6 +211,12 @@ class CommitError(TableError):
     """A table was not written as it should be; the old one stands."""
 
     code = "commit"
+
+
+class MissingExtraError(DatasetError, ImportError):
+    """A library of an optional extra is not installed; install the extra."""
+
+    code = "missing-extra"
 
 
 class QueryError(DatasetError, ValueError):

@@ -16,6 +16,7 @@ from kymflow_zarr.errors import UsageError, first_line
 from kymflow_zarr.files import temporary_of, writing
 
 if TYPE_CHECKING:
+    import duckdb
     import polars as pl
 
 _NOISE = "parquet: File out of specification: underlying IO error: "
@@ -86,6 +87,15 @@ def read_errors() -> tuple[type[BaseException], ...]:
 
     panic: type[BaseException] = pl.exceptions.PanicException
     return OSError, pl.exceptions.PolarsError, panic
+
+
+def count_rows(con: duckdb.DuckDBPyConnection, paths: Sequence[PathLike]) -> int:
+    """Return how many rows some Parquet files hold together."""
+    if not paths:
+        return 0
+    sql = "SELECT sum(num_rows) FROM parquet_file_metadata($paths)"
+    [[count]] = con.execute(sql, {"paths": [duckdb_path(path) for path in paths]}).fetchall()
+    return int(count)
 
 
 def damage(path: Path) -> str | None:

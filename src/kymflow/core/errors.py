@@ -7,7 +7,6 @@
     │   ├── InvalidIndexerError         an indexer's name or verbs are not as they must be
     │   ├── ParamsError                 params that can't be used: a value, a key, no JSON form
     │   └── TraceError                  times and velocities that are no trace
-    ├── MissingExtraError               a library of an optional extra is not installed
     ├── IndexerOutputError              an indexer returned rows that can't go into its table
     ├── SourceFileError                 a file of a lab folder can't be read
     └── WorkerError                     a worker process died
@@ -18,7 +17,7 @@
 
 from __future__ import annotations
 
-from kymflow_zarr.errors import DatasetError, UsageError
+from kymflow_zarr.errors import DatasetError, MissingExtraError, UsageError
 
 __all__ = [
     "CodeChangedWarning",
@@ -54,12 +53,6 @@ class IndexerOutputError(DatasetError, ValueError):
     """An indexer returned rows that can't go into its table; change the indexer."""
 
     code = "indexer-output"
-
-
-class MissingExtraError(DatasetError, ImportError):
-    """A library of an optional extra is not installed; install the extra."""
-
-    code = "missing-extra"
 
 
 class SourceFileError(DatasetError, ValueError):

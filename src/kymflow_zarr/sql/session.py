@@ -102,7 +102,8 @@ class Session:
         """
         self._check_case(names)
         tables = {name: self._views.by_name[name].table for name in names}
-        self._sources = self._views.backend.sources(self.con, self._pins, list(tables.values()))
+        views = self._views
+        self._sources = views.backend.sources(self.con, self._pins, [*tables.values()], views.at)
         self._lock_down(self._sources.open(descriptors=descriptors))
         self._sources.locked()
         for name in names:
