@@ -22,17 +22,24 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.fixture
-def kind(request: pytest.FixtureRequest) -> str:
+def plain_files(tables_in: str) -> None:
+    """Skip what is about the files of plain tables."""
+    if tables_in != "parquet":
+        pytest.skip("about the files of plain tables")
+
+
+@pytest.fixture
+def tables_in(request: pytest.FixtureRequest) -> str:
     """Return what the tables of datasets are kept in."""
     return request.config.getoption("--tables")
 
 
 @pytest.fixture
-def dataset(tmp_path: Path, kind: str) -> ZarrDataset:
+def dataset(tmp_path: Path, tables_in: str) -> ZarrDataset:
     """Return a new, empty dataset."""
     made = ZarrDataset(tmp_path / "data.zarr", mode="a")
-    if kind != "parquet":
-        made.tables.convert(kind)
+    if tables_in != "parquet":
+        made.tables.convert(tables_in)
     return made
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -92,6 +92,10 @@ class Reader(Protocol):
 
 class Backend(ABC):
     """The tables of one dataset; who writes holds the lock of the table's writers."""
+
+    def options(self) -> Mapping[str, bool]:
+        """Return the options that a session's connection must be made with."""
+        return {}
 
     @abstractmethod
     def names(self, side: str | None = None) -> list[str]:

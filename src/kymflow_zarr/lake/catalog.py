@@ -18,7 +18,7 @@ from kymflow_zarr.duck import engine_connection, literal, quoted, value
 from kymflow_zarr.errors import TableUnreadableError, first_line
 from kymflow_zarr.files import atomic_path, identity
 from kymflow_zarr.lake.config import LakeConfig, lake_folder
-from kymflow_zarr.lake.extensions import load
+from kymflow_zarr.lake.extensions import load, options
 
 if TYPE_CHECKING:
     import duckdb
@@ -29,16 +29,16 @@ METADATA = f"__ducklake_metadata_{LAKE}"
 _ATTACHED = "OVERRIDE_DATA_PATH true, DATA_INLINING_ROW_LIMIT 0"
 
 
-def attach(con: duckdb.DuckDBPyConnection, catalog: str, data: str, *options: str) -> None:
+def attach(con: duckdb.DuckDBPyConnection, catalog: str, data: str, *more: str) -> None:
     """Attach a lake to a connection as ``lake``.
 
     Args:
         con: The connection.
         catalog: Of the lake, as DuckLake names it.
         data: The folder of its files, with a slash at the end.
-        options: Further options, as SQL.
+        more: Further options, as SQL.
     """
-    listed = ", ".join([_ATTACHED, f"DATA_PATH {literal(data)}", *options])
+    listed = ", ".join([_ATTACHED, f"DATA_PATH {literal(data)}", *more])
     con.execute(f"ATTACH {literal(f'ducklake:{catalog}')} AS {LAKE} ({listed})")
 
 
@@ -94,7 +94,7 @@ class FileCatalog(Catalog):
     @contextmanager
     def writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """Yield a connection to a lake that takes the place of this one when all went well."""
-        with atomic_path(self.path) as temporary, engine_connection(self.folder) as con:
+        with atomic_path(self.path) as temporary, engine_connection(self.folder, options()) as con:
             load(con, "ducklake")
             if self.path.exists():
                 shutil.copyfile(self.path, temporary)
@@ -179,11 +179,11 @@ class PostgresCatalog(Catalog):
         return f"pg.{quoted(self._config.schema)}.{quoted(name)}"
 
     @contextmanager
-    def _connected(self, *options: str) -> Iterator[duckdb.DuckDBPyConnection]:
+    def _connected(self, *more: str) -> Iterator[duckdb.DuckDBPyConnection]:
         import duckdb
 
-        listed = ", ".join(["TYPE postgres", *options])
-        with engine_connection(self.folder) as con:
+        listed = ", ".join(["TYPE postgres", *more])
+        with engine_connection(self.folder, options()) as con:
             load(con, "postgres_scanner")
             try:
                 con.execute(f"ATTACH {literal(self._config.connection)} AS pg ({listed})")

@@ -14,7 +14,7 @@ from kymflow_zarr.backend import Reader, TableKey
 from kymflow_zarr.duck import engine_connection, quoted
 from kymflow_zarr.errors import TableUnreadableError, first_line
 from kymflow_zarr.lake.catalog import LAKE, Catalog, attach
-from kymflow_zarr.lake.extensions import load
+from kymflow_zarr.lake.extensions import load, options
 
 if TYPE_CHECKING:
     import duckdb
@@ -53,7 +53,7 @@ class Frozen:
             scratch = Path(held.enter_context(TemporaryDirectory(prefix="kymflow-")))
             copy = scratch / "catalog.ducklake"
             catalog.copy_to(copy)
-            self.con = held.enter_context(engine_connection(scratch))
+            self.con = held.enter_context(engine_connection(scratch, options()))
             load(self.con, "ducklake")
             try:
                 attach(self.con, str(copy), catalog.data, "READ_ONLY")

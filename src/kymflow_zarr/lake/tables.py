@@ -13,6 +13,7 @@ from kymflow_zarr.backend import At, Backend, Change, Merged, Reader, Stat, Tabl
 from kymflow_zarr.duck import literal, value
 from kymflow_zarr.errors import first_line
 from kymflow_zarr.files import atomic_path
+from kymflow_zarr.lake import extensions
 from kymflow_zarr.lake.catalog import LAKE, open_catalog
 from kymflow_zarr.lake.changing import apply, check_count, committing, count, create, transact
 from kymflow_zarr.lake.config import LakeConfig
@@ -46,6 +47,10 @@ class LakeTables(Backend):
         self.catalog = open_catalog(dataset, config)
         self._frozen: tuple[Hashable, Frozen] | None = None
         self._one_at_a_time = threading.Lock()
+
+    def options(self) -> Mapping[str, bool]:
+        """Return what loading extensions needs."""
+        return extensions.options()
 
     @property
     def now(self) -> Frozen:

@@ -52,7 +52,9 @@ class Session:
         self._pins = Pins()
         self._sources: Sources | None = None
         scratch = str(self._pins.scratch)
-        self.con = duckdb.connect(config={**_CONFIG, "temp_directory": scratch})
+        self.con = duckdb.connect(
+            config={**_CONFIG, **views.backend.options(), "temp_directory": scratch}
+        )
 
     def __enter__(self) -> Session:
         return self
