@@ -22,8 +22,10 @@ from kymflow_zarr.lake.extensions import load, options
 
 if TYPE_CHECKING:
     import duckdb
+    from filelock import BaseFileLock
 
 LAKE = "lake"
+CATALOG_LOCK = ".lake.lock"
 METADATA = f"__ducklake_metadata_{LAKE}"
 # Rows kept within the catalog would be out of the reach of a copy, and a NaN among them be lost.
 _ATTACHED = "OVERRIDE_DATA_PATH true, DATA_INLINING_ROW_LIMIT 0"
@@ -62,6 +64,9 @@ class Catalog(ABC):
         self.folder = lake_folder(dataset)
         self.data = f"{self.folder / 'data'}/"
 
+    def _connection(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        return engine_connection(self.folder, options())
+
     @abstractmethod
     def writing(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         """Return a connection that changes the lake, to be used in a ``with``."""
@@ -84,7 +89,7 @@ class Catalog(ABC):
 
 
 class FileCatalog(Catalog):
-    """A catalog in a file of the dataset, replaced whole; writers hold a lock."""
+    """A catalog in a file of the dataset, replaced whole; one writer at a time."""
 
     @property
     def path(self) -> Path:
@@ -94,7 +99,7 @@ class FileCatalog(Catalog):
     @contextmanager
     def writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """Yield a connection to a lake that takes the place of this one when all went well."""
-        with atomic_path(self.path) as temporary, engine_connection(self.folder, options()) as con:
+        with self._lock(), atomic_path(self.path) as temporary, self._connection() as con:
             load(con, "ducklake")
             if self.path.exists():
                 shutil.copyfile(self.path, temporary)
@@ -105,6 +110,13 @@ class FileCatalog(Catalog):
                 con.execute(f"DETACH {LAKE}")
             finally:
                 log.unlink(missing_ok=True)
+
+    def _lock(self) -> BaseFileLock:
+        from filelock import FileLock
+
+        path = self.folder.parents[1] / "index" / "locks" / CATALOG_LOCK
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return FileLock(path)
 
     def state(self) -> Hashable:
         """Return what changes when the file is replaced."""
@@ -183,7 +195,7 @@ class PostgresCatalog(Catalog):
         import duckdb
 
         listed = ", ".join(["TYPE postgres", *more])
-        with engine_connection(self.folder, options()) as con:
+        with self._connection() as con:
             load(con, "postgres_scanner")
             try:
                 con.execute(f"ATTACH {literal(self._config.connection)} AS pg ({listed})")

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
@@ -29,6 +30,24 @@ if TYPE_CHECKING:
     from kymflow_zarr.sql.pins import Pins
 
 T = TypeVar("T")
+_GRACE = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Compacted:
+    """What a compaction did.
+
+    Attributes:
+        files_before: Files that held the tables before.
+        files_after: Files that hold them now.
+        versions: How many versions were forgotten.
+        removed: How many files were removed from disk.
+    """
+
+    files_before: int
+    files_after: int
+    versions: int
+    removed: int
 
 
 class LakeTables(Backend):
@@ -197,3 +216,38 @@ class LakeTables(Backend):
             con = now.con.cursor()
             written = value(con, filled("lake/copy_table", table=target(table), output=to))
             check_count(table, int(written), count(con, table))
+
+    def compact(self, keep: timedelta) -> Compacted:
+        """Merge small files, drop deleted rows, and forget old versions.
+
+        Files that only forgotten versions need go an hour later, at the next compaction: until
+        then a query that began before may read them.
+
+        Args:
+            keep: How long versions can be looked back at.
+
+        Raises:
+            CommitError: If it can't be done; the tables stand as they were.
+        """
+        now = datetime.now(UTC)
+        before = self._files()
+        with committing("all"), self.catalog.writing() as con:
+            old = {"older_than": now - keep}
+            expired = con.execute(statement("lake/expire_snapshots"), old).fetchall()
+            con.execute(statement("lake/rewrite_deleted")).fetchall()
+            con.execute(statement("lake/merge_small")).fetchall()
+        after = self._files()
+        with committing("all"), self.catalog.writing() as con:
+            ripe = {"older_than": now - _GRACE}
+            freed = con.execute(statement("lake/remove_unused"), ripe).fetchall()
+            freed += con.execute(statement("lake/remove_orphaned"), ripe).fetchall()
+        return Compacted(before, after, len(expired), len(freed))
+
+    def orphaned(self) -> list[Path]:
+        """Return the files that no version knows, left by writers that were killed."""
+        ripe = {"older_than": datetime.now(UTC) - _GRACE}
+        found = self.now.con.cursor().execute(statement("lake/find_orphaned"), ripe).fetchall()
+        return [Path(path) for (path,) in found]
+
+    def _files(self) -> int:
+        return int(value(self.now.con.cursor(), statement("lake/count_files")))

@@ -51,10 +51,8 @@ class Session:
         self._views = views
         self._pins = Pins()
         self._sources: Sources | None = None
-        scratch = str(self._pins.scratch)
-        self.con = duckdb.connect(
-            config={**_CONFIG, **views.backend.options(), "temp_directory": scratch}
-        )
+        scratch = {"temp_directory": str(self._pins.scratch)}
+        self.con = duckdb.connect(config={**_CONFIG, **views.backend.options(), **scratch})
 
     def __enter__(self) -> Session:
         return self

@@ -49,6 +49,8 @@ def edit_ledger(change: Callable[[pl.DataFrame], pl.DataFrame]) -> Callable[[Kym
 def cut(*parts: str) -> Callable[[KymDataset], None]:
     def cut_file(kym: KymDataset) -> None:
         path = kym.dataset.path.joinpath(*parts)
+        if not path.exists():
+            pytest.skip("about the files of plain tables")
         path.write_bytes(path.read_bytes()[:30])
 
     return cut_file
@@ -160,7 +162,7 @@ def test_what_a_person_must_see_to_is_said_and_not_touched(kym: KymDataset, kind
     assert {p: p.read_bytes() for p in files} == files
 
 
-def test_a_user_s_own_table_is_only_read(kym: KymDataset) -> None:
+def test_a_user_s_own_table_is_only_read(kym: KymDataset, plain_files: None) -> None:
     kym.dataset.save_table("mine", pl.DataFrame({"image_id": [1, 2]}))
     assert check(kym.dataset).is_empty()
     cut("tables", "mine.parquet")(kym)
