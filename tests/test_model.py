@@ -301,7 +301,7 @@ class TestBriefly(Engine.TestCase):  # type: ignore[name-defined,misc]
     """A few hundred steps, always the same."""
 
     settings = settings(
-        max_examples=8,
+        max_examples=6,
         stateful_step_count=30,
         deadline=None,
         derandomize=True,
