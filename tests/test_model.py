@@ -314,7 +314,7 @@ class TestAtLength(Engine.TestCase):  # type: ignore[name-defined,misc]
     """Thousands of steps, others each time."""
 
     settings = settings(
-        max_examples=150,
+        max_examples=100,
         stateful_step_count=50,
         deadline=None,
         suppress_health_check=list(HealthCheck),
