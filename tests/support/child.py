@@ -1,7 +1,6 @@
 """A process of its own: it takes tasks, one JSON a line, and answers each with one.
 
-It imports everything before its first task, so that one can be had in stock, and lives without
-pandas, which DuckDB would load to look at frames.
+It imports everything before its first task, so that one can be had in stock.
 """
 
 from __future__ import annotations
@@ -14,16 +13,14 @@ import sys
 from contextlib import ExitStack
 from pathlib import Path
 
-sys.modules["pandas"] = None  # type: ignore[assignment]
+import polars as pl
+import pyarrow.parquet
+from filelock import FileLock
 
-import polars as pl  # noqa: E402
-import pyarrow.parquet  # noqa: E402
-from filelock import FileLock  # noqa: E402
-
-from kymflow.core.kym_dataset import KymDataset, extract  # noqa: E402
-from kymflow_zarr import ZarrDataset  # noqa: E402
-from tests.support.generations import TABLE, GenerationIndexer, held, put  # noqa: E402
-from tests.support.points import die_at  # noqa: E402
+from kymflow.core.kym_dataset import KymDataset, extract
+from kymflow_zarr import ZarrDataset
+from tests.support.generations import TABLE, GenerationIndexer, held, put
+from tests.support.points import die_at
 
 
 def update(dataset: str, log: str, batch: int, point: str | None = None) -> int:

@@ -51,19 +51,6 @@ def worker_pool(workers: int | None, executor: Executor | None) -> Iterator[Exec
         yield pool
 
 
-def _die_with_parent() -> None:
-    """End this worker when the process that started it is killed; it would wait for ever."""
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        return
-
-    def watch() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
 def check_can_travel(indexer: Indexer) -> None:
     """Refuse an indexer that can't be sent to another process.
 

@@ -11,7 +11,7 @@ from kymflow.core.kym_dataset.commit import commit
 from kymflow.core.kym_dataset.decide import Mode
 from kymflow.core.kym_dataset.executors import run_in_order
 from kymflow.core.kym_dataset.extract import Job, extract, failed_runs, plan
-from kymflow.core.kym_dataset.fit import odd_columns
+from kymflow.core.kym_dataset.fit import left_out, odd_columns
 from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow.core.kym_dataset.overtaken import Race
 from kymflow.core.kym_dataset.report import Failure, Progress, ProgressCallback, UpdateReport
@@ -153,7 +153,10 @@ class Update:
         table = tables.scan(self.table) if tables.exists(self.table) else None
         odd = odd_columns(rows, table)
         if table is not None and any(odd) and not self._rows_stay(parts, gone):
-            odd = odd_columns(rows)
+            anew = odd_columns(rows)
+            # An image that is left out keeps its old rows, and then these decide after all.
+            if not self._have_rows(left_out(rows, anew)):
+                odd = anew
         return [
             self._without_odd(staging, part, columns) if columns else part
             for part, columns in zip(parts, odd, strict=True)
@@ -163,6 +166,12 @@ class Update:
         """Tell whether any of the table's rows is there after the commit."""
         old = self.decision.filter(pl.col("n_rows") > 0, ~pl.col("image_id").is_in(gone))
         return not self.survey.whole or not _without(old, parts).is_empty()
+
+    def _have_rows(self, image_ids: set[str]) -> bool:
+        """Tell whether any of these images has rows in the table."""
+        return not self.decision.filter(
+            pl.col("n_rows") > 0, pl.col("image_id").is_in(list(image_ids))
+        ).is_empty()
 
     def _without_odd(self, staging: Staging, part: Part, columns: Mapping[str, str]) -> Part:
         fitting = staging.next_part()

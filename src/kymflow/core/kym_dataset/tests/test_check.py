@@ -18,20 +18,23 @@ from kymflow.core.kym_dataset.check import check
 from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow_zarr import ReadOnlyError, ZarrDataset
 from kymflow_zarr.files import temporary_path
+from tests.support.images import add_image
 
 EVENTS = VelocityEventIndexer()
 TABLE = "kym_velocity_events"
 AT_ONCE = timedelta(0)
 
 
-@pytest.fixture
-def kym(dataset, add_image) -> KymDataset:
+def index_three_images(dataset: ZarrDataset) -> None:
     for image_id, n_events in {"a": 2, "b": 3, "c": 0}.items():
-        add_image(image_id, n_events)
-    kym = KymDataset(dataset)
-    kym.update_index(EVENTS)
+        add_image(dataset, image_id, n_events)
+    KymDataset(dataset).update_index(EVENTS)
     dataset.update_manifest()
-    return kym
+
+
+@pytest.fixture
+def kym(dataset, made_once) -> KymDataset:
+    return KymDataset(made_once(dataset, index_three_images))
 
 
 def edit_table(change: Callable[[pl.DataFrame], pl.DataFrame]) -> Callable[[KymDataset], None]:
