@@ -115,9 +115,7 @@ class KymDataset(Queryable):
             _raise_first(survey.errors)
         work = Update(job, survey, decision, ledger, table)
         with worker_pool(workers, executor) as pool:
-            work.run(
-                stop_at_failure=on_error == "raise", progress=progress, executor=pool, race=race
-            )
+            work.run(stop_at_failure=on_error == "raise", progress=progress, pool=pool, race=race)
         report = work.report(mode, time.perf_counter() - started)
         self.last_update_stats = report
         log.info(report.summary)

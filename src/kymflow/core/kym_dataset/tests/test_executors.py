@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import select
+import signal
 import subprocess
 import sys
 import threading
@@ -15,7 +16,8 @@ import pytest
 
 from kymflow.core.errors import InvalidIndexerError, WorkerError
 from kymflow.core.kym_dataset import BaseIndexer, KymDataset, VelocityEventIndexer, extract
-from kymflow.core.kym_dataset.executors import run_in_order
+from kymflow.core.kym_dataset.executors import batch_size, run, worker_pool
+from kymflow.core.kym_dataset.work import Work
 from kymflow_zarr import ArtifactSchemaError, UsageError, ZarrDataset
 
 TABLE = "kym_velocity_events"
@@ -37,14 +39,33 @@ class PerImage(BaseIndexer):
 
 
 class Deadly(PerImage):
-    """Kills its process at one image."""
+    """Kills its process at one image, as often as there are lives in its file; always without."""
 
     name = "deadly"
 
     def extract_rows(self, rec):
-        if rec.image_id == "c" and not (rec.path / "spared").exists():
-            os._exit(9)
+        lives = rec.path / "lives"
+        if rec.image_id == "c" and (not lives.exists() or lives.read_text()):
+            if lives.exists():
+                lives.write_text(lives.read_text()[1:])
+            os.kill(os.getpid(), signal.SIGKILL)
         return super().extract_rows(rec)
+
+
+class UnpicklableError(Exception):
+    """Can be pickled, but not read again."""
+
+    def __init__(self, one: str, two: str) -> None:
+        super().__init__(f"{one} {two}")
+
+
+class Clumsy(PerImage):
+    """Raises an error that can't travel."""
+
+    name = "clumsy"
+
+    def extract_rows(self, rec):
+        raise UnpicklableError("bad", "luck")
 
 
 class Faulty(PerImage):
@@ -123,12 +144,51 @@ def test_a_defect_in_a_worker_names_its_image(kym: KymDataset) -> None:
     assert "while extracting image_id d" in caught.value.__notes__
 
 
-def test_a_worker_that_dies_is_said_and_costs_no_finished_batch(kym: KymDataset) -> None:
-    with pytest.raises(WorkerError, match="run the update again"):
-        kym.update_index(Deadly(), workers=1)
-    (kym.dataset.record("c").path / "spared").touch()
-    report = kym.update_index(Deadly(), mode="incremental")
-    assert (report.updated, report.resumed) == (5, 2)
+def test_an_error_that_can_not_travel_says_what_it_was(kym: KymDataset) -> None:
+    with pytest.raises(RuntimeError, match="UnpicklableError: bad luck") as caught:
+        kym.update_index(Clumsy(), workers=1)
+    assert "while extracting image_id a" in caught.value.__notes__
+
+
+def test_a_batch_whose_worker_is_killed_is_done_again(kym: KymDataset) -> None:
+    (kym.dataset.record("c").path / "lives").write_text("x")
+    report = kym.update_index(Deadly(), workers=2)
+    assert (report.updated, report.failed) == (5, 0)
+    assert kym.dataset.load_table("kym_deadly")["image_id"].to_list() == list("abcde")
+
+
+def test_an_image_that_kills_every_worker_is_found_and_fails_alone(kym: KymDataset) -> None:
+    report = kym.update_index(Deadly(), workers=2, on_error="record")
+    assert (report.updated, [f.image_id for f in report.failures]) == (4, ["c"])
+    assert report.failures[0].code == "worker"
+    assert kym.dataset.load_table("kym_deadly")["image_id"].to_list() == list("abde")
+    assert kym.sql(
+        "SELECT image_id, status, error FROM kym_deadly_runs WHERE status != 'ok'"
+    ).rows() == [("c", "failed", report.failures[0].message)]
+    with pytest.raises(WorkerError, match="image_id c"):
+        kym.update_index(Deadly(), mode="incremental")
+
+
+def test_an_image_that_killed_an_update_does_not_kill_the_next_ones(kym: KymDataset) -> None:
+    code = (
+        f"from {__name__} import *\nKymDataset(ZarrDataset(sys.argv[1])).update_index(Deadly())\n"
+    )
+    died = subprocess.run([sys.executable, "-c", code, str(kym.dataset.path)], check=False)
+    assert died.returncode == -signal.SIGKILL
+    for resumed, updated in ((2, 4), (0, 0)):
+        report = kym.update_index(Deadly(), mode="incremental", on_error="record")
+        assert (report.resumed, report.updated) == (resumed, updated)
+        assert [failure.image_id for failure in report.failures] == ["c"]
+    (kym.dataset.record("c").path / "lives").touch()
+    assert kym.update_index(Deadly(), mode="incremental").updated == 1
+
+
+def test_batches_are_small_enough_for_all_workers() -> None:
+    with ThreadPoolExecutor(1) as threads, worker_pool(None, threads) as pool:
+        assert [batch_size(n, 2_000, pool) for n in (1, 10_000, 100_000, 10**7)] == [
+            *(16, 40, 391, 2_000)
+        ]
+    assert batch_size(10, 2_000, None) == 2_000
 
 
 def test_an_indexer_that_can_not_travel_is_refused(kym: KymDataset) -> None:
@@ -147,9 +207,23 @@ def test_senseless_workers_are_refused(kym: KymDataset) -> None:
         kym.update_index(PerImage(), workers=1, executor=threads)
 
 
-def test_results_keep_the_order_of_the_tasks() -> None:
-    with ThreadPoolExecutor(4) as threads:
-        assert list(run_in_order(abs, range(-300, 0), threads)) == list(range(300, 0, -1))
+def work_of(do) -> Work:
+    return Work(do, halve=lambda task: [], give_up=lambda task: None)
+
+
+def test_results_come_as_they_are_done() -> None:
+    second_done = threading.Event()
+
+    def work(number: int) -> int:
+        if number == 0:
+            assert second_done.wait(30)
+        return number
+
+    with ThreadPoolExecutor(2) as threads, worker_pool(None, threads) as pool:
+        results = run(work_of(work), range(2), pool)
+        assert next(results) == 1
+        second_done.set()
+        assert next(results) == 0
 
 
 def test_tasks_are_called_off_after_a_failure(tmp_path: Path) -> None:
@@ -158,8 +232,9 @@ def test_tasks_are_called_off_after_a_failure(tmp_path: Path) -> None:
             raise ZeroDivisionError
         (tmp_path / str(number)).touch()
 
-    with ThreadPoolExecutor(1) as threads, pytest.raises(ZeroDivisionError):
-        list(run_in_order(touch, range(10_000), threads))
+    with ThreadPoolExecutor(1) as threads, worker_pool(None, threads) as pool:
+        with pytest.raises(ZeroDivisionError):
+            list(run(work_of(touch), range(10_000), pool))
     assert len(list(tmp_path.iterdir())) < 1000
 
 
@@ -174,9 +249,9 @@ def test_tasks_at_work_are_waited_for_after_a_failure() -> None:
         sum(range(5_000_000))
         ended.set()
 
-    with ThreadPoolExecutor(2) as threads:
+    with ThreadPoolExecutor(2) as threads, worker_pool(None, threads) as pool:
         with pytest.raises(ZeroDivisionError):
-            list(run_in_order(work, range(2), threads))
+            list(run(work_of(work), range(2), pool))
         assert ended.is_set()
 
 
