@@ -265,7 +265,7 @@ class _Given:
     def submit(self, do: Callable[[Task], Result], task: Task) -> Future[Outcome[Result]]:
         try:
             return self._executor.submit(attempt, do, task, uuid.uuid4().hex)
-        except (RuntimeError, OSError) as error:
+        except Exception as error:  # each library has its own, and the work does not run here
             raise _lost(error) from error
 
     def deaths_in(self, error: BaseException) -> int:

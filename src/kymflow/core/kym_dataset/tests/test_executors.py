@@ -158,7 +158,7 @@ def test_a_batch_whose_worker_is_killed_is_done_again(kym: KymDataset) -> None:
 
 
 def test_an_image_that_kills_every_worker_is_found_and_fails_alone(kym: KymDataset) -> None:
-    report = kym.update_index(Deadly(), workers=2, on_error="record")
+    report = kym.update_index(Deadly(), workers=1, on_error="record")
     assert (report.updated, [f.image_id for f in report.failures]) == (4, ["c"])
     assert report.failures[0].code == "worker"
     assert kym.dataset.load_table("kym_deadly")["image_id"].to_list() == list("abde")
@@ -171,7 +171,9 @@ def test_an_image_that_kills_every_worker_is_found_and_fails_alone(kym: KymDatas
 
 def test_an_image_that_killed_an_update_does_not_kill_the_next_ones(kym: KymDataset) -> None:
     code = (
-        f"from {__name__} import *\nKymDataset(ZarrDataset(sys.argv[1])).update_index(Deadly())\n"
+        f"from {__name__} import *\n"
+        "extract.BATCH = 2\n"
+        "KymDataset(ZarrDataset(sys.argv[1])).update_index(Deadly())\n"
     )
     died = subprocess.run([sys.executable, "-c", code, str(kym.dataset.path)], check=False)
     assert died.returncode == -signal.SIGKILL
@@ -232,9 +234,12 @@ def test_tasks_are_called_off_after_a_failure(tmp_path: Path) -> None:
             raise ZeroDivisionError
         (tmp_path / str(number)).touch()
 
-    with ThreadPoolExecutor(1) as threads, worker_pool(None, threads) as pool:
-        with pytest.raises(ZeroDivisionError):
-            list(run(work_of(touch), range(10_000), pool))
+    with (
+        ThreadPoolExecutor(1) as threads,
+        worker_pool(None, threads) as pool,
+        pytest.raises(ZeroDivisionError),
+    ):
+        list(run(work_of(touch), range(10_000), pool))
     assert len(list(tmp_path.iterdir())) < 1000
 
 
