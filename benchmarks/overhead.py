@@ -118,7 +118,7 @@ def main() -> None:
 
 
 def _pools(stack: ExitStack) -> dict[str, Pool | None]:
-    cluster = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None)
+    cluster = LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address="127.0.0.1:0")
     client = stack.enter_context(Client(stack.enter_context(cluster)))
     return {
         HERE: None,

@@ -32,7 +32,7 @@ def dask_executor(address: str) -> Iterator[Executor]:
     with ExitStack() as stack:
         try:
             if address == LOCAL:
-                cluster = LocalCluster(threads_per_worker=1, dashboard_address=None)
+                cluster = LocalCluster(threads_per_worker=1, dashboard_address="127.0.0.1:0")
                 client = Client(stack.enter_context(cluster))
             else:
                 client = Client(address, timeout=_ANSWER_WITHIN)

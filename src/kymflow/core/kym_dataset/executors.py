@@ -278,7 +278,7 @@ class _Given:
 
 
 def _lost(error: BaseException) -> WorkerError:
-    return WorkerError(f"the executor failed ({first_line(error)}); {RESUME}")
+    return WorkerError(f"the executor failed ({first_line(error)}); {RESUME}\n{error}")
 
 
 def _end_with_parent() -> None:

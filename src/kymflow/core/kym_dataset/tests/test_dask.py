@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import os
-import re
-import signal
 import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
 
 import pytest
 
@@ -18,6 +15,7 @@ from kymflow.cli.main import app
 from kymflow.core.dask_cluster import dask_executor
 from kymflow.core.errors import WorkerError
 from kymflow.core.kym_dataset import KymDataset, VelocityEventIndexer, extract
+from kymflow.core.kym_dataset.tests.cluster import cluster
 from kymflow.core.kym_dataset.tests.test_executors import Deadly, Faulty, PerImage
 from kymflow_zarr import ZarrDataset
 
@@ -38,47 +36,6 @@ class Pausing(PerImage):
                 print("at work", file=stream, flush=True)
                 threading.Event().wait()
         return super().extract_rows(rec)
-
-
-@contextmanager
-def cluster(workers: int) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """Yield the address and the process of a scheduler that has workers."""
-    with ExitStack() as stack:
-        scheduler = stack.enter_context(
-            dask("scheduler", "--host", "127.0.0.1", "--port", "0", "--no-dashboard")
-        )
-        address = said(scheduler, r"Scheduler at: +(\S+)")
-        options = ("--nworkers", str(workers), "--nthreads", "1", "--no-dashboard")
-        stack.enter_context(dask("worker", address, "--host", "127.0.0.1", *options))
-        yield address, scheduler
-
-
-@contextmanager
-def dask(*command: str) -> Iterator[subprocess.Popen[str]]:
-    """Run one of Dask's commands; in the end, kill it and all it started."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "dask", *command],
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-        env={**os.environ, "DASK_DISTRIBUTED__SCHEDULER__ALLOWED_FAILURES": "1"},
-    )
-    try:
-        yield process
-    finally:
-        os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def said(process: subprocess.Popen[str], pattern: str) -> str:
-    """Wait for a process to say something, and return it."""
-    assert process.stderr is not None
-    for line in process.stderr:
-        if found := re.search(pattern, line):
-            threading.Thread(target=process.stderr.read, daemon=True).start()
-            return found[1]
-    raise AssertionError(f"{process.args} ended with {process.wait()}")
 
 
 @pytest.fixture(scope="module")
