@@ -13,6 +13,7 @@ from importlib import import_module
 from types import ModuleType, TracebackType
 from typing import IO
 
+from kymflow.core.errors import WorkerError
 from kymflow.core.kym_dataset.work import Outcome, Result, Task, Work, attempt
 
 _SERVE = f"from {__name__} import serve; serve()"
@@ -78,6 +79,18 @@ class Alone:
             self._process = None
 
 
+def can_be_sent(value: object) -> bool:
+    """Tell whether a value can be pickled for such a process."""
+    pickler = _pickler()
+    if pickler is pickle and type(value).__module__ == "__main__":
+        return False
+    try:
+        pickler.dumps(value)
+    except (pickle.PicklingError, AttributeError, TypeError):
+        return False
+    return True
+
+
 def serve() -> None:
     """Do what comes in on standard input, one after another; end when nothing more can come.
 
@@ -103,7 +116,13 @@ def serve() -> None:
 
 
 def _pickled_result(request: bytes) -> bytes:
-    do, task = pickle.loads(request)  # noqa: S301 - the parent's
+    try:
+        do, task = pickle.loads(request)  # noqa: S301 - the parent's
+    except (AttributeError, ImportError) as error:
+        raise WorkerError(
+            f"a batch killed its workers, and can't be done in a process of its own ({error}); "
+            f"define the indexer in a module that can be imported"
+        ) from error
     return pickle.dumps(do(task))
 
 

@@ -101,15 +101,6 @@ def worker_pool(workers: int | None, executor: Executor | None) -> Iterator[Pool
         processes.end()
 
 
-def can_travel(indexer: Indexer) -> bool:
-    """Tell whether an indexer can be sent to another process."""
-    try:
-        check_can_travel(indexer)
-    except InvalidIndexerError:
-        return False
-    return True
-
-
 def check_can_travel(indexer: Indexer) -> None:
     """Refuse an indexer that can't be sent to another process.
 

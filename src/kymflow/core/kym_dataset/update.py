@@ -6,9 +6,10 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import polars as pl
 
+from kymflow.core.kym_dataset.alone import can_be_sent
 from kymflow.core.kym_dataset.commit import commit
 from kymflow.core.kym_dataset.decide import Mode
-from kymflow.core.kym_dataset.executors import Pool, can_travel, run
+from kymflow.core.kym_dataset.executors import Pool, run
 from kymflow.core.kym_dataset.extract import EXTRACTION, FATAL, Job, Task, failed_runs, plan
 from kymflow.core.kym_dataset.fit import odd_columns
 from kymflow.core.kym_dataset.ledger import Ledger
@@ -106,7 +107,7 @@ class Update:
         self, due: pl.DataFrame, staging: Staging, dead: DeadRuns, pool: Pool | None
     ) -> Iterator[Task]:
         """Cut what is due into batches; those that may be fatal are marked, where that helps."""
-        if not can_travel(self.job.indexer):
+        if not can_be_sent(self.job.indexer):
             return plan(self.job, due, staging, pool)
         suspects, culprits = dead.suspects(), self._culprits()
         return plan(self.job, due, staging, pool, suspects=suspects, culprits=culprits)

@@ -91,7 +91,8 @@ def detect_dataset(
         ImageNotFoundError: If an image asked for is not in the dataset.
         ParamsError: If a change names no param, or gives it a value it can't have.
         ArtifactError: With ``on_error="raise"``, the first failure.
-        WorkerError: If a worker process died; images done before stay done.
+        WorkerError: If an executor is lost; images done before stay done. With
+            ``on_error="raise"``, also if an image kills the worker that searches it.
     """
     started = time.perf_counter()
     if mode not in ("incremental", "replace"):

@@ -165,8 +165,6 @@ def test_an_image_that_kills_every_worker_is_found_and_fails_alone(kym: KymDatas
     assert kym.sql(
         "SELECT image_id, status, error FROM kym_deadly_runs WHERE status != 'ok'"
     ).rows() == [("c", "failed", report.failures[0].message)]
-    with pytest.raises(WorkerError, match="image_id c"):
-        kym.update_index(Deadly(), mode="incremental")
 
 
 def test_an_image_that_killed_an_update_does_not_kill_the_next_ones(kym: KymDataset) -> None:
@@ -177,12 +175,48 @@ def test_an_image_that_killed_an_update_does_not_kill_the_next_ones(kym: KymData
     )
     died = subprocess.run([sys.executable, "-c", code, str(kym.dataset.path)], check=False)
     assert died.returncode == -signal.SIGKILL
-    for resumed, updated in ((2, 4), (0, 0)):
-        report = kym.update_index(Deadly(), mode="incremental", on_error="record")
-        assert (report.resumed, report.updated) == (resumed, updated)
-        assert [failure.image_id for failure in report.failures] == ["c"]
+    report = kym.update_index(Deadly(), mode="incremental", on_error="record")
+    assert (report.resumed, report.updated) == (2, 4)
+    assert [failure.image_id for failure in report.failures] == ["c"]
+    with pytest.raises(WorkerError, match="image_id c"):
+        kym.update_index(Deadly(), mode="incremental")
     (kym.dataset.record("c").path / "lives").touch()
     assert kym.update_index(Deadly(), mode="incremental").updated == 1
+
+
+@pytest.mark.long
+def test_a_script_without_a_guard_is_told_to_have_one(kym: KymDataset, tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        f"from {__name__} import *\n"
+        f"KymDataset(ZarrDataset({str(kym.dataset.path)!r})).update_index(PerImage(), workers=1)\n"
+    )
+    ended = subprocess.run([sys.executable, script], check=False, capture_output=True, text=True)
+    assert "WorkerError: worker processes can't work" in ended.stderr
+    assert 'if __name__ == "__main__"' in ended.stderr
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("installed", [True, False])
+def test_an_indexer_of_a_main_module_is_isolated_where_that_can_be(
+    kym: KymDataset, tmp_path: Path, installed: bool
+) -> None:
+    script = tmp_path / "script.py"
+    script.write_text(
+        f"from {__name__} import *\n"
+        "class Own(Deadly):\n    name = 'own'\n"
+        + ("" if installed else "sys.modules['cloudpickle'] = None\n")
+        + f"kym = KymDataset(ZarrDataset({str(kym.dataset.path)!r}))\n"
+        "print(kym.update_index(Own(), on_error='record').failed)\n"
+    )
+    runs = [
+        subprocess.run([sys.executable, script], check=False, capture_output=True, text=True)
+        for _ in range(2)
+    ]
+    assert runs[0].returncode == -signal.SIGKILL
+    assert (runs[1].returncode, runs[1].stdout) == (
+        (0, "1\n") if installed else (-signal.SIGKILL, "")
+    )
 
 
 def test_batches_are_small_enough_for_all_workers() -> None:
