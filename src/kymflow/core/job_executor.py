@@ -36,8 +36,8 @@ class JobExecutor(ThreadPoolExecutor):
     def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Have a function called in a job; it and its arguments must pickle.
 
-        The future raises a ``WorkerError`` if the job died, as of a time limit or for lack of
-        memory.
+        The future raises a ``WorkerError`` if the job died, as for lack of memory, and submitit's
+        ``FailedJobError`` if the function raised or the job's time was up.
         """
         return super().submit(self._done_by_a_job, fn, *args, **kwargs)
 
@@ -48,7 +48,7 @@ class JobExecutor(ThreadPoolExecutor):
             job = self._jobs.submit(fn, *args, **kwargs)
         try:
             return job.result()
-        except FailedJobError:  # the function raised it
+        except FailedJobError:
             raise
         except UncompletedJobError as error:
             raise WorkerError(

@@ -269,7 +269,8 @@ class _Given:
 
 
 def _lost(error: BaseException) -> WorkerError:
-    return WorkerError(f"the executor failed ({first_line(error)}); {RESUME}\n{error}")
+    details = str(error).partition("\n")[2]  # a job's trace, say
+    return WorkerError(f"the executor failed ({first_line(error)}); {RESUME}\n{details}".rstrip())
 
 
 def _end_with_parent() -> None:

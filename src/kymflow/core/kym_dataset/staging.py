@@ -47,7 +47,7 @@ class Part:
     def half(self, number: int) -> Part:
         """Return the place of one half of this part, between it and the next one."""
         name = self.rows.name.removesuffix(".rows.parquet")
-        return Part.in_folder(self.rows.parent, f"{name}{number}")
+        return Part.in_folder(self.rows.parent, f"{name}-{number}")
 
     @contextmanager
     def begun(self, image_ids: Sequence[str]) -> Iterator[None]:
