@@ -85,8 +85,9 @@ class DatasetError(Exception):
         first, *details = self.message.split("\n", 1)
         return "\n".join([f"{first} [{where}]" if where else first, *details])
 
-    def __reduce__(self) -> tuple[Callable[..., DatasetError], tuple[object, ...]]:
-        return _rebuilt, (type(self), self.message, self.dataset, self.image_id, self.artifact)
+    def __reduce__(self) -> tuple[Callable[..., DatasetError], tuple[object, ...], object]:
+        places = (self.dataset, self.image_id, self.artifact)
+        return _rebuilt, (type(self), self.message, *places), self.__dict__  # with its notes
 
 
 def _rebuilt(

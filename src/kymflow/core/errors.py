@@ -9,7 +9,7 @@
     │   └── TraceError                  times and velocities that are no trace
     ├── IndexerOutputError              an indexer returned rows that can't go into its table
     ├── SourceFileError                 a file of a lab folder can't be read
-    └── WorkerError                     a worker process died
+    └── WorkerError                     an image kills its worker, or an executor is lost
 
     UserWarning
     └── CodeChangedWarning              an indexer's code changed, its analysis_version did not
@@ -62,7 +62,7 @@ class SourceFileError(DatasetError, ValueError):
 
 
 class WorkerError(DatasetError, RuntimeError):
-    """A worker process died; run the update again, with fewer workers if memory ran out."""
+    """An image kills whoever works on it: mend it. Or an executor is lost: run it again."""
 
     code = "worker"
 

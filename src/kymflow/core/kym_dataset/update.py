@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor
+from collections.abc import Iterator, Mapping, Sequence
 
 import polars as pl
 
+from kymflow.core.kym_dataset.alone import can_be_sent
 from kymflow.core.kym_dataset.commit import commit
 from kymflow.core.kym_dataset.decide import Mode
-from kymflow.core.kym_dataset.executors import run_in_order
-from kymflow.core.kym_dataset.extract import Job, extract, failed_runs, plan
+from kymflow.core.kym_dataset.executors import Pool, run
+from kymflow.core.kym_dataset.extract import EXTRACTION, FATAL, Job, Task, failed_runs, plan
 from kymflow.core.kym_dataset.fit import left_out, odd_columns
 from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow.core.kym_dataset.overtaken import Race
@@ -54,10 +54,10 @@ class Update:
         *,
         stop_at_failure: bool,
         progress: ProgressCallback | None,
-        executor: Executor | None,
+        pool: Pool | None,
         race: Race,
     ) -> None:
-        """Extract what is due and commit it."""
+        """Extract what is due, on a pool or here, and commit it."""
         due = self.survey.current.join(
             self.decision.filter(pl.col("action") == "update"),
             on="image_id",
@@ -76,14 +76,15 @@ class Update:
                 self.resumed = sum(_images_in(part) for part in parts)
                 self.updated += self.resumed
                 self._tell(tell, due)
-                tasks = plan(self.job, _without(due, parts), staging)
-                for batch in run_in_order(extract, tasks, executor):
-                    parts.append(batch.part)
+                tasks = self._tasks(_without(due, parts), staging, dead, pool)
+                for batch in run(EXTRACTION, tasks, pool):
+                    parts += [batch.part] if batch.part else []
                     self.updated += batch.n_ok
                     self.errors.update(batch.errors)
                     self._tell(tell, due)
                     if batch.errors and stop_at_failure:
                         break
+                parts.sort(key=lambda part: part.rows.name)  # they came as they were done
                 parts = self._fitting(staging, parts, gone)
                 standing += self._stage_failures(staging)
                 tell(Progress("commit", 0, self.updated))
@@ -103,6 +104,22 @@ class Update:
                     dead.clear()
             staging.clear()
 
+    def _tasks(
+        self, due: pl.DataFrame, staging: Staging, dead: DeadRuns, pool: Pool | None
+    ) -> Iterator[Task]:
+        """Cut what is due into batches; those that may be fatal are marked, where that helps."""
+        if not can_be_sent(self.job.indexer):
+            return plan(self.job, due, staging, pool)
+        suspects, culprits = dead.suspects(), self._culprits()
+        return plan(self.job, due, staging, pool, suspects=suspects, culprits=culprits)
+
+    def _culprits(self) -> set[str]:
+        """Return the images that killed the process which tried them last."""
+        if self.decision.filter(pl.col("reason") == "failed").is_empty():
+            return set()
+        runs = self.ledger.load("image_id", "error")
+        return set(runs.filter(pl.col("error").str.starts_with(FATAL))["image_id"])
+
     def report(self, mode: Mode, seconds: float) -> UpdateReport:
         """Return what was done."""
         counts = dict(self.decision.group_by("reason").len().sort("reason").iter_rows())
@@ -120,7 +137,7 @@ class Update:
             resumed=self.resumed,
             rows=rows,
             reasons=counts,
-            failures=tuple(Failure.of(image_id, e) for image_id, e in self.errors.items()),
+            failures=tuple(Failure.of(image_id, e) for image_id, e in sorted(self.errors.items())),
             seconds=seconds,
         )
 
