@@ -18,7 +18,7 @@ from kymflow_zarr.errors import (
     ReadOnlyError,
     UsageError,
 )
-from kymflow_zarr.files import read_many
+from kymflow_zarr.files import read_many, reading
 from kymflow_zarr.groups import ZarrFormat, group_format, read_attributes, write_group
 from kymflow_zarr.links import leads_out, remove
 from kymflow_zarr.names import check_image_id, without_strangers
@@ -29,9 +29,9 @@ from kymflow_zarr.tables import TableStore
 
 if TYPE_CHECKING:
     import polars as pl
-    from filelock import BaseFileLock
 
     from kymflow_zarr.backend import Merged
+    from kymflow_zarr.locks import Lock
     from kymflow_zarr.sql.views import Views
 
 FORMAT = "kymflow_zarr_v1"
@@ -195,15 +195,21 @@ class ZarrDataset(Queryable):
 
     def has_image(self, image_id: str) -> bool:
         """Tell whether an image is in the dataset."""
-        return (self._images / check_image_id(image_id)).is_dir()
+        path = self._images / check_image_id(image_id)
+        with reading(path):
+            return path.is_dir()
+        raise AssertionError("unreachable")
 
     def list_image_ids(self) -> list[str]:
         """Return the ids of all images, sorted.
 
         A folder whose name may not be an id is no image; a warning is logged.
+
+        Raises:
+            ReadError: If the folder of the images can't be listed.
         """
         try:
-            with os.scandir(self._images) as entries:
+            with reading(self._images), os.scandir(self._images) as entries:
                 names = sorted(e.name for e in entries if e.name[0] != "." and e.is_dir())
         except FileNotFoundError:
             return []
@@ -373,13 +379,12 @@ class ZarrDataset(Queryable):
                 else:
                     os.replace(aside, target)
 
-    def _swap_lock(self) -> BaseFileLock:
-        from filelock import FileLock
+    def _swap_lock(self) -> Lock:
+        from kymflow_zarr.locks import file_lock
 
         path = self.path / "index" / "locks" / ".swap.lock"
         self.check_writable("take a lock", path.parent)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return FileLock(path)
+        return file_lock(path)
 
 
 def _is_root_metadata(entry: Path) -> bool:

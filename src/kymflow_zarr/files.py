@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from kymflow_zarr.errors import DatasetError, WriteError, escaped, first_line
+from kymflow_zarr.errors import DatasetError, ReadError, WriteError, escaped, first_line
 
 T = TypeVar("T")
 _TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{32}\.tmp", re.DOTALL)
@@ -79,6 +79,26 @@ def writing(path: Path) -> Iterator[None]:
         raise WriteError(
             f"{escaped(path.name)} can't be written ({error.strerror or first_line(error)}), and "
             f"what was there stands: see to disk space and permissions, and do it again",
+            artifact=str(path),
+        ) from error
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Name a file or folder in what goes wrong while it is read.
+
+    Raises:
+        FileNotFoundError: If it is not there.
+        ReadError: If the system refuses something within the block.
+    """
+    try:
+        yield
+    except (FileNotFoundError, DatasetError):
+        raise
+    except OSError as error:
+        raise ReadError(
+            f"{escaped(path.name)} can't be read ({error.strerror or first_line(error)}): see to "
+            f"permissions and the disk, and do it again",
             artifact=str(path),
         ) from error
 

@@ -16,7 +16,6 @@ from kymflow_zarr.duck import engine_connection, quoted, value
 from kymflow_zarr.errors import (
     CommitError,
     TableSchemaError,
-    TableUnreadableError,
     UsageError,
     WriteError,
     first_line,
@@ -54,7 +53,8 @@ def replace_rows(
 
     Raises:
         TableSchemaError: If a column's types in old and new rows can't be reconciled.
-        TableUnreadableError: If the old table can't be read.
+        TableUnreadableError: If the old table is damaged.
+        ReadError: If the system refuses to read it.
         CommitError: If the new table can't be written, or its rows are not the rows kept plus the
             rows new; the old table stands.
     """
@@ -88,7 +88,8 @@ def _committing(table: Path) -> Iterator[None]:
     except (CommitError, TableSchemaError, UsageError):
         raise
     except refusals as error:
-        why = first_line((isinstance(error, WriteError) and error.__cause__) or error)
+        cause = (isinstance(error, WriteError) and error.__cause__) or error
+        why = getattr(cause, "strerror", None) or first_line(cause)
         raise CommitError(
             f"the new {table.name} can't be written ({why}); the old one stands as it was: see to "
             f"disk space, memory and permissions, and run the update again",
@@ -116,11 +117,7 @@ def _mark_replaced(con: duckdb.DuckDBPyConnection, table: Path, key: str) -> int
             artifact=str(table),
         ) from error
     except duckdb.Error as error:
-        raise TableUnreadableError(
-            f"the table file can't be read ({first_line(error)}); restore it, or delete it and "
-            f"build the table again",
-            artifact=str(table),
-        ) from error
+        raise parquet.unreadable(table, error) from error
     return rows - int(marked or 0)
 
 

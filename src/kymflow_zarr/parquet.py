@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kymflow_zarr.errors import UsageError, first_line
+from kymflow_zarr.errors import ReadError, TableUnreadableError, UsageError, first_line, refused
 from kymflow_zarr.files import temporary_of, writing
 
 if TYPE_CHECKING:
@@ -86,6 +86,26 @@ def read_errors() -> tuple[type[BaseException], ...]:
 
     panic: type[BaseException] = pl.exceptions.PanicException
     return OSError, pl.exceptions.PolarsError, panic
+
+
+def unreadable(path: Path, error: BaseException) -> ReadError | TableUnreadableError:
+    """Return the error that says why a table can't be read, and what to do about it.
+
+    Args:
+        path: The table's file.
+        error: What came of reading it.
+    """
+    why = first_line(error)
+    if refused(error):
+        return ReadError(
+            f"the table file can't be read ({why}), though it may be whole: see to permissions and "
+            f"the disk, and do it again",
+            artifact=str(path),
+        )
+    return TableUnreadableError(
+        f"the table file can't be read ({why}); restore it, or delete it and build the table again",
+        artifact=str(path),
+    )
 
 
 def damage(path: Path) -> str | None:

@@ -9,10 +9,13 @@ from __future__ import annotations
 import json
 import os
 import random
+import resource
 import signal
 import sys
+from collections.abc import Sequence
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Any
 
 sys.modules["pandas"] = None  # type: ignore[assignment]
 
@@ -21,9 +24,11 @@ import pyarrow.parquet  # noqa: E402
 from filelock import FileLock  # noqa: E402
 
 from kymflow.core.kym_dataset import KymDataset, extract  # noqa: E402
-from kymflow_zarr import ZarrDataset  # noqa: E402
+from kymflow_zarr import DatasetError, ZarrDataset  # noqa: E402
 from tests.support.generations import TABLE, GenerationIndexer, held, put  # noqa: E402
 from tests.support.points import die_at  # noqa: E402
+
+FAULTS = "FAULTS_FROM_BELOW"
 
 
 def update(dataset: str, log: str, batch: int, point: str | None = None) -> int:
@@ -75,6 +80,44 @@ def read(dataset: str, how: str, until: str) -> int:
     return reads
 
 
+def endure(
+    dataset: str,
+    log: str,
+    batch: int,
+    faults: Sequence[str] = (),
+    file_limit: int | None = None,
+) -> dict[str, Any]:
+    """Update the table while files can't be read or written, and say how that ended.
+
+    Args:
+        dataset: The dataset.
+        log: Where to log what is extracted.
+        batch: Images a batch.
+        faults: Rules for ``faults.c``.
+        file_limit: The most bytes that any file may have.
+    """
+    extract.BATCH = batch
+    no_limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    if file_limit is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, no_limit[1]))
+    os.environ[FAULTS] = "\n".join(faults)
+    try:
+        kym = KymDataset(ZarrDataset(dataset))
+        report = kym.update_index(
+            GenerationIndexer(Path(log)), mode="incremental", on_error="record"
+        )
+        return {"failed": {failure.image_id: failure.message for failure in report.failures}}
+    except Exception as error:  # noqa: BLE001 - whichever it is, it is the answer
+        return {
+            "error": type(error).__name__,
+            "text": str(error),
+            "typed": isinstance(error, DatasetError),
+        }
+    finally:
+        del os.environ[FAULTS]
+        resource.setrlimit(resource.RLIMIT_FSIZE, no_limit)
+
+
 def hold(dataset: str, table: str) -> str:
     """Take a table's lock and keep it."""
     ZarrDataset(dataset).tables.lock(table).acquire()
@@ -89,7 +132,7 @@ def main() -> None:
         print(json.dumps(TASKS[name](**given)), flush=True)
 
 
-TASKS = {"update": update, "write": write, "read": read, "hold": hold}
+TASKS = {"update": update, "endure": endure, "write": write, "read": read, "hold": hold}
 
 if __name__ == "__main__":
     main()

@@ -56,11 +56,19 @@ def check(
             os.path.relpath(finding.path, dataset.path),
             finding.problem,
             finding.remedy,
-            repair and finding.mend is not None and finding.mend(),
+            repair and _mended(finding),
         )
         for finding in _findings(dataset, Leftovers(dataset, abandoned_after.total_seconds()))
     ]
     return pl.DataFrame(rows, FINDINGS, orient="row")
+
+
+def _mended(finding: Finding) -> bool:
+    """Mend what was found if that can be done; tell whether it was."""
+    try:
+        return finding.mend is not None and finding.mend()
+    except (DatasetError, OSError):
+        return False
 
 
 def _findings(dataset: ZarrDataset, leftovers: Leftovers) -> Iterator[Finding]:
