@@ -18,6 +18,7 @@ from kymflow_zarr.files import temporary_of, writing
 if TYPE_CHECKING:
     import polars as pl
 
+_MUCH = 1 << 16
 _NOISE = "parquet: File out of specification: underlying IO error: "
 
 PathLike = str | os.PathLike[str]
@@ -77,7 +78,14 @@ def write(frame: pl.DataFrame, path: PathLike, *, level: int | None = None) -> N
         try:
             frame.write_parquet(path, compression="zstd", compression_level=level)
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+            _write_on(path)
             raise OSError(first_line(error).removeprefix(_NOISE)) from error
+
+
+def _write_on(path: Path) -> None:
+    """Have the system say itself what stops a file; Polars may call a full disk a bad file."""
+    with path.open("ab") as file:
+        file.write(bytes(_MUCH))
 
 
 def read_errors() -> tuple[type[BaseException], ...]:

@@ -82,7 +82,6 @@ def read(dataset: str, how: str, until: str) -> int:
 
 def endure(
     dataset: str,
-    log: str,
     batch: int,
     faults: Sequence[str] = (),
     file_limit: int | None = None,
@@ -91,7 +90,6 @@ def endure(
 
     Args:
         dataset: The dataset.
-        log: Where to log what is extracted.
         batch: Images a batch.
         faults: Rules for ``faults.c``.
         file_limit: The most bytes that any file may have.
@@ -103,9 +101,7 @@ def endure(
     os.environ[FAULTS] = "\n".join(faults)
     try:
         kym = KymDataset(ZarrDataset(dataset))
-        report = kym.update_index(
-            GenerationIndexer(Path(log)), mode="incremental", on_error="record"
-        )
+        report = kym.update_index(GenerationIndexer(), mode="incremental", on_error="record")
         return {"failed": {failure.image_id: failure.message for failure in report.failures}}
     except Exception as error:  # noqa: BLE001 - whichever it is, it is the answer
         return {

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -53,6 +55,7 @@ class Endurance:
 
     Args:
         folder: Where to make it.
+        rows: How many rows an image has that is not due.
 
     Attributes:
         dataset: The dataset.
@@ -60,13 +63,12 @@ class Endurance:
         renewed: Whether the last run that met a fault renewed the table.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, rows: int = 2) -> None:
         self.dataset = ZarrDataset(folder / "data.zarr")
-        self.log = folder / "extracted.log"
         self.renewed = False
         self.state: State = {}
         for number, image_id in enumerate("abcdefgh"):
-            self._put(image_id, 1, number % 3)
+            self._put(image_id, 1, rows if image_id == "f" else number % 3)
         self._update()
         self._before = with_rows(self.state)
         for image_id, n_rows in {"a": 2, "b": 0, "c": 1, "d": 0, "i": 3}.items():
@@ -84,7 +86,6 @@ class Endurance:
         child.tell(
             "endure",
             dataset=str(self.dataset.path),
-            log=str(self.log),
             batch=BATCH,
             faults=faults,
             file_limit=file_limit,
@@ -144,3 +145,19 @@ def compiled(folder: Path) -> Path:
     if done.returncode:
         pytest.skip(f"faults.c can't be compiled here: {done.stderr.splitlines()[:1]}")
     return library
+
+
+@contextmanager
+def mounted(folder: Path, *how: str) -> Iterator[Path]:
+    """Mount something on a new folder; skip where that is not allowed."""
+    folder.mkdir()
+    command = ["mount", *how, os.fspath(folder)]
+    if shutil.which("mount") is None:
+        pytest.skip("nothing can be mounted here: there is no mount")
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        pytest.skip(f"nothing can be mounted here: {done.stderr.strip()}")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
