@@ -82,6 +82,25 @@ def test_an_artifact_that_cant_be_read_fails_its_image_alone(
     endurance.recover()
 
 
+@pytest.mark.parametrize(
+    ("place", "kind"),
+    [
+        ("images/c/analysis/gen/rows.parquet", "unreadable_artifact"),
+        (f"tables/{TABLE}.parquet", "unreadable_table"),
+        (f"index/{TABLE}.runs.parquet", "unreadable_ledger"),
+        (f"index/{TABLE}.params.parquet", "unreadable_params"),
+    ],
+)
+def test_a_check_names_what_cant_be_read(
+    endurance: Endurance, child: Child, place: str, kind: str
+) -> None:
+    folder = str(endurance.dataset.path)
+    child.tell("examine", dataset=folder, faults=[f"read {EIO} {place}"])
+    found = [row for row in child.answer(within=60) if row[0].startswith("unreadable")]
+    assert [row[:2] for row in found] == [[kind, place]]
+    assert "Input/output error" in found[0][2]
+
+
 READ = {
     f"/tables/{TABLE}.": "ReadError",
     f"/index/{TABLE}.runs": "ReadError",

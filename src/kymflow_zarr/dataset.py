@@ -62,6 +62,7 @@ class ZarrDataset(Queryable):
         DatasetNotFoundError: With ``"r"``, if there is nothing at the path.
         DatasetFormatError: If something else lies there, or a schema version not known here.
         UsageError: If the path is empty.
+        ReadError: If the folder may not be read.
     """
 
     def __init__(self, path: str | os.PathLike[str], mode: Literal["a", "r", "w"] = "a") -> None:
@@ -72,7 +73,8 @@ class ZarrDataset(Queryable):
         self.path = Path(path).absolute()
         self.mode = mode
         self.tables = TableStore(self)
-        found = group_format(self.path)
+        with reading(self.path):
+            found = group_format(self.path)
         if found is not None:
             self._validate(found)
             if mode == "w":
@@ -368,8 +370,9 @@ class ZarrDataset(Queryable):
     def _heal_swaps(self) -> None:
         """Put back images whose replacement was interrupted between its two renames."""
         swapped = self._images / _SWAPPED
-        if self.read_only or not swapped.is_dir() or next(swapped.iterdir(), None) is None:
-            return
+        with reading(swapped):
+            if self.read_only or not swapped.is_dir() or not any(swapped.iterdir()):
+                return
         self.check_writable("put back images", swapped)
         with self._swap_lock():
             for aside in swapped.iterdir():

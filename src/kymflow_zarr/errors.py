@@ -40,6 +40,7 @@ _REFUSALS = {
     *(errno.EACCES, errno.EPERM, errno.EIO, errno.ENXIO, errno.ENODEV, errno.ETIMEDOUT),
     *(errno.ESTALE, errno.EMFILE, errno.ENFILE),
 }
+_WITH_PATH = re.compile(r"(\(os error \d+\)).*")
 # As Python and Rust write it; DuckDB puts the system's own text at the end.
 _NUMBER = re.compile(r"(?:\[Errno |\(os error )(\d+)[\])]")
 
@@ -48,6 +49,12 @@ def first_line(error: BaseException) -> str:
     """Return the first line of an error's text, or its name where it has none, fit to print."""
     line = next(iter(str(error).splitlines()), "") or type(error).__name__
     return escaped(line if len(line) <= _LINE else f"{line[:_LINE]}…")
+
+
+def reason(error: BaseException) -> str:
+    """Return why something failed, on one line: the system's own words where it was the system."""
+    said = getattr(error, "strerror", None) or first_line(error)
+    return _WITH_PATH.sub(r"\1", said)
 
 
 def refused(error: BaseException | str) -> bool:

@@ -12,7 +12,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from kymflow_zarr.errors import DatasetError, ReadError, WriteError, escaped, first_line
+from kymflow_zarr.errors import DatasetError, ReadError, WriteError, escaped, reason
 
 T = TypeVar("T")
 _TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{32}\.tmp", re.DOTALL)
@@ -77,8 +77,8 @@ def writing(path: Path) -> Iterator[None]:
         if isinstance(error, DatasetError):
             raise
         raise WriteError(
-            f"{escaped(path.name)} can't be written ({error.strerror or first_line(error)}), and "
-            f"what was there stands: see to disk space and permissions, and do it again",
+            f"{escaped(path.name)} can't be written ({reason(error)}), and what was there "
+            f"stands: see to disk space and permissions, and do it again",
             artifact=str(path),
         ) from error
 
@@ -97,8 +97,8 @@ def reading(path: Path) -> Iterator[None]:
         raise
     except OSError as error:
         raise ReadError(
-            f"{escaped(path.name)} can't be read ({error.strerror or first_line(error)}): see to "
-            f"permissions and the disk, and do it again",
+            f"{escaped(path.name)} can't be read ({reason(error)}): see to permissions and "
+            f"the disk, and do it again",
             artifact=str(path),
         ) from error
 
@@ -163,7 +163,8 @@ def read_unchanged(paths: Sequence[Path], read: Callable[[], T]) -> T:
 def identity(path: Path) -> tuple[int, int, int] | None:
     """Return what changes when a file is replaced; None where there is none."""
     try:
-        status = path.stat()
+        with reading(path):
+            status = path.stat()
     except FileNotFoundError:
         return None
     return status.st_ino, status.st_mtime_ns, status.st_size

@@ -10,7 +10,7 @@ from typing import Any
 
 from filelock import BaseFileLock, FileLock, Timeout
 
-from kymflow_zarr.errors import WriteError
+from kymflow_zarr.errors import WriteError, reason
 
 __all__ = ["Lock", "NoLock", "Timeout", "file_lock"]
 
@@ -97,7 +97,7 @@ def _has_locks(folder: Path) -> bool:
 
 def _refused(path: Path, error: OSError) -> WriteError:
     return WriteError(
-        f"a lock can't be taken ({error.strerror or error}): see to disk space and permissions, "
+        f"a lock can't be taken ({reason(error)}): see to disk space and permissions, "
         f"and do it again",
         artifact=str(path),
     )

@@ -19,6 +19,7 @@ from kymflow_zarr.errors import (
     UsageError,
     WriteError,
     first_line,
+    reason,
 )
 from kymflow_zarr.files import atomic_path, sweep_temporaries, temporary_path
 from kymflow_zarr.parquet import duckdb_path
@@ -88,8 +89,7 @@ def _committing(table: Path) -> Iterator[None]:
     except (CommitError, TableSchemaError, UsageError):
         raise
     except refusals as error:
-        cause = (isinstance(error, WriteError) and error.__cause__) or error
-        why = getattr(cause, "strerror", None) or first_line(cause)
+        why = reason((isinstance(error, WriteError) and error.__cause__) or error)
         raise CommitError(
             f"the new {table.name} can't be written ({why}); the old one stands as it was: see to "
             f"disk space, memory and permissions, and run the update again",

@@ -12,7 +12,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kymflow_zarr.errors import ReadError, TableUnreadableError, UsageError, first_line, refused
+from kymflow_zarr.errors import (
+    ReadError,
+    TableUnreadableError,
+    UsageError,
+    first_line,
+    reason,
+    refused,
+)
 from kymflow_zarr.files import temporary_of, writing
 
 if TYPE_CHECKING:
@@ -103,7 +110,7 @@ def unreadable(path: Path, error: BaseException) -> ReadError | TableUnreadableE
         path: The table's file.
         error: What came of reading it.
     """
-    why = first_line(error)
+    why = reason(error)
     if refused(error):
         return ReadError(
             f"the table file can't be read ({why}), though it may be whole: see to permissions and "

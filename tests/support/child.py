@@ -24,6 +24,7 @@ import pyarrow.parquet  # noqa: E402
 from filelock import FileLock  # noqa: E402
 
 from kymflow.core.kym_dataset import KymDataset, extract  # noqa: E402
+from kymflow.core.kym_dataset.check import check  # noqa: E402
 from kymflow_zarr import DatasetError, ZarrDataset  # noqa: E402
 from tests.support.generations import TABLE, GenerationIndexer, held, put  # noqa: E402
 from tests.support.points import die_at  # noqa: E402
@@ -114,6 +115,16 @@ def endure(
         resource.setrlimit(resource.RLIMIT_FSIZE, no_limit)
 
 
+def examine(dataset: str, faults: Sequence[str] = ()) -> list[list[str]]:
+    """Check a dataset while files can't be read, and say what is found where."""
+    os.environ[FAULTS] = "\n".join(faults)
+    try:
+        found = check(ZarrDataset(dataset, mode="r"))
+    finally:
+        del os.environ[FAULTS]
+    return [list(row) for row in found.select("kind", "path", "problem").iter_rows()]
+
+
 def hold(dataset: str, table: str) -> str:
     """Take a table's lock and keep it."""
     ZarrDataset(dataset).tables.lock(table).acquire()
@@ -128,7 +139,14 @@ def main() -> None:
         print(json.dumps(TASKS[name](**given)), flush=True)
 
 
-TASKS = {"update": update, "endure": endure, "write": write, "read": read, "hold": hold}
+TASKS = {
+    "update": update,
+    "endure": endure,
+    "examine": examine,
+    "write": write,
+    "read": read,
+    "hold": hold,
+}
 
 if __name__ == "__main__":
     main()

@@ -6,7 +6,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
@@ -161,3 +161,23 @@ def mounted(folder: Path, *how: str) -> Iterator[Path]:
         yield folder
     finally:
         subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def as_anybody() -> Sequence[str]:
+    """Return the command before another that takes root's right to read and write all files."""
+    if os.geteuid() != 0:
+        return ()
+    if shutil.which("setpriv") is None:
+        pytest.skip("root may read and write everything, and there is no setpriv")
+    return "setpriv", "--bounding-set", "-dac_override,-dac_read_search"
+
+
+@contextmanager
+def mode(path: Path, bits: int) -> Iterator[None]:
+    """Give a file or folder other permissions for a while."""
+    before = path.stat().st_mode
+    path.chmod(bits)
+    try:
+        yield
+    finally:
+        path.chmod(before)

@@ -15,7 +15,7 @@ import polars as pl
 from kymflow.core.kym_dataset.fit import without
 from kymflow.core.kym_dataset.schemas import PARAMS
 from kymflow_zarr import parquet
-from kymflow_zarr.errors import DatasetError, ReadError, first_line
+from kymflow_zarr.errors import DatasetError, ReadError, reason
 from kymflow_zarr.files import atomic_path, write_atomic
 from kymflow_zarr.owned import discard, owned_folder
 
@@ -137,7 +137,7 @@ class Staging:
             raise
         except parquet.read_errors() as error:
             raise ReadError(
-                f"what was staged can't be read ({first_line(error)}): see to the disk, and run "
+                f"what was staged can't be read ({reason(error)}): see to the disk, and run "
                 f"the update again",
                 artifact=str(self.folder),
             ) from error

@@ -33,6 +33,7 @@ from kymflow_zarr.errors import (
     ArtifactUnreadableError,
     UsageError,
     first_line,
+    reason,
 )
 from kymflow_zarr.files import read_many
 from kymflow_zarr.formats import gunzip
@@ -254,7 +255,7 @@ class ArtifactIndexer(BaseIndexer):
             return self.default_params if analysed else None
         if isinstance(blob, Exception):
             raise ArtifactUnreadableError(
-                f"the params can't be read: {first_line(blob)}; mend the file",
+                f"the params can't be read: {reason(blob)}; mend the file",
                 dataset=str(rec.dataset.path),
                 image_id=rec.image_id,
                 artifact=self.params_artifact,
