@@ -68,11 +68,11 @@ class Endurance:
         self.renewed = False
         self.state: State = {}
         for number, image_id in enumerate("abcdefgh"):
-            self._put(image_id, 1, rows if image_id == "f" else number % 3)
+            self.put(image_id, 1, rows if image_id == "f" else number % 3)
         self._update()
         self._before = with_rows(self.state)
         for image_id, n_rows in {"a": 2, "b": 0, "c": 1, "d": 0, "i": 3}.items():
-            self._put(image_id, 2, n_rows)
+            self.put(image_id, 2, n_rows)
         self.dataset.delete_image("h")
         del self.state["h"]
 
@@ -125,7 +125,8 @@ class Endurance:
         found = check(self.dataset, abandoned_after=AT_ONCE)
         assert found.is_empty(), found.to_dicts()
 
-    def _put(self, image_id: str, generation: int, n_rows: int) -> None:
+    def put(self, image_id: str, generation: int, n_rows: int) -> None:
+        """Give an image params and rows."""
         put(self.dataset, image_id, generation, n_rows)
         self.state[image_id] = (generation, n_rows)
 
