@@ -61,16 +61,14 @@ class ZarrDataset(Queryable):
     Raises:
         DatasetNotFoundError: With ``"r"``, if there is nothing at the path.
         DatasetFormatError: If something else lies there, or a schema version not known here.
-        UsageError: If the path is empty.
+        UsageError: If the path is empty or not valid Unicode.
         ReadError: If the folder may not be read.
     """
 
     def __init__(self, path: str | os.PathLike[str], mode: Literal["a", "r", "w"] = "a") -> None:
         if mode not in ("a", "r", "w"):
             raise UsageError(f"mode must be 'a', 'r' or 'w', not {mode!r}")
-        if path == "":
-            raise UsageError("the dataset's path is empty; '.' stands for the working directory")
-        self.path = Path(path).absolute()
+        self.path = _absolute(path)
         self.mode = mode
         self.tables = TableStore(self)
         with reading(self.path):
@@ -388,6 +386,25 @@ class ZarrDataset(Queryable):
         path = self.path / "index" / "locks" / ".swap.lock"
         self.check_writable("take a lock", path.parent)
         return file_lock(path)
+
+
+def _absolute(path: str | os.PathLike[str]) -> Path:
+    """Return a dataset's path, absolute.
+
+    Raises:
+        UsageError: If it is empty or not valid Unicode.
+    """
+    if path == "":
+        raise UsageError("the dataset's path is empty; '.' stands for the working directory")
+    absolute = Path(path).absolute()
+    try:
+        os.fspath(absolute).encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            f"the dataset's path {os.fspath(absolute)!a} is not valid Unicode, without which "
+            f"neither Polars nor DuckDB opens a file; rename the folder"
+        ) from error
+    return absolute
 
 
 def _is_root_metadata(entry: Path) -> bool:

@@ -16,7 +16,7 @@ from kymflow_zarr.errors import DatasetError, ReadError, WriteError, escaped, re
 
 T = TypeVar("T")
 _TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{32}\.tmp", re.DOTALL)
-_NAME_KEPT = 100
+_NAME_KEPT = 200  # bytes
 _READ_TRIES = 50
 _SMALL = 16 * 1024
 _O_BINARY = getattr(os, "O_BINARY", 0)  # Windows alone knows it, and needs it
@@ -55,7 +55,7 @@ def temporary_path(path: Path) -> Iterator[Path]:
     Raises:
         WriteError: If the system refuses something within the block.
     """
-    temporary = path.with_name(f".{path.name[:_NAME_KEPT]}.{uuid.uuid4().hex}.tmp")
+    temporary = path.with_name(f".{_kept(path.name)}.{uuid.uuid4().hex}.tmp")
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -118,11 +118,16 @@ def sweep_temporaries(path: Path) -> None:
     Args:
         path: The file. All its writers share a lock, and the caller holds it.
     """
-    if len(path.name) > _NAME_KEPT or not path.parent.is_dir():
+    if _kept(path.name) != path.name or not path.parent.is_dir():
         return  # a name cut short may be another file's
     for entry in path.parent.glob(".*.tmp"):
         if temporary_of(entry) == path:
             entry.unlink()
+
+
+def _kept(name: str) -> str:
+    """Return so much of a name that a longer one made of it is none too long for the system."""
+    return os.fsencode(name)[:_NAME_KEPT].decode(errors="ignore")
 
 
 def write_atomic(path: Path, data: bytes) -> None:
