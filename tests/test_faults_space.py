@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from tests.support.crew import Child
@@ -75,6 +76,20 @@ def test_files_that_may_not_grow(tmp_path: Path, child: Child, what: str) -> Non
     assert "File too large" in outcome.text
     assert not endurance.renewed
     endurance.recover()
+
+
+def test_whatever_cant_be_saved_leaves_nothing(tmp_path: Path, child: Child) -> None:
+    dataset = Endurance(tmp_path).dataset
+    record = dataset.record("a")
+    record.save_array_artifact("big", np.ones((2, 2)))
+    before = {path for path in dataset.path.rglob("*") if path.is_file()}
+    child.tell("save", dataset=str(dataset.path), file_limit=1_000)
+    errors = child.answer(within=60)
+    assert len(errors) == 8
+    assert set(errors.values()) == {"WriteError"}
+    assert np.array_equal(record.load_array_artifact("big"), np.ones((2, 2)))
+    left = {path for path in dataset.path.rglob("*") if path.is_file()} - before
+    assert left == {dataset.path / "index" / "locks" / "big.lock"}
 
 
 @pytest.mark.long

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shutil
 import stat
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -61,7 +62,30 @@ def temporary_path(path: Path) -> Iterator[Path]:
         try:
             yield temporary
         finally:
-            temporary.unlink(missing_ok=True)
+            if temporary.is_dir():
+                shutil.rmtree(temporary, ignore_errors=True)
+            else:
+                temporary.unlink(missing_ok=True)
+
+
+def replace_folder(fresh: Path, path: Path, home: Path) -> None:
+    """Put a folder in the place of another, which is put back where that fails.
+
+    Args:
+        fresh: The folder.
+        path: Its place; there need not be one yet.
+        home: Where the other one may lie for a moment, on the same file system.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with temporary_path(home / path.name) as old:
+        if path.exists():
+            os.replace(path, old)
+        try:
+            os.replace(fresh, path)
+        except OSError:
+            if old.exists():
+                os.replace(old, path)
+            raise
 
 
 @contextmanager

@@ -12,13 +12,14 @@ import random
 import resource
 import signal
 import sys
-from collections.abc import Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 sys.modules["pandas"] = None  # type: ignore[assignment]
 
+import numpy as np  # noqa: E402
 import polars as pl  # noqa: E402
 import pyarrow.parquet  # noqa: E402
 from filelock import FileLock  # noqa: E402
@@ -96,13 +97,11 @@ def endure(
         file_limit: The most bytes that any file may have.
     """
     extract.BATCH = batch
-    no_limit = resource.getrlimit(resource.RLIMIT_FSIZE)
-    if file_limit is not None:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (file_limit, no_limit[1]))
     os.environ[FAULTS] = "\n".join(faults)
     try:
-        kym = KymDataset(ZarrDataset(dataset))
-        report = kym.update_index(GenerationIndexer(), mode="incremental", on_error="record")
+        with files_limited(file_limit):
+            kym = KymDataset(ZarrDataset(dataset))
+            report = kym.update_index(GenerationIndexer(), mode="incremental", on_error="record")
         return {"failed": {failure.image_id: failure.message for failure in report.failures}}
     except Exception as error:  # noqa: BLE001 - whichever it is, it is the answer
         return {
@@ -112,7 +111,44 @@ def endure(
         }
     finally:
         del os.environ[FAULTS]
-        resource.setrlimit(resource.RLIMIT_FSIZE, no_limit)
+
+
+def save(dataset: str, file_limit: int) -> dict[str, str]:
+    """Save something large in every way there is while no file may grow, and name the errors."""
+    opened = ZarrDataset(dataset)
+    record = opened.record(opened.list_image_ids()[0])
+    noise = np.random.default_rng(1).integers(0, 60_000, (100, 100)).astype(np.uint16)
+    rows = pl.DataFrame({"noise": noise.ravel()})
+    ways: dict[str, Callable[[], object]] = {
+        "image": lambda: opened.add_image(noise),
+        "json": lambda: record.save_json("big", noise.ravel().tolist()),
+        "parquet": lambda: record.save_df_parquet("big", rows),
+        "csv": lambda: record.save_df_csv_gz("big", rows),
+        "array": lambda: record.save_array_artifact("big", noise),
+        "table": lambda: opened.save_table("big", rows),
+        "rows": lambda: opened.replace_rows_for_image_id("big", record.image_id, rows),
+        "manifest": opened.update_manifest,
+    }
+    errors: dict[str, str] = {}
+    with files_limited(file_limit):
+        for way, attempt in ways.items():
+            try:
+                attempt()
+            except Exception as error:  # noqa: BLE001 - whichever it is, it is the answer
+                errors[way] = type(error).__name__
+    return errors
+
+
+@contextmanager
+def files_limited(size: int | None) -> Iterator[None]:
+    """Let no file grow beyond so many bytes while the block runs."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    if size is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
 def examine(dataset: str, faults: Sequence[str] = ()) -> list[list[str]]:
@@ -142,6 +178,7 @@ def main() -> None:
 TASKS = {
     "update": update,
     "endure": endure,
+    "save": save,
     "examine": examine,
     "write": write,
     "read": read,

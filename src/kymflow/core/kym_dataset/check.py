@@ -14,6 +14,7 @@ from kymflow.core.kym_dataset.audit import audit
 from kymflow.core.kym_dataset.finding import FINDINGS, Finding
 from kymflow.core.kym_dataset.leftovers import Leftovers
 from kymflow_zarr.errors import DatasetError, reason
+from kymflow_zarr.files import temporary_of
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset, ZarrImageRecord
@@ -87,10 +88,12 @@ def _findings(dataset: ZarrDataset, leftovers: Leftovers) -> Iterator[Finding]:
 
 
 def _files(folder: Path, unreadable: Callable[[OSError], None]) -> Iterator[Path]:
-    """Yield the files of an image, those of its arrays excepted."""
+    """Yield the files of an image, and arrays that were never finished; of others none."""
     for place, folders, names in os.walk(folder, onerror=unreadable):
         if Path(place) == folder:
-            folders[:] = [name for name in folders if name not in _ARRAYS]
+            unfinished = [name for name in folders if temporary_of(Path(name))]
+            yield from (folder / name for name in unfinished)
+            folders[:] = [name for name in folders if name not in (*_ARRAYS, *unfinished)]
         yield from (Path(place, name) for name in sorted(names))
 
 
