@@ -73,6 +73,7 @@ def test_an_update_makes_up_for_a_ledger_cut_short(
 AHEAD = timedelta(days=1)
 
 
+@pytest.mark.long
 def test_a_run_whose_clock_was_ahead_outlives_nothing(
     endurance: Endurance, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
@@ -92,6 +93,7 @@ def test_a_run_whose_clock_was_ahead_outlives_nothing(
     assert kym.update_index(GenerationIndexer(), mode="incremental").updated == 0
 
 
+@pytest.mark.long
 def test_rows_staged_before_the_clock_went_back_are_not_trusted(tmp_path: Path) -> None:
     """Rows changed since would seem older than what is staged of them."""
     endurance = Endurance(tmp_path, rows=100_000)

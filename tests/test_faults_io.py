@@ -47,7 +47,6 @@ BRIEFLY = {
     ("write", ENOSPC, f"/tables/.{TABLE}."),
     ("write", ENOSPC, f"/index/.{TABLE}.runs"),
     ("fsync", EIO, f"/tables/.{TABLE}."),
-    ("rename", EIO, f"/tables/.{TABLE}."),
 }
 
 
@@ -71,7 +70,7 @@ def test_what_cant_be_written_costs_nothing(
     endurance.recover()
 
 
-@pytest.mark.parametrize("artifact", ["rows", "params"])
+@pytest.mark.parametrize("artifact", ["rows", pytest.param("params", marks=pytest.mark.long)])
 def test_an_artifact_that_cant_be_read_fails_its_image_alone(
     endurance: Endurance, child: Child, artifact: str
 ) -> None:
@@ -101,20 +100,20 @@ def test_a_check_names_what_cant_be_read(
     assert "Input/output error" in found[0][2]
 
 
-READ = {
-    f"/tables/{TABLE}.": "ReadError",
-    f"/index/{TABLE}.runs": "ReadError",
-    f"/index/{TABLE}.params": "ReadError",
-    "/000001.rows": "ReadError",
-    "/000001.runs": "ReadError",
-}
+READ = [
+    f"/tables/{TABLE}.",
+    f"/index/{TABLE}.runs",
+    f"/index/{TABLE}.params",
+    "/000001.rows",
+    "/000001.runs",
+]
 
 
 @pytest.mark.parametrize(
     "place",
     [
-        *(place for place in READ if TABLE in place),
-        *(pytest.param(place, marks=pytest.mark.long) for place in READ if TABLE not in place),
+        f"/index/{TABLE}.params",
+        *(pytest.param(p, marks=pytest.mark.long) for p in READ if ".params" not in p),
     ],
 )
 def test_what_cant_be_read_is_not_taken_for_damaged(
@@ -124,7 +123,7 @@ def test_what_cant_be_read_is_not_taken_for_damaged(
     ledger = Ledger(endurance.dataset, TABLE)
     before = ledger.load_params()
     outcome = endurance.meet(child, f"read {EIO} {place}")
-    assert outcome.error == READ[place]
+    assert outcome.error == "ReadError"
     assert "restore" not in outcome.text
     assert ledger.load_params().equals(before)
     assert not endurance.renewed
@@ -135,7 +134,7 @@ def test_what_cant_be_read_is_not_taken_for_damaged(
     "rule",
     [
         f"link {errno.EPERM} /",
-        *(f"fsync {errno.EINVAL} {folder}$" for folder in ("/tables", "/index")),
+        f"fsync {errno.EINVAL} /tables$",
         f"flock {errno.ENOSYS} /",
         *(
             pytest.param(f"flock {number} /", marks=pytest.mark.long)

@@ -31,7 +31,7 @@ class Wide(BaseIndexer):
         return pl.DataFrame({f"column_{n}": [n, None] for n in range(self.columns)})
 
 
-@pytest.mark.parametrize("columns", [1_000, pytest.param(10_000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("columns", [300, pytest.param(10_000, marks=pytest.mark.long)])
 def test_rows_of_thousands_of_columns(dataset: ZarrDataset, fill: Fill, columns: int) -> None:
     indexer = Wide()
     indexer.columns = columns
@@ -69,7 +69,7 @@ def test_an_image_with_very_long_texts(dataset: ZarrDataset, fill: Fill, size: i
     print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 
 
-@pytest.mark.parametrize("n_rows", [100_000, pytest.param(1_000_000, marks=pytest.mark.long)])
+@pytest.mark.parametrize("n_rows", [20_000, pytest.param(1_000_000, marks=pytest.mark.long)])
 def test_an_image_of_a_million_events(dataset: ZarrDataset, fill: Fill, n_rows: int) -> None:
     kym = KymDataset(fill(dataset, {"a": 1, "many": n_rows, "z": 2}))
     assert kym.update_index(VelocityEventIndexer()).rows == n_rows + 3

@@ -66,7 +66,7 @@ def test_a_disk_that_is_full_at_any_place(disk: Path, child: Child, room: Sequen
 LIMITS = {"parts": (1_000, "WriteError"), "table": (20_000, "CommitError")}
 
 
-@pytest.mark.parametrize("what", LIMITS)
+@pytest.mark.parametrize("what", ["table", pytest.param("parts", marks=pytest.mark.long)])
 def test_files_that_may_not_grow(tmp_path: Path, child: Child, what: str) -> None:
     limit, error = LIMITS[what]
     endurance = Endurance(tmp_path, rows=100_000)

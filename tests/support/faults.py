@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import atexit
 import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 
 import polars as pl
@@ -64,12 +67,10 @@ class Endurance:
     """
 
     def __init__(self, folder: Path, rows: int = 2) -> None:
+        shutil.copytree(_built(rows), folder / "data.zarr")
         self.dataset = ZarrDataset(folder / "data.zarr")
+        self.state = _state(rows)
         self.renewed = False
-        self.state: State = {}
-        for number, image_id in enumerate("abcdefgh"):
-            self.put(image_id, 1, rows if image_id == "f" else number % 3)
-        self._update()
         self._before = with_rows(self.state)
         for image_id, n_rows in {"a": 2, "b": 0, "c": 1, "d": 0, "i": 3}.items():
             self.put(image_id, 2, n_rows)
@@ -114,7 +115,8 @@ class Endurance:
     def recover(self) -> None:
         """Check that a run without faults makes all as if there had been none."""
         check(self.dataset, repair=True, abandoned_after=AT_ONCE)
-        self._update()
+        report = KymDataset(self.dataset).update_index(GenerationIndexer(), mode="incremental")
+        assert report.failed == 0
         rows = self.dataset.load_table(TABLE)
         assert held(rows) == with_rows(self.state)
         columns = ("image_id", "params_hash", "status", "n_rows")
@@ -130,9 +132,22 @@ class Endurance:
         put(self.dataset, image_id, generation, n_rows)
         self.state[image_id] = (generation, n_rows)
 
-    def _update(self) -> None:
-        report = KymDataset(self.dataset).update_index(GenerationIndexer(), mode="incremental")
-        assert report.failed == 0
+
+def _state(rows: int) -> State:
+    """Return images, one of them with so many rows."""
+    return {i: (1, rows if i == "f" else n % 3) for n, i in enumerate("abcdefgh")}
+
+
+@cache
+def _built(rows: int) -> Path:
+    """Return a dataset with its table, to be copied."""
+    home = Path(tempfile.mkdtemp(prefix="kymflow-faults-"))
+    atexit.register(shutil.rmtree, home, ignore_errors=True)
+    dataset = ZarrDataset(home / "data.zarr")
+    for image_id, (generation, n_rows) in _state(rows).items():
+        put(dataset, image_id, generation, n_rows)
+    KymDataset(dataset).update_index(GenerationIndexer())
+    return dataset.path
 
 
 def compiled(folder: Path) -> Path:
