@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 _MUCH = 1 << 16
+_READ_AT_ONCE = 16 << 20
 _NOISE = "parquet: File out of specification: underlying IO error: "
 
 PathLike = str | os.PathLike[str]
@@ -34,15 +35,18 @@ PathLike = str | os.PathLike[str]
 def scan(path: PathLike) -> pl.LazyFrame:
     """Return a Parquet file as a lazy frame.
 
-    The file is opened once, here: one that replaces it later can't get mixed into it.
+    The file is opened once, here: one that replaces it later can't get mixed into it. A small one
+    is read at once as well: Polars maps others into memory, and a page that the disk then refuses
+    to deliver kills the process.
 
     Raises:
-        OSError: If it can't be opened.
+        OSError: If it can't be opened or read.
     """
     import polars as pl
 
     with open(path, "rb") as file:
-        return pl.scan_parquet(file)
+        small = os.fstat(file.fileno()).st_size <= _READ_AT_ONCE
+        return pl.scan_parquet(file.read() if small else file)
 
 
 def scan_many(paths: Sequence[PathLike], *, include_file_paths: str | None = None) -> pl.LazyFrame:

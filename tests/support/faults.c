@@ -99,16 +99,21 @@ ssize_t pread64(int file, void *data, size_t size, off64_t from)
     return due_on("read", file) ? -1 : REAL(pread64)(file, data, size, from);
 }
 
-/* What can't be read can't be mapped either; in truth it would fail at the first look. */
+/* Who looks at a page of a file that can't be read is killed. */
+static void *unreadable(size_t size)
+{
+    return REAL(mmap)(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+}
+
 void *mmap(void *at, size_t size, int access, int flags, int file, off_t from)
 {
-    return file >= 0 && due_on("read", file) ? MAP_FAILED
+    return file >= 0 && due_on("read", file) ? unreadable(size)
                                              : REAL(mmap)(at, size, access, flags, file, from);
 }
 
 void *mmap64(void *at, size_t size, int access, int flags, int file, off64_t from)
 {
-    return file >= 0 && due_on("read", file) ? MAP_FAILED
+    return file >= 0 && due_on("read", file) ? unreadable(size)
                                              : REAL(mmap64)(at, size, access, flags, file, from);
 }
 
