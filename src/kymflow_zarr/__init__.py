@@ -26,12 +26,14 @@ if TYPE_CHECKING:
         NotFoundError,
         QueryError,
         QueryTimeoutError,
+        ReadError,
         ReadOnlyError,
         TableError,
         TableNotFoundError,
         TableSchemaError,
         TableUnreadableError,
         UsageError,
+        WriteError,
     )
     from kymflow_zarr.record import ZarrImageRecord
     from kymflow_zarr.tables import TableStore
@@ -52,6 +54,7 @@ __all__ = [
     "NotFoundError",
     "QueryError",
     "QueryTimeoutError",
+    "ReadError",
     "ReadOnlyError",
     "TableError",
     "TableNotFoundError",
@@ -59,6 +62,7 @@ __all__ = [
     "TableStore",
     "TableUnreadableError",
     "UsageError",
+    "WriteError",
     "ZarrDataset",
     "ZarrImageRecord",
 ]

@@ -16,7 +16,7 @@ from kymflow_zarr.errors import (
     DatasetError,
     ImageNotFoundError,
     MetadataNotFoundError,
-    first_line,
+    reason,
 )
 from kymflow_zarr.files import MAX_BLOB, atomic_path, is_plain, read_file, write_atomic
 from kymflow_zarr.frames import as_polars
@@ -208,7 +208,7 @@ class ImageFiles:
             raise self._error(ArtifactNotFoundError, name, f"it has no {path.name}") from error
         except damage as error:
             raise self._error(
-                ArtifactUnreadableError, name, f"{path.name} can't be read: {first_line(error)}"
+                ArtifactUnreadableError, name, f"{path.name} can't be read: {reason(error)}"
             ) from error
 
     def _check_exists(self) -> None:

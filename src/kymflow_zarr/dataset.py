@@ -18,7 +18,7 @@ from kymflow_zarr.errors import (
     ReadOnlyError,
     UsageError,
 )
-from kymflow_zarr.files import read_many
+from kymflow_zarr.files import read_many, reading
 from kymflow_zarr.groups import ZarrFormat, group_format, read_attributes, write_group
 from kymflow_zarr.links import leads_out, remove
 from kymflow_zarr.names import check_image_id, without_strangers
@@ -29,9 +29,9 @@ from kymflow_zarr.tables import TableStore
 
 if TYPE_CHECKING:
     import polars as pl
-    from filelock import BaseFileLock
 
     from kymflow_zarr.backend import Merged
+    from kymflow_zarr.locks import Lock
     from kymflow_zarr.sql.views import Views
 
 FORMAT = "kymflow_zarr_v1"
@@ -61,18 +61,18 @@ class ZarrDataset(Queryable):
     Raises:
         DatasetNotFoundError: With ``"r"``, if there is nothing at the path.
         DatasetFormatError: If something else lies there, or a schema version not known here.
-        UsageError: If the path is empty.
+        UsageError: If the path is empty or not valid Unicode.
+        ReadError: If the folder may not be read.
     """
 
     def __init__(self, path: str | os.PathLike[str], mode: Literal["a", "r", "w"] = "a") -> None:
         if mode not in ("a", "r", "w"):
             raise UsageError(f"mode must be 'a', 'r' or 'w', not {mode!r}")
-        if path == "":
-            raise UsageError("the dataset's path is empty; '.' stands for the working directory")
-        self.path = Path(path).absolute()
+        self.path = _absolute(path)
         self.mode = mode
         self.tables = TableStore(self)
-        found = group_format(self.path)
+        with reading(self.path):
+            found = group_format(self.path)
         if found is not None:
             self._validate(found)
             if mode == "w":
@@ -195,15 +195,21 @@ class ZarrDataset(Queryable):
 
     def has_image(self, image_id: str) -> bool:
         """Tell whether an image is in the dataset."""
-        return (self._images / check_image_id(image_id)).is_dir()
+        path = self._images / check_image_id(image_id)
+        with reading(path):
+            return path.is_dir()
+        raise AssertionError("unreachable")
 
     def list_image_ids(self) -> list[str]:
         """Return the ids of all images, sorted.
 
         A folder whose name may not be an id is no image; a warning is logged.
+
+        Raises:
+            ReadError: If the folder of the images can't be listed.
         """
         try:
-            with os.scandir(self._images) as entries:
+            with reading(self._images), os.scandir(self._images) as entries:
                 names = sorted(e.name for e in entries if e.name[0] != "." and e.is_dir())
         except FileNotFoundError:
             return []
@@ -362,8 +368,9 @@ class ZarrDataset(Queryable):
     def _heal_swaps(self) -> None:
         """Put back images whose replacement was interrupted between its two renames."""
         swapped = self._images / _SWAPPED
-        if self.read_only or not swapped.is_dir() or next(swapped.iterdir(), None) is None:
-            return
+        with reading(swapped):
+            if self.read_only or not swapped.is_dir() or not any(swapped.iterdir()):
+                return
         self.check_writable("put back images", swapped)
         with self._swap_lock():
             for aside in swapped.iterdir():
@@ -373,13 +380,31 @@ class ZarrDataset(Queryable):
                 else:
                     os.replace(aside, target)
 
-    def _swap_lock(self) -> BaseFileLock:
-        from filelock import FileLock
+    def _swap_lock(self) -> Lock:
+        from kymflow_zarr.locks import file_lock
 
         path = self.path / "index" / "locks" / ".swap.lock"
         self.check_writable("take a lock", path.parent)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return FileLock(path)
+        return file_lock(path)
+
+
+def _absolute(path: str | os.PathLike[str]) -> Path:
+    """Return a dataset's path, absolute.
+
+    Raises:
+        UsageError: If it is empty or not valid Unicode.
+    """
+    if path == "":
+        raise UsageError("the dataset's path is empty; '.' stands for the working directory")
+    absolute = Path(path).absolute()
+    try:
+        os.fspath(absolute).encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            f"the dataset's path {os.fspath(absolute)!a} is not valid Unicode, without which "
+            f"neither Polars nor DuckDB opens a file; rename the folder"
+        ) from error
+    return absolute
 
 
 def _is_root_metadata(entry: Path) -> bool:

@@ -8,6 +8,7 @@
     │   └── InvalidArrayError
     ├── ReadOnlyError                   open the dataset for writing          (PermissionError)
     ├── WriteError                      free space, mend access, do it again  (OSError)
+    ├── ReadError                       mend access or the disk, do it again  (OSError)
     ├── NotFoundError                   nothing there by that name            (FileNotFoundError)
     │   ├── DatasetNotFoundError
     │   ├── ImageNotFoundError
@@ -29,16 +30,39 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import re
 from collections.abc import Callable
 from typing import ClassVar
 
 _LINE = 300
+_REFUSALS = {
+    *(errno.EACCES, errno.EPERM, errno.EIO, errno.ENXIO, errno.ENODEV, errno.ETIMEDOUT),
+    *(errno.ESTALE, errno.EMFILE, errno.ENFILE),
+}
+_WITH_PATH = re.compile(r"(\(os error \d+\)).*")
+# As Python and Rust write it; DuckDB puts the system's own text at the end.
+_NUMBER = re.compile(r"(?:\[Errno |\(os error )(\d+)[\])]")
 
 
 def first_line(error: BaseException) -> str:
     """Return the first line of an error's text, or its name where it has none, fit to print."""
     line = next(iter(str(error).splitlines()), "") or type(error).__name__
     return escaped(line if len(line) <= _LINE else f"{line[:_LINE]}…")
+
+
+def reason(error: BaseException) -> str:
+    """Return why something failed, on one line: the system's own words where it was the system."""
+    said = getattr(error, "strerror", None) or first_line(error)
+    return _WITH_PATH.sub(r"\1", said)
+
+
+def refused(error: BaseException | str) -> bool:
+    """Tell whether an error, or its text, is the system's refusal to read what may be whole."""
+    text = first_line(error) if isinstance(error, BaseException) else error
+    numbers = {int(number) for number in _NUMBER.findall(text)}
+    return bool(numbers & _REFUSALS) or text.endswith(tuple(map(os.strerror, _REFUSALS)))
 
 
 def escaped(text: str) -> str:
@@ -128,6 +152,12 @@ class WriteError(DatasetError, OSError):
     """A file can't be written, as on a full disk; what was there before stands."""
 
     code = "write"
+
+
+class ReadError(DatasetError, OSError):
+    """The system refuses to read a file or folder, which says nothing of what is in it."""
+
+    code = "read"
 
 
 class NotFoundError(DatasetError, FileNotFoundError):

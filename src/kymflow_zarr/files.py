@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import re
+import shutil
 import stat
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -12,11 +13,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TypeVar
 
-from kymflow_zarr.errors import DatasetError, WriteError, escaped, first_line
+from kymflow_zarr.errors import DatasetError, ReadError, WriteError, escaped, reason
 
 T = TypeVar("T")
 _TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{32}\.tmp", re.DOTALL)
-_NAME_KEPT = 100
+_NAME_KEPT = 200  # bytes
 _READ_TRIES = 50
 _SMALL = 16 * 1024
 _O_BINARY = getattr(os, "O_BINARY", 0)  # Windows alone knows it, and needs it
@@ -55,13 +56,36 @@ def temporary_path(path: Path) -> Iterator[Path]:
     Raises:
         WriteError: If the system refuses something within the block.
     """
-    temporary = path.with_name(f".{path.name[:_NAME_KEPT]}.{uuid.uuid4().hex}.tmp")
+    temporary = path.with_name(f".{_kept(path.name)}.{uuid.uuid4().hex}.tmp")
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield temporary
         finally:
-            temporary.unlink(missing_ok=True)
+            if temporary.is_dir():
+                shutil.rmtree(temporary, ignore_errors=True)
+            else:
+                temporary.unlink(missing_ok=True)
+
+
+def replace_folder(fresh: Path, path: Path, home: Path) -> None:
+    """Put a folder in the place of another, which is put back where that fails.
+
+    Args:
+        fresh: The folder.
+        path: Its place; there need not be one yet.
+        home: Where the other one may lie for a moment, on the same file system.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with temporary_path(home / path.name) as old:
+        if path.exists():
+            os.replace(path, old)
+        try:
+            os.replace(fresh, path)
+        except OSError:
+            if old.exists():
+                os.replace(old, path)
+            raise
 
 
 @contextmanager
@@ -77,8 +101,28 @@ def writing(path: Path) -> Iterator[None]:
         if isinstance(error, DatasetError):
             raise
         raise WriteError(
-            f"{escaped(path.name)} can't be written ({error.strerror or first_line(error)}), and "
-            f"what was there stands: see to disk space and permissions, and do it again",
+            f"{escaped(path.name)} can't be written ({reason(error)}), and what was there "
+            f"stands: see to disk space and permissions, and do it again",
+            artifact=str(path),
+        ) from error
+
+
+@contextmanager
+def reading(path: Path) -> Iterator[None]:
+    """Name a file or folder in what goes wrong while it is read.
+
+    Raises:
+        FileNotFoundError: If it is not there.
+        ReadError: If the system refuses something within the block.
+    """
+    try:
+        yield
+    except (FileNotFoundError, DatasetError):
+        raise
+    except OSError as error:
+        raise ReadError(
+            f"{escaped(path.name)} can't be read ({reason(error)}): see to permissions and "
+            f"the disk, and do it again",
             artifact=str(path),
         ) from error
 
@@ -98,11 +142,16 @@ def sweep_temporaries(path: Path) -> None:
     Args:
         path: The file. All its writers share a lock, and the caller holds it.
     """
-    if len(path.name) > _NAME_KEPT or not path.parent.is_dir():
+    if _kept(path.name) != path.name or not path.parent.is_dir():
         return  # a name cut short may be another file's
     for entry in path.parent.glob(".*.tmp"):
         if temporary_of(entry) == path:
             entry.unlink()
+
+
+def _kept(name: str) -> str:
+    """Return so much of a name that a longer one made of it is none too long for the system."""
+    return os.fsencode(name)[:_NAME_KEPT].decode(errors="ignore")
 
 
 def write_atomic(path: Path, data: bytes) -> None:
@@ -143,7 +192,8 @@ def read_unchanged(paths: Sequence[Path], read: Callable[[], T]) -> T:
 def identity(path: Path) -> tuple[int, int, int] | None:
     """Return what changes when a file is replaced; None where there is none."""
     try:
-        status = path.stat()
+        with reading(path):
+            status = path.stat()
     except FileNotFoundError:
         return None
     return status.st_ino, status.st_mtime_ns, status.st_size

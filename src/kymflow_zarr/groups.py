@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from kymflow_zarr.errors import DatasetFormatError, first_line
-from kymflow_zarr.files import read_file, write_atomic
+from kymflow_zarr.files import read_file, reading, write_atomic
 from kymflow_zarr.formats import decode_object
 
 ZarrFormat = Literal[2, 3]
@@ -33,10 +33,13 @@ def read_attributes(path: Path, zarr_format: ZarrFormat) -> dict[str, Any]:
 
     Raises:
         DatasetFormatError: If the metadata file does not hold that.
+        ReadError: If the system refuses to read it.
     """
     file = path / attributes_file(zarr_format)
     try:
-        return parse_attributes(read_file(file), zarr_format)
+        with reading(file):
+            blob = read_file(file)
+        return parse_attributes(blob, zarr_format)
     except FileNotFoundError:
         return {}
     except ValueError as error:
@@ -61,7 +64,6 @@ def parse_attributes(blob: bytes, zarr_format: ZarrFormat) -> dict[str, Any]:
 
 def write_group(path: Path, zarr_format: ZarrFormat, attributes: Mapping[str, Any]) -> None:
     """Make a group with attributes, or replace the attributes of one."""
-    path.mkdir(parents=True, exist_ok=True)
     if zarr_format == 3:
         group = {"zarr_format": 3, "node_type": "group", "attributes": dict(attributes)}
         write_atomic(path / "zarr.json", json.dumps(group, indent=2).encode())

@@ -16,10 +16,10 @@ from kymflow_zarr.duck import engine_connection, quoted, value
 from kymflow_zarr.errors import (
     CommitError,
     TableSchemaError,
-    TableUnreadableError,
     UsageError,
     WriteError,
     first_line,
+    reason,
 )
 from kymflow_zarr.files import atomic_path, sweep_temporaries, temporary_path
 from kymflow_zarr.parquet import duckdb_path
@@ -54,7 +54,8 @@ def replace_rows(
 
     Raises:
         TableSchemaError: If a column's types in old and new rows can't be reconciled.
-        TableUnreadableError: If the old table can't be read.
+        TableUnreadableError: If the old table is damaged.
+        ReadError: If the system refuses to read it.
         CommitError: If the new table can't be written, or its rows are not the rows kept plus the
             rows new; the old table stands.
     """
@@ -90,7 +91,7 @@ def _committing(table: Path) -> Iterator[None]:
     except (CommitError, TableSchemaError, UsageError):
         raise
     except refusals as error:
-        why = first_line((isinstance(error, WriteError) and error.__cause__) or error)
+        why = reason((isinstance(error, WriteError) and error.__cause__) or error)
         raise CommitError(
             f"the new {table.name} can't be written ({why}); the old one stands as it was: see to "
             f"disk space, memory and permissions, and run the update again",
@@ -118,11 +119,7 @@ def _mark_replaced(con: duckdb.DuckDBPyConnection, table: Path, key: str) -> tup
             artifact=str(table),
         ) from error
     except duckdb.Error as error:
-        raise TableUnreadableError(
-            f"the table file can't be read ({first_line(error)}); restore it, or delete it and "
-            f"build the table again",
-            artifact=str(table),
-        ) from error
+        raise parquet.unreadable(table, error) from error
     return rows - marked, marked
 
 

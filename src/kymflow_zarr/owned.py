@@ -13,8 +13,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kymflow_zarr.files import writing
+
 if TYPE_CHECKING:
-    from filelock import BaseFileLock
+    from kymflow_zarr.locks import Lock
 
 LOCK = ".lock"
 GONE = ".gone"
@@ -26,11 +28,14 @@ def owned_folder(folder: Path) -> Iterator[None]:
 
     Args:
         folder: The folder; its name was never used before.
+
+    Raises:
+        WriteError: If the system refuses it.
     """
-    folder.parent.mkdir(parents=True, exist_ok=True)
     try:
         with _lock_of(folder):
-            folder.mkdir()
+            with writing(folder):
+                folder.mkdir()
             yield
     finally:
         _remove_lock_without(folder)
@@ -39,7 +44,7 @@ def owned_folder(folder: Path) -> Iterator[None]:
 @contextmanager
 def seized(folder: Path) -> Iterator[bool]:
     """Own a folder whose owner died while the block runs; yield whether that could be had."""
-    from filelock import Timeout
+    from kymflow_zarr.locks import Timeout
 
     lock = _lock_of(folder)
     try:
@@ -61,15 +66,17 @@ def is_owned(folder: Path) -> bool:
 
 def is_held(lock: Path) -> bool:
     """Tell whether a process holds a lock; one that is not there is not made."""
-    from filelock import FileLock, Timeout
+    from kymflow_zarr.locks import file_lock
 
     if not lock.exists():
         return False
     try:
-        with FileLock(lock, timeout=0):
-            return False
-    except (Timeout, OSError):  # where it may not even be asked for, take it for held
+        asked = file_lock(lock)
+        asked.acquire(timeout=0)
+        asked.release()
+    except OSError:  # where it may not even be asked for, take it for held
         return True
+    return False
 
 
 def discard(folder: Path) -> None:
@@ -79,10 +86,10 @@ def discard(folder: Path) -> None:
     shutil.rmtree(gone, ignore_errors=True)
 
 
-def _lock_of(folder: Path) -> BaseFileLock:
-    from filelock import FileLock
+def _lock_of(folder: Path) -> Lock:
+    from kymflow_zarr.locks import file_lock
 
-    return FileLock(_lock_path(folder))
+    return file_lock(_lock_path(folder))
 
 
 def _lock_path(folder: Path) -> Path:

@@ -12,13 +12,22 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kymflow_zarr.errors import UsageError, first_line
+from kymflow_zarr.errors import (
+    ReadError,
+    TableUnreadableError,
+    UsageError,
+    first_line,
+    reason,
+    refused,
+)
 from kymflow_zarr.files import temporary_of, writing
 
 if TYPE_CHECKING:
     import duckdb
     import polars as pl
 
+_MUCH = 1 << 16
+_READ_AT_ONCE = 16 << 20
 _NOISE = "parquet: File out of specification: underlying IO error: "
 
 PathLike = str | os.PathLike[str]
@@ -27,15 +36,18 @@ PathLike = str | os.PathLike[str]
 def scan(path: PathLike) -> pl.LazyFrame:
     """Return a Parquet file as a lazy frame.
 
-    The file is opened once, here: one that replaces it later can't get mixed into it.
+    The file is opened once, here: one that replaces it later can't get mixed into it. A small one
+    is read at once as well: Polars maps others into memory, and a page that the disk then refuses
+    to deliver kills the process.
 
     Raises:
-        OSError: If it can't be opened.
+        OSError: If it can't be opened or read.
     """
     import polars as pl
 
     with open(path, "rb") as file:
-        return pl.scan_parquet(file)
+        small = os.fstat(file.fileno()).st_size <= _READ_AT_ONCE
+        return pl.scan_parquet(file.read() if small else file)
 
 
 def scan_many(paths: Sequence[PathLike], *, include_file_paths: str | None = None) -> pl.LazyFrame:
@@ -78,7 +90,14 @@ def write(frame: pl.DataFrame, path: PathLike, *, level: int | None = None) -> N
         try:
             frame.write_parquet(path, compression="zstd", compression_level=level)
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+            _write_on(path)
             raise OSError(first_line(error).removeprefix(_NOISE)) from error
+
+
+def _write_on(path: Path) -> None:
+    """Have the system say itself what stops a file; Polars may call a full disk a bad file."""
+    with path.open("ab") as file:
+        file.write(bytes(_MUCH))
 
 
 def read_errors() -> tuple[type[BaseException], ...]:
@@ -96,6 +115,26 @@ def count_rows(con: duckdb.DuckDBPyConnection, paths: Sequence[PathLike]) -> int
     sql = "SELECT sum(num_rows) FROM parquet_file_metadata($paths)"
     [[count]] = con.execute(sql, {"paths": [duckdb_path(path) for path in paths]}).fetchall()
     return int(count)
+
+
+def unreadable(path: Path, error: BaseException) -> ReadError | TableUnreadableError:
+    """Return the error that says why a table can't be read, and what to do about it.
+
+    Args:
+        path: The table's file.
+        error: What came of reading it.
+    """
+    why = reason(error)
+    if refused(error):
+        return ReadError(
+            f"the table file can't be read ({why}), though it may be whole: see to permissions and "
+            f"the disk, and do it again",
+            artifact=str(path),
+        )
+    return TableUnreadableError(
+        f"the table file can't be read ({why}); restore it, or delete it and build the table again",
+        artifact=str(path),
+    )
 
 
 def damage(path: Path) -> str | None:

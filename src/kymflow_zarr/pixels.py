@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from kymflow_zarr.errors import InvalidArrayError
-from kymflow_zarr.files import writing
+from kymflow_zarr.files import replace_folder, temporary_path, writing
 
 if TYPE_CHECKING:
     import numpy as np
-    import zarr
 
 DEFAULT_AXES = {
     2: ("y", "x"),
@@ -96,8 +95,20 @@ def write_array(
     axes: Sequence[str],
     chunks: Sequence[int] | None,
     zarr_format: Literal[2, 3],
-) -> zarr.Array[Any]:
+    home: Path,
+) -> None:
     """Write an array with zstd compression; Zarr v3 arrays of several chunks are sharded.
+
+    It is written elsewhere and put into its place when it is whole. An array that it replaces is
+    gone for a moment, and never mixed with the new one.
+
+    Args:
+        path: The array's folder.
+        pixels: The numbers.
+        axes: The names of the axes.
+        chunks: Chunk shape.
+        zarr_format: 2 or 3.
+        home: Where to write it meanwhile, on the same file system.
 
     Raises:
         InvalidArrayError: If the chunks don't fit the array.
@@ -119,15 +130,14 @@ def write_array(
             "shards": shard_shape(pixels.shape, cut, itemsize),
             "dimension_names": list(axes),
         }
-    with writing(path):
+    with writing(path), temporary_path(home / path.name) as fresh:
         array = zarr.create_array(
-            str(path),
+            str(fresh),
             shape=pixels.shape,
             dtype=pixels.dtype,
             chunks=cut,
             zarr_format=zarr_format,
-            overwrite=True,
             **layout,
         )
         array[...] = pixels
-    return array
+        replace_folder(fresh, path, home)

@@ -13,7 +13,7 @@ from kymflow_zarr import parquet
 from kymflow_zarr.backend import At, Backend, Change, Merged, Reader, Stat, TableKey
 from kymflow_zarr.duck import engine_connection
 from kymflow_zarr.errors import TableSchemaError, TableUnreadableError
-from kymflow_zarr.files import atomic_path, identity, read_unchanged, sweep_temporaries
+from kymflow_zarr.files import atomic_path, identity, read_unchanged, reading, sweep_temporaries
 from kymflow_zarr.merge import replace_rows
 from kymflow_zarr.names import check_table_name, without_strangers
 
@@ -54,16 +54,20 @@ class PlainTables(Backend):
         ending = ".parquet" if side is None else f".{side}.parquet"
         if not folder.is_dir():
             return []
-        names = sorted(
-            entry.name.removesuffix(ending)
-            for entry in folder.iterdir()
-            if entry.name.endswith(ending) and entry.name[0] != "." and entry.is_file()
-        )
+        with reading(folder):
+            names = sorted(
+                entry.name.removesuffix(ending)
+                for entry in folder.iterdir()
+                if entry.name.endswith(ending) and entry.name[0] != "." and entry.is_file()
+            )
         return without_strangers(names, folder)
 
     def exists(self, table: TableKey) -> bool:
         """Tell whether a table has a file."""
-        return self.place(table).is_file()
+        path = self.place(table)
+        with reading(path):
+            return path.is_file()
+        raise AssertionError("unreachable")
 
     def state(self, table: TableKey) -> Hashable:
         """Return what changes when the file is replaced."""

@@ -83,7 +83,12 @@ class ZarrImageRecord(ImageFiles):
         created = self.attrs().get("created_utc", now) if self.exists() else now
         zarr_format = self.dataset.zarr_format
         pixels.write_array(
-            self.path / "data", checked, axes=names, chunks=chunks, zarr_format=zarr_format
+            self.path / "data",
+            checked,
+            axes=names,
+            chunks=chunks,
+            zarr_format=zarr_format,
+            home=self.path,
         )
         attributes = {"axes": names, "created_utc": created, "updated_utc": now}
         write_group(self.path, zarr_format, attributes)
@@ -169,6 +174,7 @@ class ZarrImageRecord(ImageFiles):
             axes=pixels.checked_axes(axes, checked.ndim),
             chunks=chunks,
             zarr_format=self.dataset.zarr_format,
+            home=self.path,
         )
         return path
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from kymflow_zarr import parquet
 from kymflow_zarr.backend import Backend, Change, Merged, Reader, Stat, TableKey
-from kymflow_zarr.errors import TableNotFoundError, TableUnreadableError, UsageError, first_line
+from kymflow_zarr.errors import ReadError, TableNotFoundError, UsageError
 from kymflow_zarr.files import identity, sweep_temporaries, temporary_path
 from kymflow_zarr.frames import as_polars, storable
 from kymflow_zarr.lake.config import config_path, read_config
@@ -18,10 +18,10 @@ from kymflow_zarr.plain import PlainTables
 
 if TYPE_CHECKING:
     import polars as pl
-    from filelock import BaseFileLock
 
     from kymflow_zarr.dataset import ZarrDataset
     from kymflow_zarr.lake.convert import Kind
+    from kymflow_zarr.locks import Lock
 
 T = TypeVar("T")
 ID = "image_id"
@@ -263,14 +263,13 @@ class TableStore:
         """
         return self.backend.history(check_table_name(name))
 
-    def lock(self, name: str) -> BaseFileLock:
+    def lock(self, name: str) -> Lock:
         """Return the lock that the writers of a table share; it can be taken again while held."""
-        from filelock import FileLock
+        from kymflow_zarr.locks import file_lock
 
         path = self._dataset.path / "index" / "locks" / f"{check_table_name(name)}.lock"
         self._dataset.check_writable("take a lock", path.parent)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return FileLock(path, is_singleton=True)
+        return file_lock(path, shared=True)
 
     @contextmanager
     def _reading(self, name: str | TableKey) -> Iterator[None]:
@@ -282,13 +281,10 @@ class TableStore:
             raise TableNotFoundError(
                 f"there is no table {table.name!r}; tables here: {known}", dataset=self._where
             ) from error
+        except ReadError:
+            raise
         except parquet.read_errors() as error:
-            raise TableUnreadableError(
-                f"table {table.name!r} can't be read ({first_line(error)}); restore the file, or "
-                f"delete it and build the table again",
-                dataset=self._where,
-                artifact=str(self.backend.place(table)),
-            ) from error
+            raise parquet.unreadable(self.backend.place(table), error) from error
 
     @property
     def _where(self) -> str:

@@ -8,19 +8,26 @@ from __future__ import annotations
 import json
 import os
 import random
+import resource
 import signal
 import sys
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import polars as pl
 import pyarrow.parquet
 from filelock import FileLock
 
 from kymflow.core.kym_dataset import KymDataset, extract
-from kymflow_zarr import ZarrDataset
+from kymflow.core.kym_dataset.check import check
+from kymflow_zarr import DatasetError, ZarrDataset
 from tests.support.generations import TABLE, GenerationIndexer, held, put
 from tests.support.points import die_at
+
+FAULTS = "FAULTS_FROM_BELOW"
 
 
 def update(dataset: str, log: str, batch: int, point: str | None = None) -> int:
@@ -72,6 +79,85 @@ def read(dataset: str, how: str, until: str) -> int:
     return reads
 
 
+def endure(
+    dataset: str,
+    batch: int,
+    faults: Sequence[str] = (),
+    file_limit: int | None = None,
+) -> dict[str, Any]:
+    """Update the table while files can't be read or written, and say how that ended.
+
+    Args:
+        dataset: The dataset.
+        batch: Images a batch.
+        faults: Rules for ``faults.c``.
+        file_limit: The most bytes that any file may have.
+    """
+    extract.BATCH = batch
+    os.environ[FAULTS] = "\n".join(faults)
+    try:
+        with files_limited(file_limit):
+            kym = KymDataset(ZarrDataset(dataset))
+            report = kym.update_index(GenerationIndexer(), mode="incremental", on_error="record")
+        return {"failed": {failure.image_id: failure.message for failure in report.failures}}
+    except Exception as error:  # noqa: BLE001 - whichever it is, it is the answer
+        return {
+            "error": type(error).__name__,
+            "text": str(error),
+            "typed": isinstance(error, DatasetError),
+        }
+    finally:
+        del os.environ[FAULTS]
+
+
+def save(dataset: str, file_limit: int) -> dict[str, str]:
+    """Save something large in every way there is while no file may grow, and name the errors."""
+    opened = ZarrDataset(dataset)
+    record = opened.record(opened.list_image_ids()[0])
+    noise = np.random.default_rng(1).integers(0, 60_000, (100, 100)).astype(np.uint16)
+    rows = pl.DataFrame({"noise": noise.ravel()})
+    ways: dict[str, Callable[[], object]] = {
+        "image": lambda: opened.add_image(noise),
+        "json": lambda: record.save_json("big", noise.ravel().tolist()),
+        "parquet": lambda: record.save_df_parquet("big", rows),
+        "csv": lambda: record.save_df_csv_gz("big", rows),
+        "array": lambda: record.save_array_artifact("big", noise),
+        "table": lambda: opened.save_table("big", rows),
+        "rows": lambda: opened.replace_rows_for_image_id("big", record.image_id, rows),
+        "manifest": opened.update_manifest,
+    }
+    errors: dict[str, str] = {}
+    with files_limited(file_limit):
+        for way, attempt in ways.items():
+            try:
+                attempt()
+            except Exception as error:  # noqa: BLE001 - whichever it is, it is the answer
+                errors[way] = type(error).__name__
+    return errors
+
+
+@contextmanager
+def files_limited(size: int | None) -> Iterator[None]:
+    """Let no file grow beyond so many bytes while the block runs."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    if size is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def examine(dataset: str, faults: Sequence[str] = ()) -> list[list[str]]:
+    """Check a dataset while files can't be read, and say what is found where."""
+    os.environ[FAULTS] = "\n".join(faults)
+    try:
+        found = check(ZarrDataset(dataset, mode="r"))
+    finally:
+        del os.environ[FAULTS]
+    return [list(row) for row in found.select("kind", "path", "problem").iter_rows()]
+
+
 def hold(dataset: str, table: str) -> str:
     """Take a table's lock and keep it."""
     ZarrDataset(dataset).tables.lock(table).acquire()
@@ -86,7 +172,15 @@ def main() -> None:
         print(json.dumps(TASKS[name](**given)), flush=True)
 
 
-TASKS = {"update": update, "write": write, "read": read, "hold": hold}
+TASKS = {
+    "update": update,
+    "endure": endure,
+    "save": save,
+    "examine": examine,
+    "write": write,
+    "read": read,
+    "hold": hold,
+}
 
 if __name__ == "__main__":
     main()

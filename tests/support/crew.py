@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import select
 import subprocess
 import sys
@@ -15,12 +16,18 @@ ROOT = Path(__file__).parents[2]
 
 
 class Child:
-    """One process of :mod:`tests.support.child`."""
+    """One process of :mod:`tests.support.child`.
 
-    def __init__(self) -> None:
+    Args:
+        prefix: The command that starts it, if it is not to be started as it is.
+        **env: Environment variables of its own.
+    """
+
+    def __init__(self, *prefix: str, **env: str) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.support.child"],
+            [*prefix, sys.executable, "-m", "tests.support.child"],
             cwd=ROOT,
+            env={**os.environ, "PYTHONPATH": str(ROOT), **env},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -35,9 +42,11 @@ class Child:
         self._process.stdin.write(json.dumps([task, given]) + "\n")
         self._process.stdin.flush()
 
-    def answer(self) -> Any:
-        """Wait for the answer to the task."""
+    def answer(self, within: float | None = None) -> Any:
+        """Wait for the answer to the task, at most so many seconds."""
         assert self._process.stdout is not None
+        if within is not None:
+            assert select.select([self._process.stdout], [], [], within)[0], "the child hangs"
         line = self._process.stdout.readline()
         assert line, f"the child ended with {self._process.wait()}"
         return json.loads(line)

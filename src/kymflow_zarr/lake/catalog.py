@@ -22,7 +22,8 @@ from kymflow_zarr.lake.extensions import load, options
 
 if TYPE_CHECKING:
     import duckdb
-    from filelock import BaseFileLock
+
+    from kymflow_zarr.locks import Lock
 
 LAKE = "lake"
 CATALOG_LOCK = ".lake.lock"
@@ -111,12 +112,10 @@ class FileCatalog(Catalog):
             finally:
                 log.unlink(missing_ok=True)
 
-    def _lock(self) -> BaseFileLock:
-        from filelock import FileLock
+    def _lock(self) -> Lock:
+        from kymflow_zarr.locks import file_lock
 
-        path = self.folder.parents[1] / "index" / "locks" / CATALOG_LOCK
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return FileLock(path)
+        return file_lock(self.folder.parents[1] / "index" / "locks" / CATALOG_LOCK)
 
     def state(self) -> Hashable:
         """Return what changes when the file is replaced."""

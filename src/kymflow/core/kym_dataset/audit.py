@@ -18,6 +18,7 @@ from kymflow_sql import statement
 from kymflow_zarr import parquet
 from kymflow_zarr.backend import TableKey
 from kymflow_zarr.duck import view_columns
+from kymflow_zarr.errors import refused
 from kymflow_zarr.files import temporary_path
 
 if TYPE_CHECKING:
@@ -70,6 +71,8 @@ def _audit_table(dataset: ZarrDataset, backend: Backend, name: str) -> Iterator[
     place = backend.place(TableKey(name))
     if damage := backend.damage(TableKey(name)):
         remedy = "restore the file, or delete it and run `kymflow index`"
+        if refused(damage):
+            remedy = "see to permissions and the disk: it may be whole"
         yield Finding("unreadable_table", place, damage, remedy)
         return
     if not name.startswith(TABLE_PREFIX):
@@ -81,6 +84,8 @@ def _audit_table(dataset: ZarrDataset, backend: Backend, name: str) -> Iterator[
     for what, (key, mend) in mends.items():
         if damage := backend.damage(key):
             yield _unreadable(what, backend.place(key), damage, mend)
+            if refused(damage):
+                return
     rows = backend.scan(TableKey(name))
     yield from _columns(rows, place)
     if "image_id" in rows.collect_schema():
@@ -164,7 +169,10 @@ def _standstill(dataset: ZarrDataset, name: str) -> AbstractContextManager[objec
 
 
 def _unreadable(what: str, path: Path, damage: str, mend: partial[bool]) -> Finding:
-    return Finding(f"unreadable_{what}", path, damage, "a repair writes what can be known", mend)
+    kind = f"unreadable_{what}"
+    if refused(damage):
+        return Finding(kind, path, damage, "see to permissions and the disk: it may be whole")
+    return Finding(kind, path, damage, "a repair writes what can be known", mend)
 
 
 def _rewrite_manifest(dataset: ZarrDataset) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,8 @@ import polars as pl
 from kymflow.core.kym_dataset.audit import audit
 from kymflow.core.kym_dataset.finding import FINDINGS, Finding
 from kymflow.core.kym_dataset.leftovers import Leftovers
-from kymflow_zarr.errors import DatasetError
+from kymflow_zarr.errors import DatasetError, reason
+from kymflow_zarr.files import temporary_of
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset, ZarrImageRecord
@@ -56,11 +57,19 @@ def check(
             os.path.relpath(finding.path, dataset.path),
             finding.problem,
             finding.remedy,
-            repair and finding.mend is not None and finding.mend(),
+            repair and _mended(finding),
         )
         for finding in _findings(dataset, Leftovers(dataset, abandoned_after.total_seconds()))
     ]
     return pl.DataFrame(rows, FINDINGS, orient="row")
+
+
+def _mended(finding: Finding) -> bool:
+    """Mend what was found if that can be done; tell whether it was."""
+    try:
+        return finding.mend is not None and finding.mend()
+    except (DatasetError, OSError):
+        return False
 
 
 def _findings(dataset: ZarrDataset, leftovers: Leftovers) -> Iterator[Finding]:
@@ -69,16 +78,22 @@ def _findings(dataset: ZarrDataset, leftovers: Leftovers) -> Iterator[Finding]:
     for image_id in dataset.list_image_ids():
         record = dataset.record(image_id)
         yield from _metadata(record)
-        for path in _files(record.path):
+        refusals: list[OSError] = []
+        for path in _files(record.path, refusals.append):
             yield from leftovers.temporary(path)
             yield from _artifact(record, path)
+        for error in refusals:
+            why, remedy = f"it can't be listed: {reason(error)}", "see to permissions and the disk"
+            yield Finding("unreadable_folder", Path(error.filename), why, remedy)
 
 
-def _files(folder: Path) -> Iterator[Path]:
-    """Yield the files of an image, those of its arrays excepted."""
-    for place, folders, names in os.walk(folder):
+def _files(folder: Path, unreadable: Callable[[OSError], None]) -> Iterator[Path]:
+    """Yield the files of an image, and arrays that were never finished; of others none."""
+    for place, folders, names in os.walk(folder, onerror=unreadable):
         if Path(place) == folder:
-            folders[:] = [name for name in folders if name not in _ARRAYS]
+            unfinished = [name for name in folders if temporary_of(Path(name))]
+            yield from (folder / name for name in unfinished)
+            folders[:] = [name for name in folders if name not in (*_ARRAYS, *unfinished)]
         yield from (Path(place, name) for name in sorted(names))
 
 

@@ -12,9 +12,10 @@ from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow.core.kym_dataset.schemas import PROVENANCE
 from kymflow.core.kym_dataset.survey import Survey
 from kymflow_sql import statement
+from kymflow_zarr import parquet
 from kymflow_zarr.backend import TableKey
 from kymflow_zarr.duck import view_columns
-from kymflow_zarr.errors import TableError, TableUnreadableError, first_line
+from kymflow_zarr.errors import TableError, TableUnreadableError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -62,7 +63,8 @@ def decide(
         Frame (image_id str, action ``skip``/``update``/``prune``, reason str, n_rows int64).
 
     Raises:
-        TableUnreadableError: If the table can't be read, or is not one of ours.
+        TableUnreadableError: If the table is damaged, or is not one of ours.
+        ReadError: If the system refuses to read the table or its ledger.
     """
     question = _Question(survey, TableKey(table), ledger, analysis_version, tables.path(table))
     decision = tables.read([question.table, ledger.runs], question.ask)
@@ -103,7 +105,7 @@ class _Question:
             ) from error
         except duckdb.Error as error:
             if not self.ledger.is_damaged():
-                raise self._unreadable(error) from error
+                raise parquet.unreadable(self.place, error) from error
             con.register("ledger", self.ledger.load())
             return con.sql(statement("engine/staleness")).pl()
 
@@ -112,7 +114,7 @@ class _Question:
         try:
             rows = reader.relation(self.table)
         except duckdb.Error as error:
-            raise self._unreadable(error) from error
+            raise parquet.unreadable(self.place, error) from error
         if rows is None:
             reader.con.register("existing", pl.DataFrame(schema=PROVENANCE))
             return
@@ -132,10 +134,3 @@ class _Question:
         asked = [*self.survey.current["image_id"], *self.survey.absent]
         con.register("asked", pl.DataFrame({"image_id": asked}, {"image_id": pl.String}))
         return "image_id IN (FROM asked)"
-
-    def _unreadable(self, error: Exception) -> TableUnreadableError:
-        return TableUnreadableError(
-            f"the table file can't be read ({first_line(error)}); restore it, or delete it "
-            f"and build the table again",
-            artifact=str(self.place),
-        )

@@ -14,7 +14,13 @@ from kymflow.core.kym_dataset.schemas import PARAMS, RUNS
 from kymflow_zarr import parquet
 from kymflow_zarr.backend import Change, TableKey
 from kymflow_zarr.duck import view_columns
-from kymflow_zarr.errors import TableNotFoundError, TableUnreadableError, first_line
+from kymflow_zarr.errors import (
+    ReadError,
+    TableNotFoundError,
+    TableUnreadableError,
+    first_line,
+    refused,
+)
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
@@ -34,7 +40,7 @@ _DECIDING = {
 class Ledger:
     """The ledger of one table, kept beside it: its ``runs`` and its ``params``.
 
-    It is derived state. An unreadable ledger is treated as none: images with rows are still
+    It is derived state. A damaged ledger is treated as none: images with rows are still
     judged right from their rows, and images without are computed once more. Who writes to it holds
     the table's lock.
 
@@ -120,7 +126,7 @@ class Ledger:
                 view_columns(runs, "ledger", _DECIDING)
                 return
         except duckdb.Error as error:
-            _warn_of_damage(self.runs, error)
+            self._check_damaged(self.runs, error)
         nothing = pl.DataFrame(schema={name: RUNS[name] for name in _DECIDING})
         reader.con.register("ledger", nothing)
 
@@ -130,7 +136,8 @@ class Ledger:
             self._read(self.runs, RUNS)
         except TableNotFoundError:
             return False
-        except _unreadable():
+        except _unreadable() as error:
+            self._check_damaged(self.runs, error)
             return True
         return False
 
@@ -141,7 +148,7 @@ class Ledger:
         except TableNotFoundError:
             pass
         except _unreadable() as error:
-            _warn_of_damage(key, error)
+            self._check_damaged(key, error)
         return pl.DataFrame(schema=schema)
 
     def _read(self, key: TableKey, schema: pl.Schema) -> pl.DataFrame:
@@ -154,11 +161,21 @@ class Ledger:
         ]
         return rows.select(columns).collect()
 
+    def _check_damaged(self, key: TableKey, error: BaseException) -> None:
+        """Let damage pass, with a warning: what is kept here can be made anew.
+
+        Raises:
+            ReadError: If it may well be whole, and the system refuses to read it.
+        """
+        if isinstance(error, ReadError):
+            raise error
+        if refused(error):
+            raise parquet.unreadable(self._tables.backend.place(key), error) from error
+        why = first_line(error)
+        log.warning(
+            "the %s of table %s can't be read and are left out: %s", key.side, key.name, why
+        )
+
 
 def _unreadable() -> tuple[type[BaseException], ...]:
     return (TableUnreadableError, *parquet.read_errors())
-
-
-def _warn_of_damage(key: TableKey, error: BaseException) -> None:
-    why = first_line(error)
-    log.warning("the %s of table %s can't be read and are left out: %s", key.side, key.name, why)

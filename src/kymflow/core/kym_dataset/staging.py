@@ -15,6 +15,7 @@ import polars as pl
 from kymflow.core.kym_dataset.fit import without
 from kymflow.core.kym_dataset.schemas import PARAMS
 from kymflow_zarr import parquet
+from kymflow_zarr.errors import DatasetError, ReadError, reason
 from kymflow_zarr.files import atomic_path, write_atomic
 from kymflow_zarr.owned import discard, owned_folder
 
@@ -138,6 +139,24 @@ class Staging:
         """Return the place of a part without rows; no other run takes it over."""
         self._count += 1
         return Part.in_folder(self.folder, f"standing-{self._count:06d}")
+
+    @contextmanager
+    def reading(self) -> Iterator[None]:
+        """Name this folder where what is staged can't be read within the block.
+
+        Raises:
+            ReadError: If it can't; it stays where it is, for the next run.
+        """
+        try:
+            yield
+        except DatasetError:
+            raise
+        except parquet.read_errors() as error:
+            raise ReadError(
+                f"what was staged can't be read ({reason(error)}): see to the disk, and run "
+                f"the update again",
+                artifact=str(self.folder),
+            ) from error
 
     def clear(self) -> None:
         """Remove what is staged here, once it is committed."""

@@ -71,12 +71,14 @@ class Update:
         dataset = self.job.dataset
         with Staging(dataset, self.table, self.job.maker) as staging:
             with DeadRuns(dataset, staging) as dead:
-                parts = dead.take_over(due)
-                standing = dead.settle(self._unrecorded()) if dead else []
-                self.resumed = sum(_images_in(part) for part in parts)
+                with staging.reading():
+                    parts = dead.take_over(due)
+                    standing = dead.settle(self._unrecorded()) if dead else []
+                    self.resumed = sum(_images_in(part) for part in parts)
+                    left = _without(due, parts)
                 self.updated += self.resumed
                 self._tell(tell, due)
-                tasks = self._tasks(_without(due, parts), staging, dead, pool)
+                tasks = self._tasks(left, staging, dead, pool)
                 for batch in run(EXTRACTION, tasks, pool):
                     parts += [batch.part] if batch.part else []
                     self.updated += batch.n_ok
@@ -84,21 +86,23 @@ class Update:
                     self._tell(tell, due)
                     if batch.errors and stop_at_failure:
                         break
-                parts.sort(key=lambda part: part.rows.name)  # they came as they were done
-                parts = self._fitting(staging, parts, gone)
-                standing += self._stage_failures(staging)
+                with staging.reading():
+                    parts.sort(key=lambda part: part.rows.name)  # they came as they were done
+                    parts = self._fitting(staging, parts, gone)
+                    standing += self._stage_failures(staging)
                 tell(Progress("commit", 0, self.updated))
-                commit(
-                    dataset,
-                    self.table,
-                    self.ledger,
-                    staging,
-                    race,
-                    parts=parts,
-                    gone=gone,
-                    standing=standing,
-                    note=f"{self.job.indexer.name} {self.job.analysis_version}",
-                )
+                with staging.reading():
+                    commit(
+                        dataset,
+                        self.table,
+                        self.ledger,
+                        staging,
+                        race,
+                        parts=parts,
+                        gone=gone,
+                        standing=standing,
+                        note=f"{self.job.indexer.name} {self.job.analysis_version}",
+                    )
                 tell(Progress("commit", self.updated, self.updated))
                 if self.survey.whole:
                     dead.clear()

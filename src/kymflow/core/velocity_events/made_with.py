@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 MADE_WITH_ARTIFACT = "velocity_events/detector"
 
 FileStamp = tuple[int, int]
+_UNSEEN: FileStamp = (-1, -1)
+"""Of a file that can't be looked at: it is there, and fails when it is read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,6 +76,8 @@ def _stamp(path: str) -> FileStamp | None:
         status = os.stat(path)
     except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError:
+        return _UNSEEN
     return status.st_size, status.st_mtime_ns
 
 

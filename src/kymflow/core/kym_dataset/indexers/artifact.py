@@ -16,6 +16,7 @@ from kymflow.core.kym_dataset.indexers.bulk import (
     RowsFile,
     find_rows_file,
     is_too_large,
+    readable,
     scan_rows,
 )
 from kymflow.core.kym_dataset.indexers.conform import conform
@@ -33,6 +34,7 @@ from kymflow_zarr.errors import (
     ArtifactUnreadableError,
     UsageError,
     first_line,
+    reason,
 )
 from kymflow_zarr.files import read_many
 from kymflow_zarr.formats import gunzip
@@ -132,7 +134,8 @@ class ArtifactIndexer(BaseIndexer):
     def extract_batch(self, dataset: ZarrDataset, image_ids: Sequence[str]) -> ExtractedBatch:
         """Return the rows of many images, by one scan over their Parquet files where that goes."""
         sources, errors = self._sources(dataset, image_ids)
-        scannable = {file.path: i for i, file in sources.items() if file and file.scannable}
+        plain = {file.path: i for i, file in sources.items() if file and file.scannable}
+        scannable = {path: plain[path] for path in readable(plain)}
         frames: list[pl.DataFrame] = []
         scanned = self._scan(scannable)
         if scanned is not None:
@@ -254,7 +257,7 @@ class ArtifactIndexer(BaseIndexer):
             return self.default_params if analysed else None
         if isinstance(blob, Exception):
             raise ArtifactUnreadableError(
-                f"the params can't be read: {first_line(blob)}; mend the file",
+                f"the params can't be read: {reason(blob)}; mend the file",
                 dataset=str(rec.dataset.path),
                 image_id=rec.image_id,
                 artifact=self.params_artifact,

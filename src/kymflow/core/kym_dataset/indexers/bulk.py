@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
 
 from kymflow_zarr import parquet
-from kymflow_zarr.files import is_plain
+from kymflow_zarr.files import is_plain, read_many
 
 MAX_CELLS = 200_000_000
 """The most rows times columns that one artifact may hold: a small file can unpack to any number."""
@@ -40,6 +40,20 @@ def find_rows_file(folder: str, artifacts: Sequence[str]) -> RowsFile | None:
             if plain is not None:
                 return RowsFile(path, plain and suffix == ".parquet")
     return None
+
+
+def readable(paths: Collection[str]) -> Iterator[str]:
+    """Yield those files that can be read to their ends.
+
+    Polars maps files into memory to read many at once, and a page that the disk refuses to deliver
+    then kills the process. What was just read is delivered from the system's cache.
+
+    Args:
+        paths: The files; very large ones are left out.
+    """
+    for path, data in zip(paths, read_many(paths), strict=True):
+        if isinstance(data, bytes):
+            yield path
 
 
 def scan_rows(paths: Mapping[str, str]) -> pl.DataFrame | None:

@@ -203,6 +203,7 @@ LOCKED = {
 UNLOCKED = {
     "artifact": leave_temporary("images", "a", "analysis", "velocity_events", "events.parquet"),
     "image": leave_temporary("images", "a", "zarr.json"),
+    "pixels": leave_folder("images", "a", f".data.{'0' * 32}.tmp"),
     "dataset": leave_temporary("zarr.json"),
     "manifest": leave_temporary("index", "manifest.parquet"),
     "what a decision spilled": leave_folder("index", f".duckdb.{'0' * 32}.tmp"),

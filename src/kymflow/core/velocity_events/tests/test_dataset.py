@@ -218,6 +218,16 @@ def test_a_damaged_memory_of_the_last_run_counts_for_nothing(dataset, add_trace)
         assert detect_dataset(dataset).detected == 1
 
 
+def test_a_trace_that_cant_be_looked_at_fails_its_image_alone(dataset, add_trace) -> None:
+    for image_id in "ab":
+        add_trace(image_id, flow(3.0))
+    trace = dataset.record("b").artifact_path(TRACE_ARTIFACT, ".parquet")
+    trace.unlink()
+    trace.symlink_to(trace.name)  # which leads to itself
+    report = detect_dataset(dataset, on_error="record")
+    assert (report.detected, [failure.image_id for failure in report.failures]) == (1, ["b"])
+
+
 def test_params_set_after_the_events_are_not_indexed_with_them(dataset, add_trace) -> None:
     record = add_trace("a", flow(3.0))
     detect_dataset(dataset)

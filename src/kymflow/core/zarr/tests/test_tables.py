@@ -122,7 +122,7 @@ def test_damaged_pages_are_a_clear_error(dataset: ZarrDataset) -> None:
     path = dataset.save_table("t", pl.DataFrame({"image_id": ["a"] * 9000, "n": range(9000)}))
     whole = path.read_bytes()
     path.write_bytes(whole[:4] + bytes(64) + whole[68:])
-    with pytest.raises(TableUnreadableError, match="restore the file"):
+    with pytest.raises(TableUnreadableError, match="restore it"):
         dataset.load_table("t")
 
 
