@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
@@ -162,6 +163,7 @@ def test_an_image_that_kills_every_worker_is_found_and_fails_alone(five: KymData
 def test_an_image_that_killed_an_update_does_not_kill_the_next_ones(five: KymDataset) -> None:
     code = (
         f"from {__name__} import *\n"
+        "from kymflow.core.kym_dataset import extract\n"
         "extract.BATCH = 2\n"
         "KymDataset(ZarrDataset(sys.argv[1])).update_index(Deadly())\n"
     )
@@ -209,6 +211,13 @@ def test_an_indexer_of_a_main_module_is_isolated_where_that_can_be(
     assert (runs[1].returncode, runs[1].stdout) == (
         (0, "1\n") if installed else (-signal.SIGKILL, "")
     )
+
+
+def test_a_process_that_can_not_start_is_nobodys_fault(tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setattr("kymflow.core.kym_dataset.alone._SERVE", "raise SystemExit")
+    suspect = replace(work_of(abs), is_suspect=lambda task: True)
+    with pytest.raises(WorkerError, match="can't be started"):
+        list(run(suspect, [1], None))
 
 
 def test_batches_are_small_enough_for_all_workers() -> None:
