@@ -164,6 +164,7 @@ def test_an_image_that_killed_an_update_does_not_kill_the_next_ones(five: KymDat
     code = (
         f"from {__name__} import *\n"
         "from kymflow.core.kym_dataset import extract\n"
+        "from kymflow_zarr import ZarrDataset\n"
         "extract.BATCH = 2\n"
         "KymDataset(ZarrDataset(sys.argv[1])).update_index(Deadly())\n"
     )
