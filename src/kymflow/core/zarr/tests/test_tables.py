@@ -95,6 +95,9 @@ def test_a_column_without_values_takes_any_type(dataset: ZarrDataset) -> None:
     dataset.save_table("t", OLD.with_columns(note=pl.lit(None, pl.Int32)))
     dataset.replace_rows_for_image_id("t", "a", pl.DataFrame({"n": [1], "note": ["x"]}))
     assert dataset.load_table("t")["note"].to_list() == [None, None, None, "x"]
+    of_no_type = pl.DataFrame({"n": [2], "note": [None]}, {"n": pl.Int64, "note": pl.Int32})
+    dataset.replace_rows_for_image_id("t", "b", of_no_type)
+    assert dataset.load_table("t")["note"].to_list() == [None, "x", None]
 
 
 @pytest.mark.parametrize(
