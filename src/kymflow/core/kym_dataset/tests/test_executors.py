@@ -184,6 +184,7 @@ def test_a_script_without_a_guard_is_told_to_have_one(five: KymDataset, tmp_path
     script = tmp_path / "script.py"
     script.write_text(
         f"from {__name__} import *\n"
+        "from kymflow_zarr import ZarrDataset\n"
         f"KymDataset(ZarrDataset({str(five.dataset.path)!r})).update_index(PerImage(), workers=1)\n"
     )
     ended = subprocess.run([sys.executable, script], check=False, capture_output=True, text=True)
@@ -199,6 +200,7 @@ def test_an_indexer_of_a_main_module_is_isolated_where_that_can_be(
     script = tmp_path / "script.py"
     script.write_text(
         f"from {__name__} import *\n"
+        "from kymflow_zarr import ZarrDataset\n"
         "class Own(Deadly):\n    name = 'own'\n"
         + ("" if installed else "sys.modules['cloudpickle'] = None\n")
         + f"kym = KymDataset(ZarrDataset({str(five.dataset.path)!r}))\n"
