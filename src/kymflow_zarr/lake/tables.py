@@ -4,13 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from kymflow_sql import filled, statement
-from kymflow_zarr.backend import At, Backend, Change, Merged, Reader, Stat, TableKey
+from kymflow_zarr.backend import At, Backend, Change, Compacted, Merged, Reader, Stat, TableKey
 from kymflow_zarr.duck import literal, value
 from kymflow_zarr.errors import first_line
 from kymflow_zarr.files import atomic_path
@@ -31,23 +30,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _GRACE = timedelta(hours=1)
-
-
-@dataclass(frozen=True, slots=True)
-class Compacted:
-    """What a compaction did.
-
-    Attributes:
-        files_before: Files that held the tables before.
-        files_after: Files that hold them now.
-        versions: How many versions were forgotten.
-        removed: How many files were removed from disk.
-    """
-
-    files_before: int
-    files_after: int
-    versions: int
-    removed: int
 
 
 class LakeTables(Backend):
