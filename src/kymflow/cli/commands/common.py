@@ -32,7 +32,7 @@ class FolderPath(click.Path):
         return super().convert(value, param, ctx)
 
 
-class _Moment(click.ParamType):
+class _Moment(click.ParamType[Any]):
     """A version's number, or a time as ISO 8601 has it."""
 
     name = "version"
