@@ -22,6 +22,13 @@ from kymflow.core.kym_dataset.work import Work
 from kymflow_zarr import ArtifactSchemaError, UsageError
 
 TABLE = "kym_velocity_events"
+IMPORTS = f"""\
+import sys
+from kymflow.core.kym_dataset import KymDataset, extract
+from kymflow_zarr import ZarrDataset
+from {__name__} import Deadly, PerImage
+"""
+"""What a script of a test begins with."""
 
 
 class PerImage(BaseIndexer):
@@ -162,10 +169,7 @@ def test_an_image_that_kills_every_worker_is_found_and_fails_alone(five: KymData
 
 def test_an_image_that_killed_an_update_does_not_kill_the_next_ones(five: KymDataset) -> None:
     code = (
-        f"from {__name__} import *\n"
-        "from kymflow.core.kym_dataset import extract\n"
-        "extract.BATCH = 2\n"
-        "KymDataset(ZarrDataset(sys.argv[1])).update_index(Deadly())\n"
+        f"{IMPORTS}extract.BATCH = 2\nKymDataset(ZarrDataset(sys.argv[1])).update_index(Deadly())\n"
     )
     died = subprocess.run([sys.executable, "-c", code, str(five.dataset.path)], check=False)
     assert died.returncode == -signal.SIGKILL
@@ -182,8 +186,8 @@ def test_an_image_that_killed_an_update_does_not_kill_the_next_ones(five: KymDat
 def test_a_script_without_a_guard_is_told_to_have_one(five: KymDataset, tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(
-        f"from {__name__} import *\n"
-        f"KymDataset(ZarrDataset({str(five.dataset.path)!r})).update_index(PerImage(), workers=1)\n"
+        f"{IMPORTS}kym = KymDataset(ZarrDataset({str(five.dataset.path)!r}))\n"
+        "kym.update_index(PerImage(), workers=1)\n"
     )
     ended = subprocess.run([sys.executable, script], check=False, capture_output=True, text=True)
     assert "WorkerError: worker processes can't work" in ended.stderr
@@ -197,11 +201,10 @@ def test_an_indexer_of_a_main_module_is_isolated_where_that_can_be(
 ) -> None:
     script = tmp_path / "script.py"
     script.write_text(
-        f"from {__name__} import *\n"
-        "class Own(Deadly):\n    name = 'own'\n"
+        f"{IMPORTS}class Own(Deadly):\n    name = 'own'\n"
         + ("" if installed else "sys.modules['cloudpickle'] = None\n")
         + f"kym = KymDataset(ZarrDataset({str(five.dataset.path)!r}))\n"
-        "print(five.update_index(Own(), on_error='record').failed)\n"
+        "print(kym.update_index(Own(), on_error='record').failed)\n"
     )
     runs = [
         subprocess.run([sys.executable, script], check=False, capture_output=True, text=True)
