@@ -7,8 +7,11 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
+import numpy as np
 import pytest
+import tifffile
 
 from kymflow.cli.errors import reported
 from kymflow.cli.main import app
@@ -72,9 +75,15 @@ def test_a_batch_whose_worker_is_killed_is_done_by_another(
     assert (five.dataset.record("c").path / "lives").read_text() == ""
 
 
-def test_the_command_works_on_a_cluster(five: KymDataset, scheduler: str, capsys) -> None:
-    assert reported(app, ["index", str(five.dataset.path), "--dask", scheduler]) == 0
-    assert "updated=5 skipped=0" in capsys.readouterr().out
+def test_the_commands_work_on_a_cluster(scheduler: str, tmp_path: Path, capsys) -> None:
+    folder, dataset = tmp_path / "lab", str(tmp_path / "lab.zarr")
+    (folder / "flow-analysis").mkdir(parents=True)
+    tifffile.imwrite(folder / "a.tif", np.zeros((20, 4), np.uint16))
+    (folder / "flow-analysis" / "a_radon.csv").write_text("time,velocity\n0,1\n0.1,1\n")
+    said = ("added=1", "detected=1", "updated=1")
+    for command, result in zip((["import", str(folder)], ["detect"], ["index"]), said, strict=True):
+        assert reported(app, [*command, dataset, "--dask", scheduler]) == 0
+        assert result in capsys.readouterr().out
 
 
 @pytest.mark.long

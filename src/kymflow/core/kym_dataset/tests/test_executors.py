@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import select
 import signal
 import subprocess
 import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -128,6 +129,20 @@ def test_any_executor_will_do(five: KymDataset) -> None:
         report = five.update_index(PerImage(), executor=threads)
         assert report.updated == 5
         assert threads.submit(os.getpid).result() == os.getpid()
+
+
+@pytest.mark.long
+def test_a_pool_of_the_callers_is_lost_with_a_process(five: KymDataset) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, spawn) as pool:
+        assert five.update_index(PerImage(), executor=pool).updated == 5
+        with pytest.raises(WorkerError, match="it goes on from there"):
+            five.update_index(Deadly(), executor=pool)
+        with pytest.raises(WorkerError, match="it goes on from there"):
+            five.update_index(PerImage(), executor=pool)
+    report = five.update_index(Deadly(), mode="incremental", on_error="record")
+    assert (report.resumed, report.updated) == (2, 4)
+    assert [failure.image_id for failure in report.failures] == ["c"]
 
 
 def test_failures_cross_processes_with_their_place(five: KymDataset) -> None:
