@@ -7,14 +7,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator
-from pathlib import Path
 
-import numpy as np
 import pytest
-import tifffile
 
-from kymflow.cli.errors import reported
-from kymflow.cli.main import app
 from kymflow.core.dask_cluster import dask_executor
 from kymflow.core.errors import WorkerError
 from kymflow.core.kym_dataset import KymDataset, VelocityEventIndexer
@@ -75,17 +70,6 @@ def test_a_batch_whose_worker_is_killed_is_done_by_another(
     assert (five.dataset.record("c").path / "lives").read_text() == ""
 
 
-def test_the_commands_work_on_a_cluster(scheduler: str, tmp_path: Path, capsys) -> None:
-    folder, dataset = tmp_path / "lab", str(tmp_path / "lab.zarr")
-    (folder / "flow-analysis").mkdir(parents=True)
-    tifffile.imwrite(folder / "a.tif", np.zeros((20, 4), np.uint16))
-    (folder / "flow-analysis" / "a_radon.csv").write_text("time,velocity\n0,1\n0.1,1\n")
-    said = ("added=1", "detected=1", "updated=1")
-    for command, result in zip((["import", str(folder)], ["detect"], ["index"]), said, strict=True):
-        assert reported(app, [*command, dataset, "--dask", scheduler]) == 0
-        assert result in capsys.readouterr().out
-
-
 @pytest.mark.long
 def test_an_image_that_kills_every_worker_is_found(five: KymDataset, scheduler: str) -> None:
     with dask_executor(scheduler) as executor:
@@ -113,18 +97,3 @@ def test_a_lost_scheduler_ends_the_run_and_the_next_one_goes_on(five: KymDataset
     pipe.unlink()
     report = five.update_index(Pausing(), mode="incremental")
     assert (report.updated, report.resumed) == (5, 2)
-
-
-def test_a_scheduler_that_does_not_answer_is_said(five: KymDataset, monkeypatch, capsys) -> None:
-    monkeypatch.setattr("kymflow.core.dask_cluster._ANSWER_WITHIN", "0.1s")
-    index = ["index", str(five.dataset.path)]
-    assert reported(app, [*index, "--dask", "tcp://127.0.0.1:1"]) == 1
-    assert "no Dask scheduler answers at tcp://127.0.0.1:1" in capsys.readouterr().err
-    assert reported(app, [*index, "--dask", "http://a"]) == 2
-    assert reported(app, [*index, "--dask", "local", "--workers", "2"]) == 2
-
-
-def test_without_dask_the_extra_is_named(five: KymDataset, monkeypatch, capsys) -> None:
-    monkeypatch.setitem(sys.modules, "distributed", None)
-    assert reported(app, ["index", str(five.dataset.path), "--dask", "local"]) == 1
-    assert "pip install 'kymflow[dask]'" in capsys.readouterr().err
