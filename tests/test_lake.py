@@ -318,3 +318,34 @@ def test_no_update_is_lost_and_every_snapshot_is_whole(
     assert held(kym.dataset.load_table(TABLE)) == with_rows(state)
     assert kym.update_index(INDEXER, mode="incremental").skipped == len(IMAGES)
     assert check(kym.dataset).is_empty()
+
+
+def test_what_killed_writers_and_conversions_left_is_removed(kym: KymDataset) -> None:
+    lake = kym.dataset.path / "tables" / "lake"
+    orphan = (
+        lake / "data" / "main" / TABLE / "ducklake-00000000-0000-7000-8000-000000000000.parquet"
+    )
+    pl.DataFrame({"x": [1]}).write_parquet(orphan)
+    half = lake / f".catalog.ducklake.{'0' * 32}.tmp"
+    half.write_bytes(b"half")
+    plain = kym.dataset.path / "tables" / f"{TABLE}.parquet"
+    pl.DataFrame({"x": [1]}).write_parquet(plain)
+    left = {path.relative_to(kym.dataset.path).as_posix() for path in (orphan, half, plain)}
+    at_once = timedelta(seconds=-1)
+    assert {*check(kym.dataset, abandoned_after=at_once)["path"]} == left
+    assert check(kym.dataset, repair=True, abandoned_after=at_once)["repaired"].all()
+    assert check(kym.dataset, abandoned_after=at_once).is_empty()
+    assert held(kym.dataset.load_table(TABLE)).keys() == {
+        image_id for number, image_id in enumerate(IMAGES) if number % 4
+    }
+
+
+def test_a_lake_without_what_names_it_is_removed(plain: KymDataset) -> None:
+    lake = plain.dataset.path / "tables" / "lake"
+    (lake / "data").mkdir(parents=True)
+    assert check(plain.dataset).is_empty()
+    at_once = timedelta(seconds=-1)
+    assert check(plain.dataset, repair=True, abandoned_after=at_once)["repaired"].to_list() == [
+        True
+    ]
+    assert not lake.exists()

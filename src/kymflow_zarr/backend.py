@@ -172,6 +172,13 @@ class Backend(ABC):
     def drop(self, table: TableKey) -> None:
         """Remove a table; what is beside it stays."""
 
+    def abandoned(self, for_seconds: float) -> list[Path]:
+        """Return files that hold nothing of any table, and were last written that long ago.
+
+        Conversions and writers that are killed leave such.
+        """
+        return []
+
     def history(self, name: str) -> pl.DataFrame:
         """Return what was done to a table.
 

@@ -7,6 +7,7 @@ import os
 import re
 import shutil
 import stat
+import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -197,6 +198,15 @@ def identity(path: Path) -> tuple[int, int, int] | None:
     except FileNotFoundError:
         return None
     return status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def is_old(path: Path, seconds: float) -> bool:
+    """Tell whether there is a file or folder that was last changed so long ago."""
+    try:
+        status = path.lstat()
+    except OSError:
+        return False
+    return max(status.st_mtime, status.st_ctime) < time.time() - seconds
 
 
 def read_many(paths: Iterable[str], limit: int = MAX_BLOB) -> Iterator[bytes | OSError | None]:

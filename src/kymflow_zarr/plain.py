@@ -13,7 +13,15 @@ from kymflow_zarr import parquet
 from kymflow_zarr.backend import At, Backend, Change, Merged, Reader, Stat, TableKey
 from kymflow_zarr.duck import engine_connection
 from kymflow_zarr.errors import TableSchemaError, TableUnreadableError
-from kymflow_zarr.files import atomic_path, identity, read_unchanged, reading, sweep_temporaries
+from kymflow_zarr.files import (
+    atomic_path,
+    identity,
+    is_old,
+    read_unchanged,
+    reading,
+    sweep_temporaries,
+)
+from kymflow_zarr.lake.config import lake_folder
 from kymflow_zarr.merge import replace_rows
 from kymflow_zarr.names import check_table_name, without_strangers
 
@@ -106,6 +114,11 @@ class PlainTables(Backend):
     def drop(self, table: TableKey) -> None:
         """Remove the file."""
         self.place(table).unlink(missing_ok=True)
+
+    def abandoned(self, for_seconds: float) -> list[Path]:
+        """Return the folder of a lake, if one is left though the tables are here."""
+        lake = lake_folder(self._dataset)
+        return [lake] if is_old(lake, for_seconds) else []
 
     def sources(
         self,

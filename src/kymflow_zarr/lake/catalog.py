@@ -17,7 +17,7 @@ from kymflow_sql import filled
 from kymflow_zarr.duck import engine_connection, literal, quoted, value
 from kymflow_zarr.errors import TableUnreadableError, first_line
 from kymflow_zarr.files import atomic_path, identity
-from kymflow_zarr.lake.config import LakeConfig, lake_folder
+from kymflow_zarr.lake.config import CATALOG_LOCK, LakeConfig, lake_folder
 from kymflow_zarr.lake.extensions import load, options
 
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     from kymflow_zarr.locks import Lock
 
 LAKE = "lake"
-CATALOG_LOCK = ".lake.lock"
 METADATA = f"__ducklake_metadata_{LAKE}"
 # Rows kept within the catalog would be out of the reach of a copy, and a NaN among them be lost.
 _ATTACHED = "OVERRIDE_DATA_PATH true, DATA_INLINING_ROW_LIMIT 0"

@@ -11,6 +11,7 @@ from kymflow_zarr.errors import DatasetFormatError, UsageError
 from kymflow_zarr.files import write_atomic
 
 POSTGRES = "postgres:"
+CATALOG_LOCK = ".lake.lock"
 _PASSWORD = re.compile(r"\bpassword\s*=|://[^/@]*:[^/@]*@", re.IGNORECASE)
 
 

@@ -9,10 +9,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from kymflow_sql import filled, statement
-from kymflow_zarr.backend import At, Backend, Change, Compacted, Merged, Reader, Stat, TableKey
+from kymflow_zarr.backend import (
+    SIDES,
+    At,
+    Backend,
+    Change,
+    Compacted,
+    Merged,
+    Reader,
+    Stat,
+    TableKey,
+)
 from kymflow_zarr.duck import literal, value
 from kymflow_zarr.errors import first_line
-from kymflow_zarr.files import atomic_path
+from kymflow_zarr.files import atomic_path, is_old
 from kymflow_zarr.lake import extensions
 from kymflow_zarr.lake.catalog import LAKE, open_catalog
 from kymflow_zarr.lake.changing import apply, check_count, committing, count, create, transact
@@ -20,6 +30,7 @@ from kymflow_zarr.lake.config import LakeConfig
 from kymflow_zarr.lake.frozen import Frozen, schema_of, target
 from kymflow_zarr.names import check_table_name
 from kymflow_zarr.parquet import count_rows, duckdb_path
+from kymflow_zarr.plain import PlainTables
 
 if TYPE_CHECKING:
     import duckdb
@@ -225,11 +236,15 @@ class LakeTables(Backend):
             removed += value(con, statement("lake/remove_orphaned"), ripe)
         return Compacted(before, after, expired, removed)
 
-    def orphaned(self) -> list[Path]:
-        """Return the files that no version knows, left by writers that were killed."""
-        ripe = {"older_than": datetime.now(UTC) - _GRACE}
-        found = self.now.cursor().execute(statement("lake/find_orphaned"), ripe).fetchall()
-        return [Path(path) for (path,) in found]
+    def abandoned(self, for_seconds: float) -> list[Path]:
+        """Return files that no version knows, and plain files though the tables are here."""
+        on_disk = [path for path in Path(self.catalog.data).rglob("*") if path.is_file()]
+        found = self.now.cursor().execute(statement("lake/known_files")).fetchall()
+        known = {name for (name,) in found}
+        plain = PlainTables(self._dataset)
+        keys = (TableKey(name, side) for side in (None, *SIDES) for name in plain.names(side))
+        left = [*(path for path in on_disk if path.name not in known), *map(plain.place, keys)]
+        return [path for path in left if is_old(path, for_seconds)]
 
     def _files(self) -> int:
         return int(value(self.now.cursor(), statement("lake/count_files")))

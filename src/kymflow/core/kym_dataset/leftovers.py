@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import time
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -12,7 +11,8 @@ from typing import TYPE_CHECKING
 from kymflow.core.kym_dataset.finding import Finding
 from kymflow.core.kym_dataset.staging import BEGUN
 from kymflow_zarr.errors import ReadOnlyError
-from kymflow_zarr.files import temporary_of
+from kymflow_zarr.files import is_old, temporary_of
+from kymflow_zarr.lake.config import CATALOG_LOCK, lake_folder
 from kymflow_zarr.links import remove
 from kymflow_zarr.owned import GONE, LOCK, discard, is_held, is_owned, seized
 
@@ -44,14 +44,17 @@ class Leftovers:
 
     def __init__(self, dataset: ZarrDataset, abandoned_after: float) -> None:
         self._dataset = dataset
-        self._before = time.time() - abandoned_after
+        self._abandoned_after = abandoned_after
 
     def find(self) -> Iterator[Finding]:
         """Yield what is left beside tables, ledgers and images, and in the staging."""
         root = self._dataset.path
-        for folder in (root, root / "tables", root / "index", root / "images"):
+        lake = lake_folder(root)
+        for folder in (root, root / "tables", root / "index", root / "images", lake):
             for entry in _entries(folder):
                 yield from self.temporary(entry)
+        for path in self._dataset.tables.backend.abandoned(self._abandoned_after):
+            yield self._leftover(path, "nothing refers to it", partial(remove, path))
         for entry in _entries(root / "images"):
             yield from self._beside_images(entry)
         for home in _entries(root / "index" / "staging"):
@@ -75,6 +78,8 @@ class Leftovers:
     def _lock_of(self, target: Path) -> Path | None:
         """Return the lock that the writers of a table or a ledger share; others have none."""
         root = self._dataset.path
+        if target.parent == lake_folder(root):
+            return root / "index" / "locks" / CATALOG_LOCK
         for folder, ending in _LOCKED:
             if target.parent == root / folder and target.name.endswith(ending):
                 return root / "index" / "locks" / f"{target.name.removesuffix(ending)}{LOCK}"
@@ -131,11 +136,7 @@ class Leftovers:
         return not path.exists()
 
     def _is_old(self, path: Path) -> bool:
-        try:
-            states = [path.lstat(), *(entry.lstat() for entry in _entries(path))]
-        except OSError:
-            return False
-        return all(max(state.st_mtime, state.st_ctime) < self._before for state in states)
+        return is_old(path, self._abandoned_after)
 
 
 def _entries(folder: Path) -> list[Path]:
