@@ -134,11 +134,10 @@ def test_images_whose_last_run_failed_have_lost_no_rows(kym: KymDataset) -> None
 
 
 def test_a_repair_records_only_what_rows_tell_for_certain(kym: KymDataset) -> None:
-    edit_ledger(
-        lambda runs: runs.filter(pl.col("image_id") == "a").with_columns(status=pl.lit("failed"))
-    )(kym)
-    half = pl.when(pl.int_range(pl.len()).over("image_id") > 0).then("params_hash")
-    edit_table(lambda rows: rows.with_columns(params_hash=half))(kym)
+    failed = {"status": pl.lit("failed"), "params_hash": pl.lit("other")}
+    edit_ledger(lambda runs: runs.filter(pl.col("image_id") == "a").with_columns(**failed))(kym)
+    whole = (pl.col("image_id") != "b") | (pl.int_range(pl.len()).over("image_id") > 0)
+    edit_table(lambda rows: rows.with_columns(params_hash=pl.when(whole).then("params_hash")))(kym)
     kym.dataset.save_table(TABLE, pl.concat([kym.dataset.load_table(TABLE), of_d(kym)]))
     check(kym.dataset, repair=True)
     runs = Ledger(kym.dataset, TABLE).load("image_id", "status", "n_rows").sort("image_id")

@@ -72,12 +72,21 @@ def test_the_next_run_computes_only_what_was_not_staged(kym, mode: str) -> None:
     assert (report.resumed, report.updated, Dying.asked) == (2, 4, ["c", "d"])
     rows = kym.dataset.load_table(TABLE)
     assert rows.group_by("image_id").len().sort("image_id").rows() == [(i, 2) for i in "abcd"]
+    assert Ledger(kym.dataset, TABLE).load_params().height == 1
     assert staged(kym) == []
 
 
-def test_staged_rows_of_images_touched_since_are_computed_again(kym, set_events) -> None:
+@pytest.mark.parametrize("with_its_old_time", [False, True])
+def test_staged_rows_of_images_touched_since_are_computed_again(
+    kym, set_events, with_its_old_time: bool
+) -> None:
+    events = kym.dataset.record("a").artifact_path("velocity_events/events", ".parquet")
+    before = events.stat().st_mtime_ns
     die(kym)
     set_events(kym.dataset.record("a"), 5)
+    if with_its_old_time:  # as a copy that preserves times has
+        for path in (events, events.parent, events.parents[1]):
+            os.utime(path, ns=(before, before))
     assert finish(kym).resumed == 1
     assert Dying.asked == ["a", "c", "d"]
     rows = kym.dataset.load_table(TABLE)

@@ -206,6 +206,19 @@ def test_one_summary_line_is_logged(kym, add_image, caplog) -> None:
     ]
 
 
+def test_an_image_that_is_back_before_the_commit_keeps_its_rows(kym, dataset, add_image) -> None:
+    def bring_back(step: Progress) -> None:
+        if step.stage == "commit" and not dataset.has_image("a"):
+            add_image("a")
+
+    add_image("a")
+    kym.update_index(EVENTS)
+    dataset.delete_image("a")
+    assert kym.update_index(EVENTS, mode="incremental", progress=bring_back).pruned == 1
+    assert counts(kym) == {"a": 1}
+    assert kym.update_index(EVENTS, mode="incremental").updated == 0
+
+
 def test_progress_ends_where_the_work_ends(kym, add_image) -> None:
     for image_id in "abc":
         add_image(image_id)

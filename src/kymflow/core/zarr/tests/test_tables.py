@@ -100,6 +100,11 @@ def test_a_column_without_values_takes_any_type(dataset: ZarrDataset) -> None:
     assert dataset.load_table("t")["note"].to_list() == [None, "x", None]
 
 
+def test_a_column_of_no_type_becomes_text(dataset: ZarrDataset) -> None:
+    dataset.replace_rows_for_image_id("t", "a", pl.DataFrame({"n": [1], "note": [None]}))
+    assert dataset.load_table("t").schema["note"] == pl.String
+
+
 @pytest.mark.parametrize(
     ("left", "right", "common"),
     [
