@@ -2,36 +2,92 @@
 
 from __future__ import annotations
 
+import contextlib
+import gc
+import io
 import os
-from collections.abc import Callable, Mapping
+import shutil
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
-import numpy as np
-import polars as pl
 import pytest
 
+from kymflow.cli.demo import run_demo
 from kymflow_zarr import ZarrDataset, ZarrImageRecord
+from tests.support import images
 
 AddImage = Callable[..., ZarrImageRecord]
+MadeOnce = Callable[[ZarrDataset, Callable[[ZarrDataset], object]], ZarrDataset]
+BARE = Path(__file__).parent / "tests" / "support" / "bare"
+
+
+@pytest.fixture(scope="session", autouse=True)
+def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Give tests and their child processes a place for temporary files, and see it left clean.
+
+    Child processes are kept from pandas too: DuckDB 1.5 loads it where it is, for a second each.
+    """
+    temporary = tmp_path_factory.mktemp("temporary")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(temporary))
+        patch.setattr(tempfile, "tempdir", str(temporary))
+        patch.setenv("PYTHONPATH", str(BARE), prepend=os.pathsep)
+        yield
+    gc.collect()
+    assert [path.name for path in temporary.glob("kymflow-*")] == []
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Let the tests run over either kind of tables."""
+    kinds = ("parquet", "ducklake")
+    parser.addoption("--tables", choices=kinds, default="parquet", help="what tables are kept in")
 
 
 @pytest.fixture
-def dataset(tmp_path: Path) -> ZarrDataset:
+def plain_files(tables_in: str) -> None:
+    """Skip what is about the files of plain tables."""
+    if tables_in != "parquet":
+        pytest.skip("about the files of plain tables")
+
+
+@pytest.fixture
+def tables_in(request: pytest.FixtureRequest) -> str:
+    """Return what the tables of datasets are kept in."""
+    return request.config.getoption("--tables")
+
+
+@pytest.fixture
+def dataset(tmp_path: Path, tables_in: str) -> ZarrDataset:
     """Return a new, empty dataset."""
-    return ZarrDataset(tmp_path / "data.zarr", mode="a")
+    made = ZarrDataset(tmp_path / "data.zarr", mode="a")
+    if tables_in != "parquet":
+        made.tables.convert(tables_in)
+    return made
+
+
+@pytest.fixture(scope="session")
+def made_once(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
+    """Return a function that fills an empty dataset: by making it, and from then on by a copy."""
+    made: dict[Callable[[ZarrDataset], object], Path] = {}
+
+    def fill(dataset: ZarrDataset, make: Callable[[ZarrDataset], object]) -> ZarrDataset:
+        if make not in made:
+            once = ZarrDataset(tmp_path_factory.mktemp("made") / "data.zarr", mode="a")
+            make(once)
+            made[make] = once.path
+        shutil.copytree(made[make], dataset.path, dirs_exist_ok=True)
+        return dataset
+
+    return fill
 
 
 @pytest.fixture
 def add_image(dataset: ZarrDataset) -> AddImage:
     """Return a function that adds an image with params and as many events as asked."""
-
-    def add(image_id: str, n_events: int = 1, **params: object) -> ZarrImageRecord:
-        record = dataset.add_image(np.zeros((8, 4), np.uint16), axes="tx", image_id=image_id)
-        record.save_json("velocity_events/params", params or {"mad_k": 3.0})
-        save_events(record, n_events)
-        return record
-
-    return add
+    return partial(images.add_image, dataset)
 
 
 @pytest.fixture
@@ -42,29 +98,33 @@ def fill() -> Callable[[ZarrDataset, Mapping[str, int]], ZarrDataset]:
         for image_id, n_events in events.items():
             with dataset.stage_image(image_id) as staged:
                 staged.save_json("velocity_events/params", {"mad_k": 3.0})
-                save_events(staged, n_events)
+                images.save_events(staged, n_events)
         return dataset
 
     return fill
 
 
-def save_events(record: ZarrImageRecord, n_events: int) -> None:
-    """Write an image's events artifact."""
-    frame = pl.DataFrame(
-        {
-            "roi_id": [1] * n_events,
-            "event_id": [str(n) for n in range(n_events)],
-            "t_start_s": [0.5 * n for n in range(n_events)],
-        },
-        schema={"roi_id": pl.Int32, "event_id": pl.String, "t_start_s": pl.Float64},
-    )
-    record.save_df_parquet("velocity_events/events", frame)
-
-
 @pytest.fixture
 def set_events() -> Callable[[ZarrImageRecord, int], None]:
     """Return the function that replaces an image's events."""
-    return save_events
+    return images.save_events
+
+
+class Demo(NamedTuple):
+    """Where the demo has run, and what it printed."""
+
+    folder: Path
+    printed: str
+
+
+@pytest.fixture(scope="session")
+def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
+    """Return the demo, run once; for reading only."""
+    folder = tmp_path_factory.mktemp("demo") / "kymflow-demo"
+    with contextlib.redirect_stdout(io.TextIOWrapper(io.BytesIO(), "utf-8")) as printed:
+        run_demo(folder)
+    printed.seek(0)
+    return Demo(folder, printed.read())
 
 
 @pytest.fixture(scope="session")

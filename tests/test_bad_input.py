@@ -276,6 +276,30 @@ def test_an_image_that_does_not_fit_the_table_fails_alone(dataset: ZarrDataset, 
     assert dataset.load_table("kym_velocity_events")["mine"].to_list() == [None, None, 1]
 
 
+def test_an_odd_image_whose_old_rows_stay_stops_no_update(
+    dataset: ZarrDataset, fill: Fill, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Most images now hold text, but the old numbers of the odd one would stand beside it."""
+
+    def hold(**values: object) -> None:
+        for image_id, value in values.items():
+            frame = pl.DataFrame({"mine": [value]})
+            dataset.record(image_id).save_df_parquet("velocity_events/events", frame)
+
+    monkeypatch.setattr(extract, "BATCH", 1)
+    kym = KymDataset(dataset)
+    fill(dataset, dict.fromkeys("abc", 1))
+    hold(a=1, b=2, c=3)
+    kym.update_index(EVENTS)
+    hold(a="x", b="y", c=4)
+    report = kym.update_index(EVENTS, on_error="record")
+    assert [failure.image_id for failure in report.failures] == ["a", "b"]
+    assert dataset.load_table("kym_velocity_events")["mine"].to_list() == [1, 2, 4]
+    hold(c="z")
+    assert kym.update_index(EVENTS).updated == 3
+    assert dataset.load_table("kym_velocity_events")["mine"].to_list() == ["x", "y", "z"]
+
+
 LAB = {
     "TIFFs": ("{}.tif", corpus.TIFF),
     "headers": ("{}.txt", corpus.HEADERS),

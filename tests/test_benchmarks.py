@@ -54,20 +54,36 @@ def results(repetitions: dict[tuple[str, int, str], list[float]], peak: float = 
     )
 
 
-def test_a_small_run_measures_prints_and_draws(tmp_path: Path) -> None:
+BUILDS = {("full-build", images, who) for images in (8, 40) for who in ("kymflow", "floor")}
+CHANGES = {("changed", 40, who) for who in ("kymflow", "floor")}
+RIVAL = {(case, 40, "polars") for case in ("full-build", "changed")}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "measured", "titles"),
+    [
+        (["full-build", "--rivals"], BUILDS, ["| Full build "]),
+        pytest.param(
+            ["full-build", "changed", "--rivals", "polars"],
+            BUILDS | CHANGES | RIVAL,
+            ["| Full build ", "| 1 % changed, anywhere ", "| polars × |"],
+            marks=pytest.mark.long,
+        ),
+    ],
+    ids=["one case", "two cases and a rival"],
+)
+def test_a_small_run_measures_prints_and_draws(
+    tmp_path: Path, arguments: list[str], measured: set[tuple[str, int, str]], titles: list[str]
+) -> None:
     command = [
         *(sys.executable, "-m", "benchmarks", "run", "--images", "40", "--rows", "5"),
-        *("--repeats", "1", "--cases", "full-build", "changed", "--rivals", "polars"),
+        *("--repeats", "1", "--cases", *arguments),
         *("--scratch", tmp_path, "--out", tmp_path / "out.json", "--plots", tmp_path / "plots"),
     ]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     found = Results.load(tmp_path / "out.json")
-    assert {(m.case, m.images, m.who) for m in found.measurements} == {
-        *(("full-build", 8, who) for who in ("kymflow", "floor")),
-        *(("full-build", 40, who) for who in ("kymflow", "floor", "polars")),
-        *(("changed", 40, who) for who in ("kymflow", "floor", "polars")),
-    }
+    assert {(m.case, m.images, m.who) for m in found.measurements} == measured
     for measurement in found.measurements:
         assert measurement.skipped is None
         assert min(*measurement.seconds, *measurement.peak_mb) > 0
@@ -75,7 +91,7 @@ def test_a_small_run_measures_prints_and_draws(tmp_path: Path) -> None:
     text = (tmp_path / "out.json").read_text()
     assert str(tmp_path) not in text
     assert socket.gethostname() not in text
-    for words in ("| Full build ", "| 1 % changed, anywhere ", "| polars × |"):
+    for words in titles:
         assert words in done.stdout
     plots = {path.name: path.stat().st_size for path in (tmp_path / "plots").iterdir()}
     assert plots.keys() == {"time.svg", "time.png", "ratio.svg", "ratio.png"}

@@ -10,7 +10,7 @@ import pytest
 from kymflow.core.kym_dataset import ImageIndexer, KymDataset
 from kymflow.core.kym_dataset.check import check
 from kymflow_zarr import ZarrDataset
-from tests.support.crew import Child
+from tests.support.crew import Crew
 from tests.support.generations import TABLE, GenerationIndexer, held, put, with_rows
 
 READERS = ["sql", "load_table", "polars", "pyarrow"]
@@ -31,13 +31,10 @@ def dataset(tmp_path: Path) -> ZarrDataset:
     return dataset
 
 
-@pytest.fixture
-def children() -> Iterator[list[Child]]:
-    """Return a list for children, who are killed at the end."""
-    children: list[Child] = []
-    yield children
-    for child in children:
-        child.kill()
+@pytest.fixture(scope="module")
+def crew() -> Iterator[Crew]:
+    with Crew(in_stock=0) as crew:
+        yield crew
 
 
 @scales
@@ -45,7 +42,7 @@ def children() -> Iterator[list[Child]]:
 def test_no_update_is_lost_and_every_snapshot_is_whole(
     dataset: ZarrDataset,
     tmp_path: Path,
-    children: list[Child],
+    crew: Crew,
     scale: dict[str, object],
     overlapping: bool,
 ) -> None:
@@ -53,9 +50,8 @@ def test_no_update_is_lost_and_every_snapshot_is_whole(
     assert isinstance(n_writers, int)
     images = dataset.list_image_ids()
     over = tmp_path / "over"
-    readers = [Child() for _ in scale["readers"]]  # type: ignore[attr-defined]
-    writers = [Child() for _ in range(n_writers)]
-    children += [*readers, *writers]
+    readers = [crew.child() for _ in scale["readers"]]  # type: ignore[attr-defined]
+    writers = [crew.child() for _ in range(n_writers)]
     for reader, how in zip(readers, scale["readers"], strict=True):  # type: ignore[call-overload]
         reader.tell("read", dataset=str(dataset.path), how=how, until=str(over))
     for number, writer in enumerate(writers):
@@ -73,6 +69,7 @@ def test_no_update_is_lost_and_every_snapshot_is_whole(
     over.touch()
     for reader in readers:
         assert reader.answer() > 0
+    crew.take_back(*readers, *writers)
     state = {image_id: _artifacts(dataset, image_id) for image_id in dataset.list_image_ids()}
     assert held(dataset.load_table(TABLE)) == with_rows(state)
     report = KymDataset(dataset).update_index(GenerationIndexer(), mode="incremental")
@@ -86,17 +83,15 @@ def _artifacts(dataset: ZarrDataset, image_id: str) -> tuple[int, int]:
     return record.load_json("gen/params")["generation"], rows.height
 
 
-def test_tables_do_not_block_each_other(dataset: ZarrDataset, children: list[Child]) -> None:
-    holder = Child()
-    children.append(holder)
+def test_tables_do_not_block_each_other(dataset: ZarrDataset, crew: Crew) -> None:
+    holder = crew.child()
     holder.tell("hold", dataset=str(dataset.path), table=TABLE)
     assert holder.answer() == "held"
     assert KymDataset(dataset).update_index(ImageIndexer(), on_error="record").updated == 12
 
 
-def test_readers_do_not_wait_for_a_writer(dataset: ZarrDataset, children: list[Child]) -> None:
-    holder = Child()
-    children.append(holder)
+def test_readers_do_not_wait_for_a_writer(dataset: ZarrDataset, crew: Crew) -> None:
+    holder = crew.child()
     holder.tell("hold", dataset=str(dataset.path), table=TABLE)
     assert holder.answer() == "held"
     kym = KymDataset(ZarrDataset(dataset.path, mode="r"))
@@ -105,11 +100,8 @@ def test_readers_do_not_wait_for_a_writer(dataset: ZarrDataset, children: list[C
     assert kym.staleness(GenerationIndexer())["action"].to_list() == ["skip"] * 12
 
 
-def test_the_lock_of_a_dead_process_blocks_nobody(
-    dataset: ZarrDataset, children: list[Child]
-) -> None:
-    holder = Child()
-    children.append(holder)
+def test_the_lock_of_a_dead_process_blocks_nobody(dataset: ZarrDataset, crew: Crew) -> None:
+    holder = crew.child()
     holder.tell("hold", dataset=str(dataset.path), table=TABLE)
     assert holder.answer() == "held"
     holder.kill()

@@ -7,7 +7,6 @@ import re
 import runpy
 from pathlib import Path
 
-from kymflow.cli.demo import run_demo
 from kymflow.core.kym_dataset import ImageIndexer, KymDataset, VelocityEventIndexer
 from kymflow.core.kym_dataset.decide import REASONS
 from kymflow.core.plots.events import EVENT_COLOURS
@@ -79,9 +78,8 @@ def test_every_event_type_has_its_picture(tmp_path: Path) -> None:
         assert re.search(rf"^### .*`{event_type}`", text, re.MULTILINE)
 
 
-def test_the_readme_shows_what_the_demo_prints(tmp_path: Path, capsys) -> None:
-    run_demo(tmp_path / "demo")
-    printed = capsys.readouterr().out.splitlines()
+def test_the_readme_shows_what_the_demo_prints(demo) -> None:
+    printed = demo.printed.splitlines()
     [shown] = [block for block in blocks(ROOT / "README.md", "") if "update_index" in block]
     for line in shown.splitlines():
         assert line in printed

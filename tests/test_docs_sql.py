@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
-import pytest
 
 from kymflow.core.kym_dataset import KymDataset
 from kymflow_zarr import ZarrDataset
@@ -24,24 +23,16 @@ EXAMPLE = re.compile(
 )
 
 
-@pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("cookbook")
-    command = [sys.executable, "-m", "kymflow.cli.main", "demo", "kymflow-demo"]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True)
-    return folder
-
-
-def answers(folder: Path) -> Iterator[tuple[re.Match[str], str]]:
+def answers(demo: Path) -> Iterator[tuple[re.Match[str], str]]:
     """Yield each example with what it answers; Python examples share their names."""
-    kym = KymDataset(ZarrDataset(folder / "kymflow-demo" / "demo.zarr", mode="r"))
+    kym = KymDataset(ZarrDataset(demo / "demo.zarr", mode="r"))
     names: dict[str, object] = {}
     for example in EXAMPLE.finditer(COOKBOOK.read_text()):
         if example["language"] == "sql":
             yield example, as_markdown(kym.sql(example["code"]))
             continue
         printed = io.StringIO()
-        with contextlib.redirect_stdout(printed), contextlib.chdir(folder):
+        with contextlib.redirect_stdout(printed), contextlib.chdir(demo.parent):
             exec(example["code"], names)
         yield example, printed.getvalue()
 
@@ -59,8 +50,8 @@ def as_markdown(frame: pl.DataFrame) -> str:
         return f"{frame}\n"
 
 
-def test_every_example_answers_as_shown(demo: Path) -> None:
-    shown = list(answers(demo))
+def test_every_example_answers_as_shown(demo) -> None:
+    shown = list(answers(demo.folder))
     assert sum(example["language"] == "sql" for example, _ in shown) >= 8
     assert sum(example["language"] == "python" for example, _ in shown) >= 8
     for example, answer in shown:
@@ -68,12 +59,12 @@ def test_every_example_answers_as_shown(demo: Path) -> None:
         assert answer == expected, example["code"]
 
 
-def test_the_demo_is_the_same_every_time(demo: Path, tmp_path: Path) -> None:
+def test_the_demo_is_the_same_every_time(demo, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "kymflow.cli.main", "demo", str(tmp_path / "again")]
     subprocess.run(command, check=True, capture_output=True)
     first, second = (
         KymDataset(ZarrDataset(folder / "demo.zarr", mode="r"))
-        for folder in (demo / "kymflow-demo", tmp_path / "again")
+        for folder in (demo.folder, tmp_path / "again")
     )
     for table in first.dataset.list_table_names():
         assert first.dataset.load_table(table).equals(second.dataset.load_table(table))

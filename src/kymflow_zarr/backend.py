@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
+
+from kymflow_zarr.errors import UsageError
 
 if TYPE_CHECKING:
     import duckdb
@@ -17,10 +19,14 @@ if TYPE_CHECKING:
     from kymflow_zarr.sql.sources import Sources
 
 T = TypeVar("T")
+At = int | datetime | None
+
+
+SIDES = ("runs", "params")
 
 
 class TableKey(NamedTuple):
-    """A table, or one kept beside it such as the record of how its rows were made.
+    """A table, or one of :data:`SIDES` kept beside it: how its rows were made, and with what.
 
     What is kept beside a table is derived: where it can't be read, it counts as not there.
 
@@ -35,10 +41,11 @@ class TableKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Merged:
-    """How many rows a change kept of the old table and how many it added."""
+    """How many rows a change kept of the old table, added and removed."""
 
     kept: int
     added: int
+    removed: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +93,10 @@ class Reader(Protocol):
 class Backend(ABC):
     """The tables of one dataset; who writes holds the lock of the table's writers."""
 
+    def options(self) -> Mapping[str, bool]:
+        """Return the options that a session's connection must be made with."""
+        return {}
+
     @abstractmethod
     def names(self, side: str | None = None) -> list[str]:
         """Return the names of the tables, or of those that have such a one beside them."""
@@ -96,7 +107,7 @@ class Backend(ABC):
 
     @abstractmethod
     def place(self, table: TableKey) -> Path:
-        """Return the file or folder that holds a table, for messages and links."""
+        """Return the file or folder that holds a table, for messages."""
 
     @abstractmethod
     def state(self, table: TableKey) -> Hashable:
@@ -144,9 +155,28 @@ class Backend(ABC):
     def drop(self, table: TableKey) -> None:
         """Remove a table; what is beside it stays."""
 
+    def history(self, name: str) -> pl.DataFrame:
+        """Return what was done to a table.
+
+        Raises:
+            UsageError: If no history is kept.
+        """
+        raise self.keeps_no_history()
+
+    def keeps_no_history(self) -> UsageError:
+        """Return the error for whoever asks for what a table was."""
+        return UsageError(
+            "plain tables keep no history: what a table was is gone when it is replaced; have one "
+            "kept from now on with `kymflow tables convert --to ducklake`"
+        )
+
     @abstractmethod
     def sources(
-        self, con: duckdb.DuckDBPyConnection, pins: Pins, tables: Sequence[TableKey]
+        self,
+        con: duckdb.DuckDBPyConnection,
+        pins: Pins,
+        tables: Sequence[TableKey],
+        at: At = None,
     ) -> Sources:
         """Return a way for a locked-down connection to read some tables.
 
@@ -154,4 +184,8 @@ class Backend(ABC):
             con: The connection, not locked down yet.
             pins: What it holds open, and its private folder.
             tables: The only tables that it shall reach.
+            at: As they were at this version or moment; None stands for now.
+
+        Raises:
+            UsageError: If what they were is not kept.
         """

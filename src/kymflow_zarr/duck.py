@@ -15,7 +15,9 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def engine_connection(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+def engine_connection(
+    folder: Path, config: Mapping[str, bool] | None = None
+) -> Iterator[duckdb.DuckDBPyConnection]:
     """Yield an in-memory DuckDB that spills where there is room, and leaves nothing.
 
     By itself it would spill to the working directory.
@@ -24,6 +26,7 @@ def engine_connection(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         folder: A folder of the dataset. What does not fit into memory goes to a hidden folder in
             it, made when needed and removed at the end; where it may not be written in, or is a
             link, to a private temporary folder.
+        config: Further options of the connection.
     """
     import duckdb
 
@@ -31,7 +34,11 @@ def engine_connection(folder: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         if folder.is_symlink() or not os.access(folder, os.W_OK):
             folder = Path(closing.enter_context(TemporaryDirectory(prefix="kymflow-")))
         spilled = folder / f".duckdb.{uuid.uuid4().hex}.tmp"
-        yield closing.enter_context(duckdb.connect(config={"temp_directory": str(spilled)}))
+        options: dict[str, Any] = {"temp_directory": str(spilled), **(config or {})}
+        con = closing.enter_context(duckdb.connect(config=options))
+        con.execute("SET TimeZone = 'UTC'")
+        con.execute("SET enable_progress_bar = false")
+        yield con
 
 
 def quoted(identifier: str) -> str:

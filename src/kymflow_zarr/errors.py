@@ -23,6 +23,7 @@
     │   ├── TableUnreadableError
     │   ├── TableSchemaError
     │   └── CommitError
+    ├── MissingExtraError               install the optional extra            (ImportError)
     └── QueryError                      change the SQL, or what it is given   (ValueError)
         └── QueryTimeoutError           ask for less, or allow more time      (TimeoutError)
 """
@@ -108,8 +109,9 @@ class DatasetError(Exception):
         first, *details = self.message.split("\n", 1)
         return "\n".join([f"{first} [{where}]" if where else first, *details])
 
-    def __reduce__(self) -> tuple[Callable[..., DatasetError], tuple[object, ...]]:
-        return _rebuilt, (type(self), self.message, self.dataset, self.image_id, self.artifact)
+    def __reduce__(self) -> tuple[Callable[..., DatasetError], tuple[object, ...], object]:
+        places = (self.dataset, self.image_id, self.artifact)
+        return _rebuilt, (type(self), self.message, *places), self.__dict__  # with its notes
 
 
 def _rebuilt(
@@ -240,6 +242,12 @@ class CommitError(TableError):
     """A table was not written as it should be; the old one stands."""
 
     code = "commit"
+
+
+class MissingExtraError(DatasetError, ImportError):
+    """A library of an optional extra is not installed; install the extra."""
+
+    code = "missing-extra"
 
 
 class QueryError(DatasetError, ValueError):

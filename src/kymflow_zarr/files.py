@@ -41,7 +41,7 @@ def atomic_path(path: Path) -> Iterator[Path]:
     """
     with temporary_path(path) as temporary:
         yield temporary
-        _flush(temporary)
+        flush(temporary)
         os.replace(temporary, path)
         _flush_folder(path.parent)
 
@@ -280,7 +280,8 @@ def _rest(descriptor: int, limit: int) -> bytes:
     return b"".join(chunks)
 
 
-def _flush(path: Path) -> None:
+def flush(path: Path) -> None:
+    """Have what a file or folder holds on the disk, whatever becomes of the machine."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -291,4 +292,4 @@ def _flush(path: Path) -> None:
 def _flush_folder(folder: Path) -> None:
     # Windows can't open folders, and some network file systems can't flush them.
     with suppress(OSError):
-        _flush(folder)
+        flush(folder)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from kymflow_sql import filled
 from kymflow_zarr import parquet
 from kymflow_zarr.backend import Merged
-from kymflow_zarr.dtypes import common_dtype
+from kymflow_zarr.columns import duckdb_types, select_list, united
 from kymflow_zarr.duck import engine_connection, quoted, value
 from kymflow_zarr.errors import (
     CommitError,
@@ -50,7 +50,7 @@ def replace_rows(
         empty: Zero-row frame naming columns that the table always has, with their dtypes.
 
     Returns:
-        The counts of rows kept and added.
+        The counts of rows kept, added and removed.
 
     Raises:
         TableSchemaError: If a column's types in old and new rows can't be reconciled.
@@ -62,20 +62,22 @@ def replace_rows(
     sweep_temporaries(table)
     with engine_connection(table.parent) as con:
         con.register("replaced", replaced.select(key=key).unique())
-        kept = _mark_replaced(con, table, key)
+        kept, removed = _mark_replaced(con, table, key)
         with _committing(table), atomic_path(table) as output, temporary_path(table) as bare:
             parquet.write(empty, bare)
             sources = [*parts, bare]
-            schema = _duckdb_types(con, _united([*([table] if kept else []), *sources], table))
+            old = [table] if kept else []
+            held = [parquet.scan(path) for path in (*old, *sources)]
+            schema = duckdb_types(con, united(held, table))
             written = _copy(con, table, sources, output, schema, merge=kept > 0)
-            added = _rows_in(con, parts)
+            added = parquet.count_rows(con, parts)
             if written != kept + added:
                 raise CommitError(
                     f"{written} rows were written where {kept} old and {added} new ones were due; "
                     f"the table stands as it was: run the update again",
                     artifact=str(table),
                 )
-    return Merged(kept=kept, added=added)
+    return Merged(kept, added, removed)
 
 
 @contextmanager
@@ -97,19 +99,19 @@ def _committing(table: Path) -> Iterator[None]:
         ) from error
 
 
-def _mark_replaced(con: duckdb.DuckDBPyConnection, table: Path, key: str) -> int:
-    """Mark the rows of the replaced keys and return how many others there are."""
+def _mark_replaced(con: duckdb.DuckDBPyConnection, table: Path, key: str) -> tuple[int, int]:
+    """Mark the rows of the replaced keys; return how many are kept and how many go."""
     import duckdb
 
     if not table.exists():
-        return 0
+        return 0, 0
     try:
-        rows = _rows_in(con, [table])
+        rows = parquet.count_rows(con, [table])
         if rows == 0:
-            return 0
+            return 0, 0
         mark = filled("engine/mark_replaced", key=quoted(key))
         con.execute(mark, {"table": duckdb_path(table), "last_row": rows - 1})
-        marked = value(con, "SELECT bit_count(getvariable('replaced_rows'))")
+        marked = int(value(con, "SELECT bit_count(getvariable('replaced_rows'))") or 0)
     except duckdb.OutOfMemoryException as error:
         raise CommitError(
             f"memory ran out ({first_line(error)}); the table stands as it was: free some, and run "
@@ -118,14 +120,7 @@ def _mark_replaced(con: duckdb.DuckDBPyConnection, table: Path, key: str) -> int
         ) from error
     except duckdb.Error as error:
         raise parquet.unreadable(table, error) from error
-    return rows - int(marked or 0)
-
-
-def _rows_in(con: duckdb.DuckDBPyConnection, parts: Sequence[Path]) -> int:
-    if not parts:
-        return 0
-    sql = "SELECT sum(num_rows) FROM parquet_file_metadata($parts)"
-    return int(value(con, sql, {"parts": [duckdb_path(part) for part in parts]}))
+    return rows - marked, marked
 
 
 def _copy(
@@ -138,7 +133,7 @@ def _copy(
     merge: bool,
 ) -> int:
     present = {name for path in sources for name in parquet.schema(path)}
-    holes = {"added": _select_list(schema, "new", present)}
+    holes = {"added": select_list(schema, "new", present)}
     inputs: dict[str, object] = {
         "parts": [duckdb_path(path) for path in sources],
         "output": os.fspath(output),
@@ -150,57 +145,6 @@ def _copy(
         con.execute("SET threads = 1")
     else:
         name = "engine/replace_rows"
-        holes["kept"] = _select_list(schema, "old", set(parquet.schema(table)))
+        holes["kept"] = select_list(schema, "old", set(parquet.schema(table)))
         inputs["table"] = duckdb_path(table)
     return int(value(con, filled(name, **holes), inputs))
-
-
-def _select_list(schema: Mapping[str, str], relation: str, present: set[str]) -> str:
-    return ", ".join(
-        f"CAST({f'{relation}.{quoted(name)}' if name in present else 'NULL'} AS {dtype})"
-        f" AS {quoted(name)}"
-        for name, dtype in schema.items()
-    )
-
-
-def _united(paths: Sequence[Path], table: Path) -> dict[str, pl.DataType]:
-    """Return the type of every column of the files taken together."""
-    import polars as pl
-
-    united: dict[str, pl.DataType] = {}
-    holders: dict[str, list[Path]] = {}
-    for path in paths:
-        for name, dtype in parquet.schema(path).items():
-            before = united.setdefault(name, dtype)
-            common = common_dtype(before, dtype)
-            if common is None and _all_null([path], name):
-                common = before
-            if common is None and _all_null(holders[name], name):
-                common = dtype
-            if common is None:
-                raise TableSchemaError(
-                    f"column {name!r} holds {before} in the table's rows and {dtype} in the new "
-                    f"ones, which have no common type; rename the column or rebuild the whole "
-                    f'table with mode="replace". The table stands as it was',
-                    artifact=str(table),
-                )
-            united[name] = common
-            holders.setdefault(name, []).append(path)
-    return {name: pl.String() if dtype == pl.Null else dtype for name, dtype in united.items()}
-
-
-def _duckdb_types(
-    con: duckdb.DuckDBPyConnection, schema: Mapping[str, pl.DataType]
-) -> dict[str, str]:
-    import polars as pl
-
-    con.register("typed", pl.DataFrame(schema=schema))
-    types = con.sql("FROM typed").types
-    return {name: str(type_) for name, type_ in zip(schema, types, strict=True)}
-
-
-def _all_null(paths: Sequence[Path], column: str) -> bool:
-    import polars as pl
-
-    counts = [parquet.scan(path).select(pl.col(column).count()).collect() for path in paths]
-    return all(count.item() == 0 for count in counts)

@@ -23,6 +23,7 @@ from kymflow_zarr.errors import (
 from kymflow_zarr.files import temporary_of, writing
 
 if TYPE_CHECKING:
+    import duckdb
     import polars as pl
 
 _MUCH = 1 << 16
@@ -125,6 +126,15 @@ def unreadable(path: Path, error: BaseException) -> ReadError | TableUnreadableE
         f"the table file can't be read ({why}); restore it, or delete it and build the table again",
         artifact=str(path),
     )
+
+
+def count_rows(con: duckdb.DuckDBPyConnection, paths: Sequence[PathLike]) -> int:
+    """Return how many rows some Parquet files hold together."""
+    if not paths:
+        return 0
+    sql = "SELECT sum(num_rows) FROM parquet_file_metadata($paths)"
+    [[count]] = con.execute(sql, {"paths": [duckdb_path(path) for path in paths]}).fetchall()
+    return int(count)
 
 
 def damage(path: Path) -> str | None:

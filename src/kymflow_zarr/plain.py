@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from kymflow_zarr import parquet
-from kymflow_zarr.backend import Backend, Change, Merged, Reader, Stat, TableKey
+from kymflow_zarr.backend import At, Backend, Change, Merged, Reader, Stat, TableKey
 from kymflow_zarr.duck import engine_connection
 from kymflow_zarr.errors import TableSchemaError, TableUnreadableError
 from kymflow_zarr.files import atomic_path, identity, read_unchanged, reading, sweep_temporaries
@@ -108,9 +108,15 @@ class PlainTables(Backend):
         self.place(table).unlink(missing_ok=True)
 
     def sources(
-        self, con: duckdb.DuckDBPyConnection, pins: Pins, tables: Sequence[TableKey]
+        self,
+        con: duckdb.DuckDBPyConnection,
+        pins: Pins,
+        tables: Sequence[TableKey],
+        at: At = None,
     ) -> PinnedFiles:
         """Hold the files open while a session reads them."""
+        if at is not None:
+            raise self.keeps_no_history()
         from kymflow_zarr.sql.files import PinnedFiles
 
         return PinnedFiles(con, pins, {table: self.place(table) for table in tables}, self._dataset)

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, TypeVar
 from kymflow_zarr import parquet
 from kymflow_zarr.backend import Backend, Change, Merged, Reader, Stat, TableKey
 from kymflow_zarr.errors import ReadError, TableNotFoundError, UsageError
-from kymflow_zarr.files import sweep_temporaries, temporary_path
+from kymflow_zarr.files import identity, sweep_temporaries, temporary_path
 from kymflow_zarr.frames import as_polars, storable
+from kymflow_zarr.lake.config import config_path, read_config
 from kymflow_zarr.names import check_image_id, check_table_name
 from kymflow_zarr.plain import PlainTables
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from kymflow_zarr.dataset import ZarrDataset
+    from kymflow_zarr.lake.convert import Kind
     from kymflow_zarr.locks import Lock
 
 T = TypeVar("T")
@@ -32,15 +34,26 @@ class TableStore:
         dataset: The dataset whose tables this serves.
     """
 
-    __slots__ = ("_dataset",)
+    __slots__ = ("_backend", "_dataset")
 
     def __init__(self, dataset: ZarrDataset) -> None:
         self._dataset = dataset
+        self._backend: tuple[Hashable, Backend] | None = None
+
+    def __reduce__(self) -> tuple[type[TableStore], tuple[ZarrDataset]]:
+        return type(self), (self._dataset,)
 
     @property
     def backend(self) -> Backend:
-        """Where the tables lie."""
-        return PlainTables(self._dataset.path)
+        """Where the tables lie; others may move them at any time.
+
+        Raises:
+            DatasetFormatError: If that can't be told.
+        """
+        state = identity(config_path(self._dataset.path))
+        if self._backend is None or self._backend[0] != state:
+            self._backend = state, _backend_of(self._dataset.path)
+        return self._backend[1]
 
     def path(self, name: str) -> Path:
         """Return the file or folder of a table, whether or not it exists.
@@ -228,6 +241,28 @@ class TableStore:
         with self.lock(name):
             return self.backend.commit(changes, note)
 
+    def convert(self, to: Kind, *, catalog: str | None = None) -> list[str]:
+        """Move all tables into a lake or back, see :func:`kymflow_zarr.lake.convert.convert`."""
+        from kymflow_zarr.lake.convert import convert
+
+        return convert(self._dataset, to, catalog=catalog)
+
+    def history(self, name: str) -> pl.DataFrame:
+        """Return what was done to a table, for tables in a lake.
+
+        Args:
+            name: The table's name.
+
+        Returns:
+            Frame (version int64, time UTC, author, note, kept, added, removed int64), a row a
+            change, the first first. Counts are of rows; null where only what is kept beside the
+            table changed.
+
+        Raises:
+            UsageError: If the tables are plain files, which keep no history.
+        """
+        return self.backend.history(check_table_name(name))
+
     def lock(self, name: str) -> Lock:
         """Return the lock that the writers of a table share; it can be taken again while held."""
         from kymflow_zarr.locks import file_lock
@@ -254,6 +289,15 @@ class TableStore:
     @property
     def _where(self) -> str:
         return str(self._dataset.path)
+
+
+def _backend_of(dataset: Path) -> Backend:
+    config = read_config(dataset)
+    if config is None:
+        return PlainTables(dataset)
+    from kymflow_zarr.lake.tables import LakeTables
+
+    return LakeTables(dataset, config)
 
 
 def _key(name: str | TableKey) -> TableKey:

@@ -1,7 +1,6 @@
 """A process of its own: it takes tasks, one JSON a line, and answers each with one.
 
-It imports everything before its first task, so that one can be had in stock, and lives without
-pandas, which DuckDB would load to look at frames.
+It imports everything before its first task, so that one can be had in stock.
 """
 
 from __future__ import annotations
@@ -17,18 +16,16 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-sys.modules["pandas"] = None  # type: ignore[assignment]
+import numpy as np
+import polars as pl
+import pyarrow.parquet
+from filelock import FileLock
 
-import numpy as np  # noqa: E402
-import polars as pl  # noqa: E402
-import pyarrow.parquet  # noqa: E402
-from filelock import FileLock  # noqa: E402
-
-from kymflow.core.kym_dataset import KymDataset, extract  # noqa: E402
-from kymflow.core.kym_dataset.check import check  # noqa: E402
-from kymflow_zarr import DatasetError, ZarrDataset  # noqa: E402
-from tests.support.generations import TABLE, GenerationIndexer, held, put  # noqa: E402
-from tests.support.points import die_at  # noqa: E402
+from kymflow.core.kym_dataset import KymDataset, extract
+from kymflow.core.kym_dataset.check import check
+from kymflow_zarr import DatasetError, ZarrDataset
+from tests.support.generations import TABLE, GenerationIndexer, held, put
+from tests.support.points import die_at
 
 FAULTS = "FAULTS_FROM_BELOW"
 

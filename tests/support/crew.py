@@ -27,7 +27,7 @@ class Child:
         self._process = subprocess.Popen(
             [*prefix, sys.executable, "-m", "tests.support.child"],
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT), **env},
+            env={**os.environ, **env},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,
@@ -77,17 +77,29 @@ class Child:
 
 
 class Crew:
-    """Children, some of them started before they are asked for."""
+    """Children, some of them started before they are asked for; all are killed at the end."""
 
     def __init__(self, in_stock: int = 2) -> None:
-        self._stock = deque(Child() for _ in range(in_stock))
+        self._in_stock = in_stock
+        self._stock: deque[Child] = deque()
         self._out: list[Child] = []
+        self._fill()
 
     def child(self) -> Child:
-        """Return a child and start another in its place."""
-        self._stock.append(Child())
-        self._out.append(self._stock.popleft())
+        """Return a child, and start another in its place."""
+        self._out.append(self._stock.popleft() if self._stock else Child())
+        self._fill()
         return self._out[-1]
+
+    def take_back(self, *children: Child) -> None:
+        """Put children that have answered into stock again."""
+        for child in children:
+            self._out.remove(child)
+            self._stock.append(child)
+
+    def _fill(self) -> None:
+        while len(self._stock) < self._in_stock:
+            self._stock.append(Child())
 
     def __enter__(self) -> Crew:
         return self

@@ -15,7 +15,7 @@ from kymflow_zarr import files, merge
 CALLS: dict[str, tuple[object, str]] = {
     "part": (Part, "write"),
     "copy": (merge, "_copy"),
-    "flush": (files, "_flush"),
+    "flush": (files, "flush"),
     "rename": (os, "replace"),
     "ledger": (Ledger, "record"),
     "params": (Ledger, "remember_params"),

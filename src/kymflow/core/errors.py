@@ -7,10 +7,9 @@
     │   ├── InvalidIndexerError         an indexer's name or verbs are not as they must be
     │   ├── ParamsError                 params that can't be used: a value, a key, no JSON form
     │   └── TraceError                  times and velocities that are no trace
-    ├── MissingExtraError               a library of an optional extra is not installed
     ├── IndexerOutputError              an indexer returned rows that can't go into its table
     ├── SourceFileError                 a file of a lab folder can't be read
-    └── WorkerError                     a worker process died
+    └── WorkerError                     an image kills its worker, or an executor is lost
 
     UserWarning
     └── CodeChangedWarning              an indexer's code changed, its analysis_version did not
@@ -18,7 +17,7 @@
 
 from __future__ import annotations
 
-from kymflow_zarr.errors import DatasetError, UsageError
+from kymflow_zarr.errors import DatasetError, MissingExtraError, UsageError
 
 __all__ = [
     "CodeChangedWarning",
@@ -56,12 +55,6 @@ class IndexerOutputError(DatasetError, ValueError):
     code = "indexer-output"
 
 
-class MissingExtraError(DatasetError, ImportError):
-    """A library of an optional extra is not installed; install the extra."""
-
-    code = "missing-extra"
-
-
 class SourceFileError(DatasetError, ValueError):
     """A file of a lab folder can't be read; mend or remove the file named in ``artifact``."""
 
@@ -69,7 +62,7 @@ class SourceFileError(DatasetError, ValueError):
 
 
 class WorkerError(DatasetError, RuntimeError):
-    """A worker process died; run the update again, with fewer workers if memory ran out."""
+    """An image kills whoever works on it: mend it. Or an executor is lost: run it again."""
 
     code = "worker"
 

@@ -17,6 +17,7 @@ import os
 import shutil
 import tempfile
 import threading
+import uuid
 import weakref
 from contextlib import ExitStack
 from pathlib import Path
@@ -89,10 +90,11 @@ class Pins:
 
     def __init__(self) -> None:
         self.files: list[Pin] = []
-        self.scratch = Path(tempfile.mkdtemp(prefix="kymflow-sql-"))
+        self.scratch = Path(tempfile.gettempdir(), f"kymflow-sql-{uuid.uuid4().hex}")
         self._closing = ExitStack()
         self._closing.callback(shutil.rmtree, self.scratch, ignore_errors=True)
         self.close = weakref.finalize(self, self._closing.close)
+        self.scratch.mkdir(mode=0o700)  # last: an interruption right after it leaves no folder
 
     def add(self, path: Path) -> Pin:
         """Open a file and hold it.

@@ -51,8 +51,8 @@ class Session:
         self._views = views
         self._pins = Pins()
         self._sources: Sources | None = None
-        scratch = str(self._pins.scratch)
-        self.con = duckdb.connect(config={**_CONFIG, "temp_directory": scratch})
+        scratch = {"temp_directory": str(self._pins.scratch)}
+        self.con = duckdb.connect(config={**_CONFIG, **views.backend.options(), **scratch})
 
     def __enter__(self) -> Session:
         return self
@@ -102,7 +102,8 @@ class Session:
         """
         self._check_case(names)
         tables = {name: self._views.by_name[name].table for name in names}
-        self._sources = self._views.backend.sources(self.con, self._pins, list(tables.values()))
+        views = self._views
+        self._sources = views.backend.sources(self.con, self._pins, [*tables.values()], views.at)
         self._lock_down(self._sources.open(descriptors=descriptors))
         self._sources.locked()
         for name in names:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kymflow_zarr.backend import Backend, TableKey
+from kymflow_zarr.backend import At, Backend, TableKey
 from kymflow_zarr.errors import TableNotFoundError
 from kymflow_zarr.sql.messages import did_you_mean, near
 
@@ -47,12 +47,14 @@ class Views:
         backend: Where the tables lie.
         dataset: The dataset's folder.
         none_yet: What an error says where there are none.
+        at: They show the tables as they were at this version or moment; None stands for now.
     """
 
     by_name: Mapping[str, View]
     backend: Backend
     dataset: Path
     none_yet: str = "none yet"
+    at: At = None
 
     @property
     def listed(self) -> str:

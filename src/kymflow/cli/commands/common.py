@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     import polars as pl
 
     from kymflow.core.kym_dataset import Indexer, KymDataset
@@ -53,6 +56,41 @@ def image_options(command: Callable[..., None]) -> Callable[..., None]:
         "--where", metavar="SQL", help="Only images this condition over kym_images picks."
     )
     return images(where(command))
+
+
+def worker_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that say where it runs, see :func:`chosen_executor`."""
+    workers = click.option(
+        "--workers",
+        metavar="N",
+        type=click.IntRange(min=1),
+        help="Work in N processes; pays where an image costs milliseconds.",
+    )
+    dask = click.option(
+        "--dask",
+        metavar="ADDRESS",
+        help="Work on the Dask cluster of this scheduler (tcp://host:8786), or on one made for "
+        "this machine (local). See docs/scale.md.",
+    )
+    return workers(dask(command))
+
+
+@contextmanager
+def chosen_executor(workers: int | None, dask: str | None) -> Iterator[Executor | None]:
+    """Yield the executor that a command is to run on; None where that is for ``workers`` to say.
+
+    Raises:
+        click.UsageError: If both are given.
+    """
+    if dask is None:
+        yield None
+        return
+    if workers is not None:
+        raise click.UsageError("give --workers or --dask, not both")
+    from kymflow.core.dask_cluster import dask_executor
+
+    with dask_executor(dask) as executor:
+        yield executor
 
 
 def picked_images(

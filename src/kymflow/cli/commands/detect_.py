@@ -8,10 +8,12 @@ from typing import Literal
 import click
 
 from kymflow.cli.commands.common import (
+    chosen_executor,
     dataset_argument,
     image_options,
     open_dataset,
     picked_images,
+    worker_options,
 )
 from kymflow.cli.errors import FAILED, warn
 
@@ -41,7 +43,7 @@ from kymflow.cli.errors import FAILED, warn
     help="incremental skips images done with these params, replace makes all anew.",
 )
 @image_options
-@click.option("--workers", metavar="N", type=click.IntRange(min=1), help="Detect in N processes.")
+@worker_options
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -52,6 +54,7 @@ def command(
     images: tuple[str, ...],
     where: str | None,
     workers: int | None,
+    dask: str | None,
 ) -> None:
     """Find velocity events in the images' traces.
 
@@ -64,7 +67,7 @@ def command(
     from kymflow.core.velocity_events import detect_dataset
 
     dataset = open_dataset(path, writing=True)
-    with update_bar("events") as progress:
+    with chosen_executor(workers, dask) as executor, update_bar("events") as progress:
         report = detect_dataset(
             dataset,
             read_params(params_file) if params_file else None,
@@ -72,6 +75,7 @@ def command(
             image_ids=picked_images(dataset, images, where),
             mode=mode,
             workers=workers,
+            executor=executor,
             progress=progress,
             on_error="record",
         )

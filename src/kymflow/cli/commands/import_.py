@@ -6,7 +6,12 @@ from pathlib import Path
 
 import click
 
-from kymflow.cli.commands.common import FolderPath, dataset_argument
+from kymflow.cli.commands.common import (
+    FolderPath,
+    chosen_executor,
+    dataset_argument,
+    worker_options,
+)
 from kymflow.cli.errors import FAILED, warn
 
 
@@ -14,8 +19,16 @@ from kymflow.cli.errors import FAILED, warn
 @click.argument("folder", type=FolderPath(), help="The lab folder.")
 @dataset_argument
 @click.option("--changed", is_flag=True, help="Import again what differs from its source.")
+@worker_options
 @click.pass_context
-def command(ctx: click.Context, folder: Path, path: Path, changed: bool) -> None:
+def command(
+    ctx: click.Context,
+    folder: Path,
+    path: Path,
+    changed: bool,
+    workers: int | None,
+    dask: str | None,
+) -> None:
     """Import a lab folder: TIFFs, headers, traces, events.
 
     What is already there is skipped. A broken file is listed and does not stop the rest.
@@ -26,9 +39,14 @@ def command(ctx: click.Context, folder: Path, path: Path, changed: bool) -> None
     from kymflow_zarr import ZarrDataset
 
     check_lab_folder(folder)
-    with import_bar() as progress:
+    with chosen_executor(workers, dask) as executor, import_bar() as progress:
         report = import_folder(
-            folder, ZarrDataset(path, mode="a"), changed=changed, progress=progress
+            folder,
+            ZarrDataset(path, mode="a"),
+            changed=changed,
+            workers=workers,
+            executor=executor,
+            progress=progress,
         )
     click.echo(
         f"import added={len(report.added)} updated={len(report.updated)} "

@@ -8,6 +8,7 @@ from typing import Literal
 import click
 
 from kymflow.cli.commands.common import (
+    chosen_executor,
     counted,
     dataset_argument,
     image_options,
@@ -16,6 +17,7 @@ from kymflow.cli.commands.common import (
     load_indexers,
     open_tables,
     picked_images,
+    worker_options,
 )
 from kymflow.cli.errors import FAILED, warn
 from kymflow.cli.output import Output
@@ -32,12 +34,7 @@ from kymflow.cli.output import Output
     help="incremental makes stale images anew, replace makes all.",
 )
 @image_options
-@click.option(
-    "--workers",
-    metavar="N",
-    type=click.IntRange(min=1),
-    help="Extract in N processes; pays where an image costs milliseconds.",
-)
+@worker_options
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.pass_context
 def command(
@@ -48,6 +45,7 @@ def command(
     images: tuple[str, ...],
     where: str | None,
     workers: int | None,
+    dask: str | None,
     dry_run: bool,
 ) -> None:
     """Bring tables up to date: make anew what is stale.
@@ -61,23 +59,26 @@ def command(
     chosen = load_indexers(indexers)
     image_ids = picked_images(kym.dataset, images, where)
     failed = False
-    for indexer in chosen:
-        if dry_run:
+    if dry_run:
+        for indexer in chosen:
             verdicts = kym.staleness(indexer, image_ids=image_ids, mode=mode)
             Output().print(labelled(indexer, counted(verdicts)))
-            continue
-        with update_bar(indexer.name) as progress:
-            report = kym.update_index(
-                indexer,
-                mode=mode,
-                image_ids=image_ids,
-                on_error="record",
-                progress=progress,
-                workers=workers,
-            )
-        click.echo(report.summary)
-        for failure in report.failures:
-            warn(f"{failure.image_id}: {failure.message}", kind="failed")
-        failed = failed or bool(report.failures)
+        return
+    with chosen_executor(workers, dask) as executor:
+        for indexer in chosen:
+            with update_bar(indexer.name) as progress:
+                report = kym.update_index(
+                    indexer,
+                    mode=mode,
+                    image_ids=image_ids,
+                    on_error="record",
+                    progress=progress,
+                    workers=workers,
+                    executor=executor,
+                )
+            click.echo(report.summary)
+            for failure in report.failures:
+                warn(f"{failure.image_id}: {failure.message}", kind="failed")
+            failed = failed or bool(report.failures)
     if failed:
         ctx.exit(FAILED)

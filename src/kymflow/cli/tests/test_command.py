@@ -23,6 +23,7 @@ from kymflow.cli.main import app
 from kymflow.core.kym_dataset import KymDataset
 from kymflow.core.queries.library import NamedQuery, fill, named_queries
 from kymflow_zarr import ZarrDataset
+from tests.support.images import add_image
 
 COMMAND = [sys.executable, "-m", "kymflow.cli.main"]
 
@@ -30,11 +31,13 @@ COMMAND = [sys.executable, "-m", "kymflow.cli.main"]
 class Done(NamedTuple):
     stdout: str
     stderr: str
+    data: bytes
 
 
 def run(*arguments: object, check: int = 0, stdin: str | None = None) -> Done:
     """Run a command in this process; those that are about processes start one."""
-    streams = [io.TextIOWrapper(io.BytesIO(), "utf-8", newline="") for _ in range(2)]
+    raw = io.BytesIO(), io.BytesIO()
+    streams = [io.TextIOWrapper(each, "utf-8", "replace", newline="") for each in raw]
     given = io.TextIOWrapper(io.BytesIO((stdin or "").encode()), "utf-8")
     with (
         redirect_stdout(streams[0]),
@@ -44,17 +47,20 @@ def run(*arguments: object, check: int = 0, stdin: str | None = None) -> Done:
         code = reported(app, [str(each) for each in arguments])
     for stream in streams:
         stream.seek(0)
-    done = Done(*(stream.read() for stream in streams))
+    done = Done(*(stream.read() for stream in streams), raw[0].getvalue())
     assert code == check, done.stderr
     return done
 
 
-@pytest.fixture
-def indexed(dataset: ZarrDataset, add_image) -> Path:
-    add_image("a", 2)
-    add_image("b", 0)
+def index_two_images(dataset: ZarrDataset) -> None:
+    add_image(dataset, "a", 2)
+    add_image(dataset, "b", 0)
     run("index", dataset.path)
-    return dataset.path
+
+
+@pytest.fixture
+def indexed(dataset: ZarrDataset, made_once) -> Path:
+    return made_once(dataset, index_two_images).path
 
 
 def test_index_skips_the_second_time(indexed: Path) -> None:
@@ -133,10 +139,7 @@ def test_sql_answers_in_every_format(indexed: Path, tmp_path: Path, format_: str
     target = tmp_path / f"answer.{format_}"
     run("sql", indexed, query, "-o", target)
     assert read(target.read_bytes()) == [("a", 2)]
-    done = subprocess.run(
-        [*COMMAND, "sql", str(indexed), query, "--format", format_], capture_output=True, check=True
-    )
-    assert read(done.stdout) == [("a", 2)]
+    assert read(run("sql", indexed, query, "--format", format_).data) == [("a", 2)]
 
 
 def test_sql_comes_from_a_file_a_pipe_or_the_command(indexed: Path, tmp_path: Path) -> None:
@@ -427,15 +430,15 @@ def test_a_terminal_gets_a_table_and_a_progress_bar(indexed: Path) -> None:
 
 
 def test_the_demo_runs(tmp_path: Path) -> None:
-    for _ in range(2):
-        out = run("demo", tmp_path / "demo").stdout
-        assert "detected=6 skipped=0" in out
-        assert "updated=6 skipped=0 missing=6" in out
-        assert "updated=0 skipped=6" in out
-        assert "abs_score_floor: 0.25 → 0.6" in out
-        assert "detected=1 skipped=5" in out
-        assert "updated=1 skipped=5" in out
-        assert (tmp_path / "demo" / "demo-02.png").read_bytes().startswith(b"\x89PNG")
+    add_image(ZarrDataset(tmp_path / "demo" / "demo.zarr"), "of-an-older-demo")
+    out = run("demo", tmp_path / "demo").stdout
+    assert "detected=6 skipped=0" in out
+    assert "updated=6 skipped=0 missing=6" in out
+    assert "updated=0 skipped=6" in out
+    assert "abs_score_floor: 0.25 → 0.6" in out
+    assert "detected=1 skipped=5" in out
+    assert "updated=1 skipped=5" in out
+    assert (tmp_path / "demo" / "demo-02.png").read_bytes().startswith(b"\x89PNG")
     (tmp_path / "mine.txt").write_text("")
     run("demo", tmp_path, check=2)
 

@@ -21,18 +21,23 @@ from kymflow.cli.shell.prompt import converse, history_path
 from kymflow.cli.shell.shell import COMMANDS, Shell
 from kymflow.cli.shell.statements import is_finished, split
 from kymflow.core.kym_dataset import ImageIndexer, KymDataset, VelocityEventIndexer
+from kymflow_zarr import ZarrDataset
+from tests.support.images import add_image
 
 ENTER, CTRL_C, CTRL_D, UP = "\r", "\x03", "\x04", "\x1b[A"
 
 
-@pytest.fixture
-def kym(dataset, add_image, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KymDataset:
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    add_image("a", 2)
+def index_an_image(dataset: ZarrDataset) -> None:
+    add_image(dataset, "a", 2)
     kym = KymDataset(dataset)
     kym.update_index(ImageIndexer())
     kym.update_index(VelocityEventIndexer())
-    return kym
+
+
+@pytest.fixture
+def kym(dataset, made_once, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> KymDataset:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    return KymDataset(made_once(dataset, index_an_image))
 
 
 @pytest.mark.parametrize(

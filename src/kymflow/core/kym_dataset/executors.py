@@ -2,34 +2,82 @@
 
 from __future__ import annotations
 
+import math
 import multiprocessing
 import os
 import pickle
+import sys
 import threading
+import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import BrokenExecutor, Executor, Future, ProcessPoolExecutor, wait
+from concurrent.futures import (
+    BrokenExecutor,
+    CancelledError,
+    Executor,
+    Future,
+    ProcessPoolExecutor,
+    wait,
+)
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import dataclass
+from queue import SimpleQueue
+from typing import TYPE_CHECKING, Generic, Protocol
 
 from kymflow.core.errors import InvalidIndexerError, WorkerError
-from kymflow_zarr.errors import UsageError
+from kymflow.core.kym_dataset.alone import Alone
+from kymflow.core.kym_dataset.work import Outcome, Result, Task, Work, attempt
+from kymflow_zarr.errors import UsageError, first_line
 
 if TYPE_CHECKING:
     from multiprocessing.process import BaseProcess
 
     from kymflow.core.kym_dataset.indexer_base import Indexer
 
-Task = TypeVar("Task")
-Result = TypeVar("Result")
+_TRIES = 2
+"""How often a task may kill a worker before it is done in a process of its own."""
+_SHARE = 4
+"""Batches a worker, where there are enough images: those that are done first help the others."""
+_LEAST = 16
+"""Images that are worth the way to a worker."""
+_ASSUMED_WIDTH = 64
+"""Workers of an executor of the caller's, which does not say how many it has."""
+_MOST_AHEAD = 512
+"""Batches given to such an executor at once; in case it has many more."""
+RESUME = "what was done before is kept: run it again, and it goes on from there"
 
-# Enough to keep a small cluster busy, few enough that a failure does not wait for long.
-_AHEAD = 128
+
+class Pool(Protocol):
+    """Workers, as :func:`run` needs them.
+
+    Attributes:
+        width: How many there are, as far as is known.
+        ahead: How many tasks to give them at once.
+    """
+
+    width: int
+    ahead: int
+
+    def submit(self, do: Callable[[Task], Result], task: Task) -> Future[Outcome[Result]]:
+        """Have a task done.
+
+        Raises:
+            WorkerError: If the executor takes none any more.
+        """
+        ...
+
+    def deaths_in(self, error: BaseException) -> int:
+        """Return how many workers a task has killed, by the error that came instead of it.
+
+        Raises:
+            WorkerError: If it is the executor itself that fails.
+        """
+        ...
 
 
 @contextmanager
-def worker_pool(workers: int | None, executor: Executor | None) -> Iterator[Executor | None]:
-    """Yield the executor to run batches on; None stands for this very thread.
+def worker_pool(workers: int | None, executor: Executor | None) -> Iterator[Pool | None]:
+    """Yield the workers to run batches on; None stands for this very thread.
 
     Args:
         workers: How many local processes to start. They are spawned, since Polars does not
@@ -40,28 +88,17 @@ def worker_pool(workers: int | None, executor: Executor | None) -> Iterator[Exec
         UsageError: If both are given, or fewer workers than one.
     """
     if workers is None:
-        yield executor
+        yield None if executor is None else _Given(executor)
         return
     if executor is not None:
         raise UsageError("give workers or an executor, not both")
     if workers < 1:
         raise UsageError(f"workers must be 1 or more, not {workers}")
-    spawn = multiprocessing.get_context("spawn")
-    with ProcessPoolExecutor(workers, mp_context=spawn, initializer=_end_with_parent) as pool:
-        yield pool
-
-
-def _die_with_parent() -> None:
-    """End this worker when the process that started it is killed; it would wait for ever."""
-    parent = multiprocessing.parent_process()
-    if parent is None:
-        return
-
-    def watch() -> None:
-        parent.join()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
+    processes = _Processes(workers)
+    try:
+        yield processes
+    finally:
+        processes.end()
 
 
 def check_can_travel(indexer: Indexer) -> None:
@@ -79,40 +116,161 @@ def check_can_travel(indexer: Indexer) -> None:
         ) from error
 
 
-def run_in_order(
-    work: Callable[[Task], Result], tasks: Iterable[Task], executor: Executor | None
-) -> Iterator[Result]:
-    """Yield what a function makes of each task, in the order of the tasks.
+def batch_size(n_images: int, most: int, pool: Pool | None) -> int:
+    """Return how many images go into a batch, so that all workers have something to do."""
+    if pool is None:
+        return most
+    return min(most, max(_LEAST, math.ceil(n_images / (_SHARE * pool.width))))
+
+
+def run(work: Work[Task, Result], tasks: Iterable[Task], pool: Pool | None) -> Iterator[Result]:
+    """Yield what becomes of tasks, in the order in which they are done.
+
+    A task whose worker dies is tried again. One that kills its workers is done in a process of
+    its own at the end, and halved until what kills them is found; see :class:`Work`.
 
     Args:
-        work: The function; on an executor, one that can be pickled.
+        work: What to do.
         tasks: The tasks; taken no faster than they are worked off.
-        executor: Where to run; None stands for this very thread.
+        pool: Where to run; None stands for this very thread.
 
     Raises:
-        WorkerError: If a worker process died.
-        Exception: Whatever the function raises; tasks not yet begun are called off,
+        WorkerError: If an executor of the caller's is lost.
+        Exception: Whatever the work raises; tasks not yet begun are called off,
             and those at work waited for.
     """
-    if executor is None:
-        yield from map(work, tasks)
-        return
-    pending: deque[Future[Result]] = deque()
-    try:
+    with Alone() as alone:
+        if pool is not None:
+            yield from _run_on(pool, work, tasks, alone)
+            return
         for task in tasks:
-            pending.append(executor.submit(work, task))
-            if len(pending) >= _AHEAD:
-                yield pending.popleft().result()
-        while pending:
-            yield pending.popleft().result()
-    except BrokenExecutor as error:
-        raise WorkerError(
-            "a worker process died, for lack of memory or killed from outside; what was done "
-            "before is kept: run the update again, with fewer workers if it was memory"
-        ) from error
+            if work.is_suspect(task):
+                yield from alone.results(work, task)
+            else:
+                yield work.do(task)
+
+
+@dataclass(frozen=True, slots=True)
+class _Turn(Generic[Task]):
+    """A task, and how many workers it has killed."""
+
+    task: Task
+    deaths: int = 0
+
+
+def _run_on(
+    pool: Pool, work: Work[Task, Result], tasks: Iterable[Task], alone: Alone
+) -> Iterator[Result]:
+    turns = (_Turn(task, _TRIES if work.is_suspect(task) else 0) for task in tasks)
+    again: deque[_Turn[Task]] = deque()
+    aside: list[Task] = []
+    pending: dict[Future[Outcome[Result]], _Turn[Task]] = {}
+    done: SimpleQueue[Future[Outcome[Result]]] = SimpleQueue()
+    try:
+        while True:
+            while len(pending) < pool.ahead:
+                turn = again.popleft() if again else next(turns, None)
+                if turn is None:
+                    break
+                if turn.deaths < _TRIES:
+                    future = pool.submit(work.do, turn.task)
+                    pending[future] = turn
+                    future.add_done_callback(done.put)
+                else:
+                    aside.append(turn.task)
+            if not pending:
+                break
+            future = done.get()
+            turn = pending.pop(future)
+            error = _error_of(future)
+            if error is None:
+                yield future.result().result()
+            else:
+                again.append(_Turn(turn.task, turn.deaths + pool.deaths_in(error)))
+        for task in aside:
+            yield from alone.results(work, task)
     finally:
         # What has begun is waited for: it writes to a folder that is about to be cleared.
         wait([future for future in pending if not future.cancel()])
+
+
+def _error_of(future: Future[Outcome[Result]]) -> BaseException | None:
+    """Return the executor's error instead of an outcome.
+
+    Raises:
+        WorkerError: If it called the task off.
+    """
+    try:
+        return future.exception()
+    except CancelledError as error:
+        raise WorkerError(
+            f"the executor called off what it was given, as Dask does when its scheduler is lost; "
+            f"{RESUME}"
+        ) from error
+
+
+class _Processes:
+    """Local processes; when one dies, all are started anew."""
+
+    def __init__(self, workers: int) -> None:
+        self.width = workers
+        self.ahead = 2 * workers
+        self._start()
+
+    def submit(self, do: Callable[[Task], Result], task: Task) -> Future[Outcome[Result]]:
+        try:
+            return self._pool.submit(attempt, do, task)
+        except BrokenExecutor:
+            self.end()
+            self._start()
+            return self._pool.submit(attempt, do, task)
+
+    def deaths_in(self, error: BaseException) -> int:
+        if isinstance(error, BrokenExecutor) and self._first.exception() is None:
+            return 1
+        raise WorkerError(
+            f"worker processes can't work ({first_line(error)}); a script that uses them must keep "
+            f'what it does under `if __name__ == "__main__":`, and an indexer must stand in a '
+            f"module that can be imported"
+        ) from error
+
+    def end(self) -> None:
+        """Wait for the processes to end."""
+        self._pool.shutdown()
+
+    def _start(self) -> None:
+        spawn = multiprocessing.get_context("spawn")
+        self._pool = ProcessPoolExecutor(self.width, spawn, initializer=_end_with_parent)
+        self._first = self._pool.submit(os.getpid)  # if this fails, it is not for a task
+
+
+class _Given:
+    """An executor of the caller's."""
+
+    width = _ASSUMED_WIDTH
+    ahead = _MOST_AHEAD
+
+    def __init__(self, executor: Executor) -> None:
+        self._executor = executor
+
+    def submit(self, do: Callable[[Task], Result], task: Task) -> Future[Outcome[Result]]:
+        try:
+            return self._executor.submit(attempt, do, task, uuid.uuid4().hex)
+        except Exception as error:  # each library has its own, and the work does not run here
+            raise _lost(error) from error
+
+    def deaths_in(self, error: BaseException) -> int:
+        dask = sys.modules.get("distributed")  # an error of what was never imported can't be
+        if dask is not None and isinstance(error, dask.KilledWorker):
+            return _TRIES  # Dask has tried it on several
+        if isinstance(error, WorkerError):
+            return 1
+        raise _lost(error) from error
+
+
+def _lost(error: BaseException) -> WorkerError:
+    details = str(error).partition("\n")[2]  # a job's trace, say
+    return WorkerError(f"the executor failed ({first_line(error)}); {RESUME}\n{details}".rstrip())
 
 
 def _end_with_parent() -> None:

@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from kymflow.core.errors import IndexerOutputError, ParamsError
+from kymflow.core.errors import IndexerOutputError, ParamsError, WorkerError
+from kymflow.core.kym_dataset.executors import Pool, batch_size
 from kymflow.core.kym_dataset.indexer_base import BulkExtractor, ExtractedBatch, Indexer
 from kymflow.core.kym_dataset.provenance import stable_json_dumps, text_hash
 from kymflow.core.kym_dataset.schemas import PARAMS, PROVENANCE, RUNS
 from kymflow.core.kym_dataset.staging import Part, Staging
+from kymflow.core.kym_dataset.work import Work, check_in_reach
 from kymflow_zarr.dtypes import stack
 from kymflow_zarr.errors import ArtifactError, UsageError
 from kymflow_zarr.frames import as_polars, storable
@@ -22,6 +26,11 @@ if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
 
 BATCH = 2_000
+FATAL = (
+    "whoever extracts it dies of it, for lack of memory or by a fault of a library; mend its "
+    "artifacts, or delete them"
+)
+"""What is said of an image that kills its process; the ledger remembers it by this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,15 +55,25 @@ class Task:
 
     Attributes:
         job: What to extract it with.
-        due: Frame (image_id, params_hash) of its images.
-        new_params: An image for each params hash that no task before this one had.
+        due: Frame (image_id, params_hash, is_new) of its images; the first image of the update
+            with its params is new.
         part: Where to put it.
+        is_suspect: Whether it may kill the process that extracts it.
     """
 
     job: Job
     due: pl.DataFrame
-    new_params: Mapping[str, str]
     part: Part
+    is_suspect: bool = False
+
+    def __reduce__(self) -> tuple[object, ...]:
+        packed = io.BytesIO()
+        self.due.write_ipc(packed, compression="zstd")  # a fifth of what a pickled frame takes
+        return _unpacked, (self.job, packed.getvalue(), self.part, self.is_suspect)
+
+
+def _unpacked(job: Job, due: bytes, part: Part, is_suspect: bool) -> Task:
+    return Task(job, pl.read_ipc(due), part, is_suspect)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,51 +81,90 @@ class StagedBatch:
     """A batch written to disk.
 
     Attributes:
-        part: Where it lies.
+        part: Where it lies, if anywhere.
         n_ok: Images whose rows it holds, zero rows included.
         errors: The error of each image that could not be read.
     """
 
-    part: Part
+    part: Part | None
     n_ok: int
     errors: Mapping[str, Exception]
 
 
-def plan(job: Job, due: pl.DataFrame, staging: Staging) -> Iterator[Task]:
+def plan(
+    job: Job,
+    due: pl.DataFrame,
+    staging: Staging,
+    pool: Pool | None,
+    *,
+    suspects: AbstractSet[str] = frozenset(),
+    culprits: AbstractSet[str] = frozenset(),
+) -> Iterator[Task]:
     """Cut due images into tasks.
 
     Args:
         job: The dataset and the indexer.
         due: Frame (image_id, params_hash) of the images to compute.
         staging: Where to put the parts.
+        pool: Who will do them.
+        suspects: Images one of which may kill the process that extracts it.
+        culprits: Images that did so; each is a batch of its own.
 
     Yields:
         One task a batch, in the order of the images.
     """
-    known: set[str] = set()
-    for batch in due.iter_slices(BATCH):
-        new = {
-            params_hash: image_id
-            for image_id, params_hash in batch.unique("params_hash", keep="first").iter_rows()
-            if params_hash not in known
-        }
-        known.update(new)
-        yield Task(job, batch, new, staging.next_part())
+    size = batch_size(due.height, BATCH, pool)
+    due = due.select("image_id", "params_hash", is_new=pl.col("params_hash").is_first_distinct())
+    for stretch in _stretches(due, culprits):
+        fatal = not culprits.isdisjoint(stretch["image_id"][:1])
+        for batch in stretch.iter_slices(1 if fatal else size):
+            is_suspect = fatal or not suspects.isdisjoint(batch["image_id"])
+            yield Task(job, batch, staging.next_part(), is_suspect)
+
+
+def _stretches(due: pl.DataFrame, culprits: AbstractSet[str]) -> list[pl.DataFrame]:
+    """Cut due images wherever culprits and others meet."""
+    if not culprits:
+        return [due]
+    stretch = pl.col("image_id").is_in(list(culprits)).rle_id().alias("stretch")
+    return due.with_columns(stretch).partition_by("stretch", include_key=False)
 
 
 def extract(task: Task) -> StagedBatch:
     """Extract one batch into its staged part; this runs here or in a worker.
 
     Raises:
+        DatasetNotFoundError: If the dataset can't be seen from here.
         IndexerOutputError: If the indexer returns rows that can't go into the table.
         Exception: Whatever else the indexer raises, with the image noted on it.
     """
-    job = task.job
-    extracted = _extract_batch(job, task.due["image_id"].to_list())
-    good = task.due.filter(~pl.col("image_id").is_in(list(extracted.errors)))
-    rows = _with_provenance(job, extracted.rows, good)
-    task.part.write(rows, _runs(job, good, rows), _params(job, task.new_params))
+    job, image_ids = task.job, task.due["image_id"].to_list()
+    check_in_reach(job.dataset)
+    with task.part.begun(image_ids):
+        extracted = _extract_batch(job, image_ids)
+        good = task.due.filter(~pl.col("image_id").is_in(list(extracted.errors))).drop("is_new")
+        rows = _with_provenance(job, extracted.rows, good)
+        task.part.write(rows, _runs(job, good, rows), _params(job, task.due.filter("is_new")))
     return StagedBatch(task.part, good.height, extracted.errors)
+
+
+def halves(task: Task) -> list[Task]:
+    """Return a batch as two; nothing if it is one image."""
+    half = task.due.height // 2
+    if not half:
+        return []
+    dues = (task.due[:half], task.due[half:])
+    return [replace(task, due=due, part=task.part.half(n)) for n, due in enumerate(dues)]
+
+
+def given_up(task: Task) -> StagedBatch:
+    """Return what is made of an image that kills the process that extracts it."""
+    [image_id] = task.due["image_id"]
+    error = WorkerError(FATAL, dataset=str(task.job.dataset.path), image_id=image_id)
+    return StagedBatch(None, 0, {image_id: error})
+
+
+EXTRACTION = Work(extract, halves, given_up, lambda task: task.is_suspect)
 
 
 def failed_runs(job: Job, current: pl.DataFrame, errors: Mapping[str, Exception]) -> pl.DataFrame:
@@ -226,7 +284,7 @@ def _stamped(job: Job, runs: pl.DataFrame, status: str) -> pl.DataFrame:
     )
 
 
-def _params(job: Job, new_params: Mapping[str, str]) -> pl.DataFrame:
+def _params(job: Job, new: pl.DataFrame) -> pl.DataFrame:
     """Return the params JSON behind each new hash.
 
     Params that changed since the survey are left out: the next update finds the image stale and
@@ -235,7 +293,7 @@ def _params(job: Job, new_params: Mapping[str, str]) -> pl.DataFrame:
     found: dict[str, str] = {}
     read = getattr(job.indexer, "params", None)
     if callable(read):
-        for params_hash, image_id in new_params.items():
+        for image_id, params_hash in new.select("image_id", "params_hash").iter_rows():
             try:
                 text = stable_json_dumps(read(job.dataset.record(image_id)))
             except (ArtifactError, ParamsError, NotImplementedError):

@@ -47,6 +47,21 @@ def odd_columns(
     return odd[: len(sources)]
 
 
+def left_out(sources: Sequence[pl.LazyFrame], odd: Sequence[Mapping[str, str]]) -> set[str]:
+    """Return the images that hold something in an odd column.
+
+    Args:
+        sources: Rows, each with its ``image_id``.
+        odd: For each source its odd columns.
+    """
+    return {
+        image_id
+        for rows, columns in zip(sources, odd, strict=True)
+        if columns
+        for image_id in without(rows.collect(), columns)[1]
+    }
+
+
 def without(rows: pl.DataFrame, odd: Mapping[str, str]) -> tuple[pl.DataFrame, dict[str, str]]:
     """Return rows less their odd columns and less the images that hold something there.
 

@@ -78,9 +78,10 @@ class KymDataset(Queryable):
                 failed image's old rows stand either way.
             progress: Called with a :class:`Progress` after each step.
             workers: Extract in this many local processes; in this one if None. It pays where
-                an image costs milliseconds; see docs/benchmarks.md.
+                an image costs milliseconds; see docs/scale.md.
             executor: Extract on this ``concurrent.futures.Executor`` instead, such as Dask's
-                ``Client.get_executor()``. Its workers must reach the dataset's folder.
+                ``Client.get_executor()``. Its workers must reach the dataset's folder; see
+                docs/scale.md.
 
         Returns:
             What was done; also kept in ``last_update_stats``.
@@ -92,7 +93,8 @@ class KymDataset(Queryable):
             ArtifactError: With ``on_error="raise"``, the first failure.
             TableSchemaError: If a column's type can't be reconciled with the table's.
             IndexerOutputError: If the indexer returns rows that can't be stored.
-            WorkerError: If a worker process died; what was staged before is kept.
+            WorkerError: If an executor is lost; what was staged before is kept. With
+                ``on_error="raise"``, also if an image kills the process that extracts it.
 
         Warns:
             CodeChangedWarning: If rows that are kept were made by other code of the same version.
@@ -115,9 +117,7 @@ class KymDataset(Queryable):
             _raise_first(survey.errors)
         work = Update(job, survey, decision, ledger, table)
         with worker_pool(workers, executor) as pool:
-            work.run(
-                stop_at_failure=on_error == "raise", progress=progress, executor=pool, race=race
-            )
+            work.run(stop_at_failure=on_error == "raise", progress=progress, pool=pool, race=race)
         report = work.report(mode, time.perf_counter() - started)
         self.last_update_stats = report
         log.info(report.summary)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kymflow.core.kym_dataset.finding import Finding
+from kymflow.core.kym_dataset.staging import BEGUN
 from kymflow_zarr.errors import ReadOnlyError
 from kymflow_zarr.files import temporary_of
 from kymflow_zarr.links import remove
@@ -100,7 +101,7 @@ class Leftovers:
         if entry.name.endswith(GONE):
             why = "a run was clearing up when it was killed"
             yield self._leftover(entry, why, partial(shutil.rmtree, entry))
-        elif entry.suffix == LOCK or not any(entry.glob("[0-9]*.runs.parquet")):
+        elif entry.suffix == LOCK or not _holds_work(entry):
             yield from self._owned(entry, "a run had just begun when it was killed")
         elif not is_owned(entry):
             yield Finding(
@@ -142,6 +143,11 @@ def _entries(folder: Path) -> list[Path]:
     if folder.is_symlink() or not folder.is_dir():
         return []
     return sorted(folder.iterdir())
+
+
+def _holds_work(run: Path) -> bool:
+    """Tell whether a run has left parts, or the mark of a batch that may have been fatal."""
+    return any(run.glob("[0-9]*.runs.parquet")) or any(run.glob(f"[0-9]*{BEGUN}"))
 
 
 def _discard(folder: Path) -> None:

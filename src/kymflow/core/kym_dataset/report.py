@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any, Literal
 
-from kymflow_zarr.errors import ArtifactError
+from kymflow_zarr.errors import DatasetError
 
 Stage = Literal["survey", "extract", "commit", "detect"]
 
@@ -41,9 +41,9 @@ class Failure:
     @classmethod
     def of(cls, image_id: str, error: Exception) -> Failure:
         """Return the failure that an error of one image stands for."""
-        if isinstance(error, ArtifactError):
+        if isinstance(error, DatasetError):
             return cls(image_id, error.artifact, error.code, error.message)
-        return cls(image_id, None, getattr(error, "code", type(error).__name__), str(error))
+        return cls(image_id, None, type(error).__name__, str(error))
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from kymflow.core.kym_dataset.staging import MAKER, Part, Staging, staging_home
+from kymflow.core.kym_dataset.staging import BEGUN, MAKER, Part, Staging, staging_home
 from kymflow_zarr import parquet
 from kymflow_zarr.errors import escaped, first_line
 from kymflow_zarr.owned import GONE, discard, seized
@@ -77,6 +77,16 @@ class DeadRuns:
 
     def __bool__(self) -> bool:
         return bool(self._folders)
+
+    def suspects(self) -> set[str]:
+        """Return the images of batches that had begun and never ended: one may have been fatal."""
+        found: set[str] = set()
+        for mark in (path for folder in self._folders for path in folder.glob(f"*{BEGUN}")):
+            try:
+                found.update(json.loads(mark.read_bytes()))
+            except (OSError, ValueError):
+                continue  # it was killed while it wrote the mark
+        return found
 
     def take_over(self, due: pl.DataFrame) -> list[Part]:
         """Return what was staged and is still right, as parts of due images only.

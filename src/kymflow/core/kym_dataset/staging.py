@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
 
 MAKER = "run.json"
+BEGUN = ".begun"
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +44,21 @@ class Part:
     def in_folder(cls, folder: Path, name: str) -> Part:
         """Return the part of this name in a folder."""
         return cls(*(folder / f"{name}.{kind}.parquet" for kind in ("rows", "runs", "params")))
+
+    def half(self, number: int) -> Part:
+        """Return the place of one half of this part, between it and the next one."""
+        name = self.rows.name.removesuffix(".rows.parquet")
+        return Part.in_folder(self.rows.parent, f"{name}-{number}")
+
+    @contextmanager
+    def begun(self, image_ids: Sequence[str]) -> Iterator[None]:
+        """Leave a mark, naming the images, if the process dies within the block."""
+        mark = self.rows.with_name(self.rows.name.removesuffix(".rows.parquet") + BEGUN)
+        mark.write_text(json.dumps(image_ids))
+        try:
+            yield
+        finally:
+            mark.unlink(missing_ok=True)
 
     def write(self, rows: pl.DataFrame, runs: pl.DataFrame, params: pl.DataFrame) -> None:
         """Write the files durably."""

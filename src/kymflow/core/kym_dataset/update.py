@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from concurrent.futures import Executor
+from collections.abc import Iterator, Mapping, Sequence
 
 import polars as pl
 
+from kymflow.core.kym_dataset.alone import can_be_sent
 from kymflow.core.kym_dataset.commit import commit
 from kymflow.core.kym_dataset.decide import Mode
-from kymflow.core.kym_dataset.executors import run_in_order
-from kymflow.core.kym_dataset.extract import Job, extract, failed_runs, plan
-from kymflow.core.kym_dataset.fit import odd_columns
+from kymflow.core.kym_dataset.executors import Pool, run
+from kymflow.core.kym_dataset.extract import EXTRACTION, FATAL, Job, Task, failed_runs, plan
+from kymflow.core.kym_dataset.fit import left_out, odd_columns
 from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow.core.kym_dataset.overtaken import Race
 from kymflow.core.kym_dataset.report import Failure, Progress, ProgressCallback, UpdateReport
@@ -54,10 +54,10 @@ class Update:
         *,
         stop_at_failure: bool,
         progress: ProgressCallback | None,
-        executor: Executor | None,
+        pool: Pool | None,
         race: Race,
     ) -> None:
-        """Extract what is due and commit it."""
+        """Extract what is due, on a pool or here, and commit it."""
         due = self.survey.current.join(
             self.decision.filter(pl.col("action") == "update"),
             on="image_id",
@@ -78,14 +78,15 @@ class Update:
                     left = _without(due, parts)
                 self.updated += self.resumed
                 self._tell(tell, due)
-                tasks = plan(self.job, left, staging)
-                for batch in run_in_order(extract, tasks, executor):
-                    parts.append(batch.part)
+                tasks = self._tasks(left, staging, dead, pool)
+                for batch in run(EXTRACTION, tasks, pool):
+                    parts += [batch.part] if batch.part else []
                     self.updated += batch.n_ok
                     self.errors.update(batch.errors)
                     self._tell(tell, due)
                     if batch.errors and stop_at_failure:
                         break
+                parts.sort(key=lambda part: part.rows.name)  # they came as they were done
                 with staging.reading():
                     parts = self._fitting(staging, parts, gone)
                     standing += self._stage_failures(staging)
@@ -107,6 +108,22 @@ class Update:
                     dead.clear()
             staging.clear()
 
+    def _tasks(
+        self, due: pl.DataFrame, staging: Staging, dead: DeadRuns, pool: Pool | None
+    ) -> Iterator[Task]:
+        """Cut what is due into batches; those that may be fatal are marked, where that helps."""
+        if not can_be_sent(self.job.indexer):
+            return plan(self.job, due, staging, pool)
+        suspects, culprits = dead.suspects(), self._culprits()
+        return plan(self.job, due, staging, pool, suspects=suspects, culprits=culprits)
+
+    def _culprits(self) -> set[str]:
+        """Return the images that killed the process which tried them last."""
+        if self.decision.filter(pl.col("reason") == "failed").is_empty():
+            return set()
+        runs = self.ledger.load("image_id", "error")
+        return set(runs.filter(pl.col("error").str.starts_with(FATAL))["image_id"])
+
     def report(self, mode: Mode, seconds: float) -> UpdateReport:
         """Return what was done."""
         counts = dict(self.decision.group_by("reason").len().sort("reason").iter_rows())
@@ -124,7 +141,7 @@ class Update:
             resumed=self.resumed,
             rows=rows,
             reasons=counts,
-            failures=tuple(Failure.of(image_id, e) for image_id, e in self.errors.items()),
+            failures=tuple(Failure.of(image_id, e) for image_id, e in sorted(self.errors.items())),
             seconds=seconds,
         )
 
@@ -157,7 +174,10 @@ class Update:
         table = tables.scan(self.table) if tables.exists(self.table) else None
         odd = odd_columns(rows, table)
         if table is not None and any(odd) and not self._rows_stay(parts, gone):
-            odd = odd_columns(rows)
+            anew = odd_columns(rows)
+            # An image that is left out keeps its old rows, and then these decide after all.
+            if not self._have_rows(left_out(rows, anew)):
+                odd = anew
         return [
             self._without_odd(staging, part, columns) if columns else part
             for part, columns in zip(parts, odd, strict=True)
@@ -167,6 +187,12 @@ class Update:
         """Tell whether any of the table's rows is there after the commit."""
         old = self.decision.filter(pl.col("n_rows") > 0, ~pl.col("image_id").is_in(gone))
         return not self.survey.whole or not _without(old, parts).is_empty()
+
+    def _have_rows(self, image_ids: set[str]) -> bool:
+        """Tell whether any of these images has rows in the table."""
+        return not self.decision.filter(
+            pl.col("n_rows") > 0, pl.col("image_id").is_in(list(image_ids))
+        ).is_empty()
 
     def _without_odd(self, staging: Staging, part: Part, columns: Mapping[str, str]) -> Part:
         fitting = staging.next_part()

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Executor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kymflow.core.errors import SourceFileError
-from kymflow.core.event_schema import EVENTS_ARTIFACT, PARAMS_ARTIFACT, TRACE_ARTIFACT
+from kymflow.core.kym_dataset.executors import run, worker_pool
+from kymflow.core.lab_folder.bring import BRINGING, Task
 from kymflow.core.lab_folder.discover import LabImage, find_images
-from kymflow.core.lab_folder.events import Events, read_events
-from kymflow.core.lab_folder.metadata import build_metadata
-from kymflow.core.lab_folder.pixels import read_pixels
-from kymflow.core.lab_folder.source import KnownSources, describe_source, same_source
-from kymflow.core.lab_folder.traces import read_trace
-from kymflow_zarr.errors import ArtifactError, ArtifactSchemaError, InvalidNameError, first_line
-from kymflow_zarr.names import check_artifact_name
+from kymflow.core.lab_folder.source import KnownSources, same_source
 
 if TYPE_CHECKING:
-    from kymflow_zarr import ZarrDataset, ZarrImageRecord
+    from kymflow_zarr import ZarrDataset
 
-AXES = ("t", "x")
 ImportProgress = Callable[[int, int, str], None]
 
 
@@ -51,6 +45,8 @@ def import_folder(
     dataset: ZarrDataset,
     *,
     changed: bool = False,
+    workers: int | None = None,
+    executor: Executor | None = None,
     progress: ImportProgress | None = None,
 ) -> ImportReport:
     """Import the images of a lab folder.
@@ -64,7 +60,10 @@ def import_folder(
         dataset: The dataset, open for writing.
         changed: Whether to import images again whose files changed. The image keeps its id and
             the artifacts that did not come from the folder.
-        progress: Called with (done, total, path) before each image and once at the end.
+        workers: Read and write images in this many local processes; in this one if None.
+        executor: Do it on this ``concurrent.futures.Executor`` instead. Its workers must reach
+            both folders by the same paths.
+        progress: Called with (done, total, path) at the beginning and after each image.
 
     Returns:
         What was done.
@@ -73,103 +72,59 @@ def import_folder(
         NotFoundError: If there is no such folder.
         UsageError: If it is not a folder.
         ReadOnlyError: If the dataset is open for reading only.
+        WorkerError: If the executor is lost; images imported before stay.
     """
     dataset.check_writable("import a lab folder")
     root = Path(folder).resolve()
     report = ImportReport()
     images = find_images(root, lambda error: report.failed.append(_unreadable(error, root)))
-    known = KnownSources(dataset)
-    for number, image in enumerate(images):
+    unlisted = len(report.failed)
+
+    def tell(path: str) -> None:
         if progress:
-            progress(number, len(images), image.path)
-        try:
-            _import_one(image, root, dataset, known, report, changed=changed)
-        except (SourceFileError, ArtifactError) as error:
-            report.failed.append((image.path, error.message))
-    if progress:
-        progress(len(images), len(images), "")
+            lists = (report.added, report.updated, report.skipped, report.changed, report.failed)
+            progress(sum(len(each) for each in lists) - unlisted, len(images), path)
+
+    tell("")
+    with worker_pool(workers, executor) as pool:
+        for brought in run(BRINGING, _tasks(images, root, dataset, report, changed, tell), pool):
+            path = brought.task.image.path
+            if brought.error:
+                report.failed.append((path, brought.error))
+            else:
+                imported = report.added if brought.task.replaced is None else report.updated
+                imported.append((path, brought.image_id))
+            tell(path)
+    for done in (report.added, report.updated, report.failed):
+        done.sort()  # they came as they were done
     return report
+
+
+def _tasks(
+    images: Iterable[LabImage],
+    root: Path,
+    dataset: ZarrDataset,
+    report: ImportReport,
+    changed: bool,
+    tell: Callable[[str], None],
+) -> Iterator[Task]:
+    """Yield what is to be brought in, and report what is not."""
+    known = KnownSources(dataset)
+    for image in images:
+        try:
+            image_id = known.find(image, root)
+            same = image_id is not None and same_source(image, root, known.sources[image_id])
+        except SourceFileError as error:
+            report.failed.append((image.path, error.message))
+        else:
+            if image_id is None or (changed and not same):
+                yield Task(image, root, dataset, image_id)
+                continue
+            (report.skipped if same else report.changed).append(image.path)
+        tell(image.path)
 
 
 def _unreadable(error: OSError, root: Path) -> tuple[str, str]:
     folder = Path(error.filename)
     path = folder.relative_to(root).as_posix() if folder.is_relative_to(root) else str(folder)
     return path, f"this folder can't be listed: {error.strerror}; its images are left out"
-
-
-def _import_one(
-    image: LabImage,
-    root: Path,
-    dataset: ZarrDataset,
-    known: KnownSources,
-    report: ImportReport,
-    *,
-    changed: bool,
-) -> None:
-    image_id = known.find(image, root)
-    if image_id is None:
-        report.added.append((image.path, _write(image, root, dataset, None)))
-    elif same_source(image, root, known.sources[image_id]):
-        report.skipped.append(image.path)
-    elif changed:
-        report.updated.append((image.path, _write(image, root, dataset, image_id)))
-    else:
-        report.changed.append(image.path)
-
-
-def _write(image: LabImage, root: Path, dataset: ZarrDataset, replaced: str | None) -> str:
-    pixels = read_pixels(image.tif)
-    source = describe_source(image, root)
-    metadata = build_metadata(image, pixels.shape, source)
-    trace = read_trace(image.trace) if image.trace else None
-    events = read_events(image.events) if image.events else None
-    with dataset.stage_image(replaced, replacing=replaced is not None) as staged:
-        if replaced is not None:
-            _keep_own_artifacts(dataset.record(replaced), staged)
-        staged.save_array(pixels, axes=AXES)
-        if trace is not None:
-            staged.save_df_parquet(TRACE_ARTIFACT, trace)
-        if events is not None:
-            _save_events(staged, events)
-        source["artifacts"] = [
-            name
-            for name, brought in (
-                (f"{TRACE_ARTIFACT}.parquet", trace is not None),
-                (f"{EVENTS_ARTIFACT}.parquet", events is not None),
-                (f"{PARAMS_ARTIFACT}.json", events is not None and events.params is not None),
-            )
-            if brought
-        ]
-        staged.save_metadata_payload(metadata)
-    return staged.image_id
-
-
-def _save_events(staged: ZarrImageRecord, events: Events) -> None:
-    staged.save_df_parquet(EVENTS_ARTIFACT, events.rows)
-    if events.params is not None:
-        staged.save_json(PARAMS_ARTIFACT, dict(events.params))
-
-
-def _keep_own_artifacts(old: ZarrImageRecord, staged: ZarrImageRecord) -> None:
-    """Carry over the artifacts of an image that did not come from its folder."""
-    for folder in ("analysis", "analysis_arrays"):
-        if (old.path / folder).is_dir():
-            shutil.copytree(old.path / folder, staged.path / folder, symlinks=True)
-    for key in _brought(old):
-        (staged.path / "analysis" / key).unlink(missing_ok=True)
-
-
-def _brought(old: ZarrImageRecord) -> list[str]:
-    """Return the artifacts that an image's import brought."""
-    source = old.load_metadata_payload().get("source")
-    try:
-        keys = source.get("artifacts", []) if isinstance(source, dict) else []
-        return [check_artifact_name(key) for key in keys]
-    except (TypeError, InvalidNameError) as error:
-        raise ArtifactSchemaError(
-            f"its metadata names no artifacts of its own under 'artifacts' ({first_line(error)}); "
-            f"mend that list",
-            dataset=str(old.dataset.path),
-            image_id=old.image_id,
-            artifact="metadata",
-        ) from error

@@ -6,18 +6,20 @@ import logging
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from kymflow.core.kym_dataset.executors import run_in_order, worker_pool
+from kymflow.core.errors import WorkerError
+from kymflow.core.kym_dataset.executors import run, worker_pool
 from kymflow.core.kym_dataset.indexers.velocity_events import VelocityEventIndexer
 from kymflow.core.kym_dataset.kym_dataset import KymDataset
 from kymflow.core.kym_dataset.report import Failure, Progress, ProgressCallback
+from kymflow.core.kym_dataset.work import Work, check_in_reach
 from kymflow.core.velocity_events.image import Detected, detect_image
 from kymflow.core.velocity_events.params import EventParams
 from kymflow.core.velocity_events.plan import Mode, Plan, make_plan
 from kymflow.core.velocity_events.report import DetectReport
-from kymflow_zarr.errors import ArtifactError, ImageNotFoundError, UsageError
+from kymflow_zarr.errors import ArtifactError, DatasetError, ImageNotFoundError, UsageError
 from kymflow_zarr.names import check_image_id
 
 if TYPE_CHECKING:
@@ -26,6 +28,10 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 BATCH = 16
+FATAL = (
+    "whoever detects its events dies of it, for lack of memory or by a fault of a library; mend "
+    "its trace, or delete it"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +47,7 @@ class _Done:
     """What became of a task."""
 
     images: list[Detected]
-    errors: dict[str, ArtifactError]
+    errors: dict[str, DatasetError]
 
 
 def detect_dataset(
@@ -85,7 +91,8 @@ def detect_dataset(
         ImageNotFoundError: If an image asked for is not in the dataset.
         ParamsError: If a change names no param, or gives it a value it can't have.
         ArtifactError: With ``on_error="raise"``, the first failure.
-        WorkerError: If a worker process died; images done before stay done.
+        WorkerError: If an executor is lost; images done before stay done. With
+            ``on_error="raise"``, also if an image kills the worker that searches it.
     """
     started = time.perf_counter()
     if mode not in ("incremental", "replace"):
@@ -97,13 +104,13 @@ def detect_dataset(
     if on_error == "raise":
         _raise_first(plan.errors)
     done: list[Detected] = []
-    errors: dict[str, ArtifactError] = dict(plan.errors)
+    errors: dict[str, DatasetError] = dict(plan.errors)
     # Marked before, lest a killed run leave rows of old events that count as fresh; and after, for
     # an update of the index that ran meanwhile.
     _mark(dataset, plan.unnoticed)
     try:
         with worker_pool(workers, executor) as pool:
-            for batch in run_in_order(_detect, _tasks(dataset, plan), pool):
+            for batch in run(_DETECTION, _tasks(dataset, plan), pool):
                 done += batch.images
                 errors |= batch.errors
                 if progress:
@@ -113,6 +120,7 @@ def detect_dataset(
                     _raise_first(batch.errors)
     finally:
         _mark(dataset, plan.unnoticed.intersection(image.image_id for image in done))
+    done.sort(key=lambda image: image.image_id)  # they came as they were done
     report = DetectReport(
         mode=mode,
         detected=len(done),
@@ -123,7 +131,7 @@ def detect_dataset(
         events=sum(image.n_events for image in done),
         moved=sum(image.moved for image in done),
         kept=tuple(event for image in done for event in image.kept),
-        failures=tuple(Failure.of(image_id, error) for image_id, error in errors.items()),
+        failures=tuple(Failure.of(image_id, error) for image_id, error in sorted(errors.items())),
         seconds=time.perf_counter() - started,
     )
     log.info(report.summary)
@@ -135,8 +143,20 @@ def _tasks(dataset: ZarrDataset, plan: Plan) -> Iterable[_Task]:
         yield _Task(dataset, plan.due[start : start + BATCH])
 
 
+def _halves(task: _Task) -> list[_Task]:
+    half = len(task.due) // 2
+    return [replace(task, due=due) for due in (task.due[:half], task.due[half:]) if half]
+
+
+def _given_up(task: _Task) -> _Done:
+    [(image_id, _)] = task.due
+    error = WorkerError(FATAL, dataset=str(task.dataset.path), image_id=image_id)
+    return _Done([], {image_id: error})
+
+
 def _detect(task: _Task) -> _Done:
     """Detect one task's images; this runs here or in a worker."""
+    check_in_reach(task.dataset)
     done = _Done([], {})
     for image_id, params in task.due:
         try:
@@ -147,6 +167,9 @@ def _detect(task: _Task) -> _Done:
             error.add_note(f"while detecting the events of image_id {image_id}")
             raise
     return done
+
+
+_DETECTION = Work(_detect, _halves, _given_up)
 
 
 def _present(dataset: ZarrDataset, image_ids: Iterable[str] | None) -> list[str]:

@@ -187,7 +187,7 @@ def test_explain_says_which_keys_changed(kym) -> None:
     assert "can't be read" in kym.explain(EVENTS, "c").error
 
 
-def test_too_little_memory_is_not_taken_for_a_damaged_table(kym, monkeypatch) -> None:
+def test_too_little_memory_is_not_taken_for_a_damaged_table(kym, monkeypatch, plain_files) -> None:
     scarce = duckdb.connect(config={"memory_limit": "64KB", "temp_directory": ""})
     monkeypatch.setattr("kymflow_zarr.plain.engine_connection", lambda folder: nullcontext(scarce))
     with pytest.raises(TableError, match="too little memory") as caught:

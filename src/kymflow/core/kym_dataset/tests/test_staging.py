@@ -120,7 +120,9 @@ def test_a_damaged_part_costs_its_own_images_only(kym, kind: str) -> None:
     assert kym.dataset.load_table(TABLE).height == 8
 
 
-def test_rows_committed_by_a_run_killed_before_its_ledger_are_recorded(kym, monkeypatch) -> None:
+def test_rows_committed_by_a_run_killed_before_its_ledger_are_recorded(
+    kym, monkeypatch, plain_files
+) -> None:
     apply = PlainTables._apply
 
     def die_at_the_ledger(tables: PlainTables, change: Change) -> Merged:

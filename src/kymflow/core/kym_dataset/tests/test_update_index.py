@@ -158,7 +158,9 @@ def test_table_deleted_or_rows_lost_is_seen(kym, add_image) -> None:
 
 
 @pytest.mark.parametrize("damage", ["delete", "truncate", "overwrite pages"])
-def test_a_lost_ledger_costs_only_images_without_rows(kym, add_image, damage: str) -> None:
+def test_a_lost_ledger_costs_only_images_without_rows(
+    kym, add_image, damage: str, plain_files
+) -> None:
     add_image("a", 2)
     add_image("b", 0)
     kym.update_index(EVENTS)

@@ -3,6 +3,10 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import signal
+import sys
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,7 +14,7 @@ import polars as pl
 import pytest
 import tifffile
 
-from kymflow.core.lab_folder import import_folder
+from kymflow.core.lab_folder import bring, import_folder, importer
 from kymflow.core.lab_folder.header import read_header
 from kymflow.core.lab_folder.source import KnownSources
 from kymflow_zarr import NotFoundError, ReadOnlyError, UsageError, ZarrDataset
@@ -228,3 +232,34 @@ def test_headers_in_other_encodings_are_read(tmp_path: Path) -> None:
         assert header.um_per_pixel == 0.45
         assert header.shape == (20, 4)
         assert header.acquired_at.hour == 0
+
+
+def test_it_runs_on_worker_processes(folder: Path, dataset: ZarrDataset) -> None:
+    (folder / "broken.tif").write_bytes(b"no picture")
+    steps: list[tuple[int, int, str]] = []
+    report = import_folder(folder, dataset, workers=2, progress=lambda *step: steps.append(step))
+    assert [path for path, _ in report.added] == ["28d/old.tif", "new.TIF"]
+    assert by_path(dataset) == dict(report.added)
+    assert [path for path, _ in report.failed] == ["broken.tif"]
+    assert [(done, total) for done, total, _ in steps] == [(0, 3), (1, 3), (2, 3), (3, 3)]
+    assert {path for _, _, path in steps} == {"", "28d/old.tif", "broken.tif", "new.TIF"}
+    (folder / "new.json").write_text("{}")
+    with ThreadPoolExecutor(2) as threads:
+        again = import_folder(folder, dataset, changed=True, executor=threads)
+    assert [path for path, _ in again.updated] == ["new.TIF"]
+    assert again.skipped == ["28d/old.tif"]
+
+
+def kill_at_new(task: bring.Task) -> bring.Brought:
+    if task.image.path == "new.TIF":
+        os.kill(os.getpid(), signal.SIGKILL)
+    return bring.BRINGING.do(task)
+
+
+@pytest.mark.long
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_a_file_that_kills_its_process_fails_alone(folder: Path, dataset, monkeypatch) -> None:
+    monkeypatch.setattr(importer, "BRINGING", replace(bring.BRINGING, do=kill_at_new))
+    report = import_folder(folder, dataset, workers=1)
+    assert [path for path, _ in report.added] == ["28d/old.tif"]
+    assert report.failed == [("new.TIF", bring.FATAL)]

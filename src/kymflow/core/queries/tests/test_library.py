@@ -11,14 +11,14 @@ from kymflow.core.queries.header import read_header
 from kymflow.core.queries.library import fill, named_queries, named_query
 from kymflow_zarr import QueryError, TableNotFoundError, UsageError, ZarrDataset
 from kymflow_zarr.sql.statement import parse
+from tests.support.images import add_image
 
 ODD = 'it\'s "odd"; {by} -- 50%'
 
 
-@pytest.fixture
-def kym(dataset: ZarrDataset, add_image) -> KymDataset:
+def index_three_images(dataset: ZarrDataset) -> None:
     for number, image_id in enumerate("abc"):
-        record = add_image(image_id, number, mad_k=3.0)
+        record = add_image(dataset, image_id, number, mad_k=3.0)
         record.save_metadata_payload(
             {
                 "header": {"voxels": [2.0, 0.3]},
@@ -28,7 +28,11 @@ def kym(dataset: ZarrDataset, add_image) -> KymDataset:
     kym = KymDataset(dataset)
     for indexer in (ImageIndexer(), VelocityEventIndexer()):
         kym.update_index(indexer)
-    return kym
+
+
+@pytest.fixture
+def kym(dataset: ZarrDataset, made_once) -> KymDataset:
+    return KymDataset(made_once(dataset, index_three_images))
 
 
 @pytest.mark.parametrize("query", named_queries(), ids=lambda query: query.name)

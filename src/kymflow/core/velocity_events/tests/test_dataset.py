@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
+import signal
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import polars as pl
 import pytest
 
-from kymflow.core.errors import ParamsError
+from kymflow.core.errors import ParamsError, WorkerError
 from kymflow.core.event_schema import EVENT_SCHEMA, TRACE_ARTIFACT
 from kymflow.core.kym_dataset import KymDataset, Progress, VelocityEventIndexer, params_hash
 from kymflow.core.kym_dataset.indexers.velocity_events import DEFAULT_PARAMS
@@ -377,11 +380,27 @@ def test_it_runs_anywhere(dataset, add_trace, monkeypatch, how) -> None:
         )
     assert (report.detected, report.failed, report.events) == (4, 1, alone.events)
     assert report.failures == alone.failures
-    assert [(step.stage, step.done, step.total) for step in steps] == [
-        ("detect", 2, 5),
-        ("detect", 4, 5),
-        ("detect", 5, 5),
-    ]
+    assert len(steps) == 3
+    assert steps[-1] == Progress("detect", 5, 5)
+
+
+def kill_at_c(task: dataset_module._Task) -> dataset_module._Done:
+    if "c" in [image_id for image_id, _ in task.due]:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return dataset_module._detect(task)
+
+
+@pytest.mark.long
+@pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
+def test_an_image_that_kills_its_process_fails_alone(dataset, add_trace, monkeypatch) -> None:
+    for number, image_id in enumerate("abcd"):
+        add_trace(image_id, flow(3.0, seed=number))
+    deadly = replace(dataset_module._DETECTION, do=kill_at_c)
+    monkeypatch.setattr(dataset_module, "_DETECTION", deadly)
+    report = detect_dataset(dataset, workers=1, on_error="record")
+    assert (report.detected, [f.image_id for f in report.failures]) == (3, ["c"])
+    with pytest.raises(WorkerError, match="image_id c"):
+        detect_dataset(dataset, workers=1)
 
 
 def test_misuse_is_refused(dataset, add_trace) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import gc
 import os
+import tempfile
 import threading
 from pathlib import Path
 
@@ -309,3 +311,21 @@ def test_a_connection_keeps_its_files_while_cursors_and_relations_live(cells: Za
     assert rows.fetchall() == cursor.execute("SELECT count(*) FROM cells").fetchall() == [(3,)]
     del rows, cursor
     assert open_files() == before
+
+
+def test_an_interruption_while_a_query_opens_leaves_no_folder(
+    cells: ZarrDataset, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def make_and_interrupt(*arguments: object, **named: object) -> None:
+        make(*arguments, **named)
+        raise KeyboardInterrupt
+
+    make = os.mkdir
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(scratch))
+    monkeypatch.setattr(os, "mkdir", make_and_interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        cells.sql("SELECT 1")
+    gc.collect()
+    assert list(scratch.iterdir()) == []

@@ -1,0 +1,209 @@
+"""A lake's catalog: written in one atomic step, read from a private copy.
+
+A copy never changes, so whoever reads it holds nobody up, and sees one state of all tables; and
+what is done to it can't harm the lake.
+"""
+
+from __future__ import annotations
+
+import shutil
+from abc import ABC, abstractmethod
+from collections.abc import Hashable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kymflow_sql import filled
+from kymflow_zarr.duck import engine_connection, literal, quoted, value
+from kymflow_zarr.errors import TableUnreadableError, first_line
+from kymflow_zarr.files import atomic_path, identity
+from kymflow_zarr.lake.config import LakeConfig, lake_folder
+from kymflow_zarr.lake.extensions import load, options
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from kymflow_zarr.locks import Lock
+
+LAKE = "lake"
+CATALOG_LOCK = ".lake.lock"
+METADATA = f"__ducklake_metadata_{LAKE}"
+# Rows kept within the catalog would be out of the reach of a copy, and a NaN among them be lost.
+_ATTACHED = "OVERRIDE_DATA_PATH true, DATA_INLINING_ROW_LIMIT 0"
+
+
+def attach(con: duckdb.DuckDBPyConnection, catalog: str, data: str, *more: str) -> None:
+    """Attach a lake to a connection as ``lake``.
+
+    Args:
+        con: The connection.
+        catalog: Of the lake, as DuckLake names it.
+        data: The folder of its files, with a slash at the end.
+        more: Further options, as SQL.
+    """
+    listed = ", ".join([_ATTACHED, f"DATA_PATH {literal(data)}", *more])
+    con.execute(f"ATTACH {literal(f'ducklake:{catalog}')} AS {LAKE} ({listed})")
+
+
+def open_catalog(dataset: Path, config: LakeConfig) -> Catalog:
+    """Return the catalog of a dataset's lake."""
+    return FileCatalog(dataset) if config.catalog is None else PostgresCatalog(dataset, config)
+
+
+class Catalog(ABC):
+    """The catalog of one lake.
+
+    Args:
+        dataset: The dataset's folder.
+
+    Attributes:
+        folder: The folder of the lake.
+        data: The folder of its files, as DuckLake wants it.
+    """
+
+    def __init__(self, dataset: Path) -> None:
+        self.folder = lake_folder(dataset)
+        self.data = f"{self.folder / 'data'}/"
+
+    def _connection(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        return engine_connection(self.folder, options())
+
+    @abstractmethod
+    def writing(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        """Return a connection that changes the lake, to be used in a ``with``."""
+
+    @abstractmethod
+    def state(self) -> Hashable:
+        """Return what changes with every change of the lake."""
+
+    @abstractmethod
+    def copy_to(self, path: Path) -> None:
+        """Write a copy of the catalog, as it is at one moment.
+
+        Raises:
+            TableUnreadableError: If it can't be read.
+        """
+
+    @abstractmethod
+    def remove(self) -> None:
+        """Remove the catalog for good."""
+
+
+class FileCatalog(Catalog):
+    """A catalog in a file of the dataset, replaced whole; one writer at a time."""
+
+    @property
+    def path(self) -> Path:
+        """The file."""
+        return self.folder / "catalog.ducklake"
+
+    @contextmanager
+    def writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Yield a connection to a lake that takes the place of this one when all went well."""
+        with self._lock(), atomic_path(self.path) as temporary, self._connection() as con:
+            load(con, "ducklake")
+            if self.path.exists():
+                shutil.copyfile(self.path, temporary)
+            log = temporary.with_name(f"{temporary.name}.wal")
+            try:
+                attach(con, str(temporary), self.data)
+                yield con
+                con.execute(f"DETACH {LAKE}")
+            finally:
+                log.unlink(missing_ok=True)
+
+    def _lock(self) -> Lock:
+        from kymflow_zarr.locks import file_lock
+
+        path = self.folder.parents[1] / "index" / "locks" / CATALOG_LOCK
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return file_lock(path)
+
+    def state(self) -> Hashable:
+        """Return what changes when the file is replaced."""
+        return identity(self.path)
+
+    def copy_to(self, path: Path) -> None:
+        """Copy the file."""
+        try:
+            with self.path.open("rb") as source, path.open("xb") as target:
+                shutil.copyfileobj(source, target, 1 << 20)
+        except FileNotFoundError as error:
+            raise TableUnreadableError(
+                "the catalog of the tables is gone; restore it from a backup",
+                artifact=str(self.path),
+            ) from error
+
+    def remove(self) -> None:
+        """Remove the file."""
+        self.path.unlink(missing_ok=True)
+
+
+class PostgresCatalog(Catalog):
+    """A catalog in a PostgreSQL database, in a schema of its own.
+
+    Args:
+        dataset: The dataset's folder.
+        config: Says which.
+    """
+
+    def __init__(self, dataset: Path, config: LakeConfig) -> None:
+        super().__init__(dataset)
+        self._config = config
+
+    @contextmanager
+    def writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
+        """Yield a connection that changes the lake as PostgreSQL commits."""
+        with self._connected() as con:
+            con.execute(f"CREATE SCHEMA IF NOT EXISTS pg.{quoted(self._config.schema)}")
+            con.execute("DETACH pg")
+            load(con, "ducklake")
+            schema = f"META_SCHEMA {literal(self._config.schema)}"
+            attach(con, f"postgres:{self._config.connection}", self.data, schema)
+            yield con
+
+    def state(self) -> Hashable:
+        """Return the number of the last snapshot."""
+        with self._connected("READ_ONLY") as con:
+            newest = f"SELECT max(snapshot_id) FROM {self._table('ducklake_snapshot')}"
+            return int(value(con, newest))
+
+    def copy_to(self, path: Path) -> None:
+        """Copy the catalog's tables, in one transaction, into a catalog file."""
+        with self._connected("READ_ONLY") as con:
+            load(con, "ducklake")
+            attach(con, str(path), self.data)
+            con.execute(f"DETACH {LAKE}")
+            con.execute(f"ATTACH {literal(str(path))} AS copy")
+            names = con.execute(filled("lake/catalog_tables")).fetchall()
+            con.execute("BEGIN")
+            for (name,) in names:
+                con.execute(f"DELETE FROM copy.{quoted(name)}")
+                con.execute(f"INSERT INTO copy.{quoted(name)} BY NAME FROM {self._table(name)}")
+            con.execute("COMMIT")
+            con.execute("DETACH copy")
+
+    def remove(self) -> None:
+        """Drop the schema."""
+        with self._connected() as con:
+            con.execute(f"DROP SCHEMA IF EXISTS pg.{quoted(self._config.schema)} CASCADE")
+
+    def _table(self, name: str) -> str:
+        return f"pg.{quoted(self._config.schema)}.{quoted(name)}"
+
+    @contextmanager
+    def _connected(self, *more: str) -> Iterator[duckdb.DuckDBPyConnection]:
+        import duckdb
+
+        listed = ", ".join(["TYPE postgres", *more])
+        with self._connection() as con:
+            load(con, "postgres_scanner")
+            try:
+                con.execute(f"ATTACH {literal(self._config.connection)} AS pg ({listed})")
+            except duckdb.Error as error:
+                raise TableUnreadableError(
+                    f"the catalog of the tables can't be reached ({first_line(error)}); start its "
+                    f"server, or see to the network and ~/.pgpass",
+                    dataset=str(self.folder.parents[1]),
+                ) from error
+            yield con

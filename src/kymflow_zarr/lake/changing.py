@@ -1,0 +1,202 @@
+"""Change a lake: all or nothing, with row counts checked before it shows."""
+
+from __future__ import annotations
+
+import getpass
+import json
+import os
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from kymflow_sql import filled
+from kymflow_zarr import parquet
+from kymflow_zarr.backend import Change, Merged, TableKey
+from kymflow_zarr.columns import duckdb_types, select_list, united
+from kymflow_zarr.duck import literal, quoted, value
+from kymflow_zarr.errors import CommitError, TableError, WriteError, first_line
+from kymflow_zarr.files import flush
+from kymflow_zarr.lake.catalog import LAKE, Catalog
+from kymflow_zarr.lake.frozen import schema_of, target
+
+if TYPE_CHECKING:
+    import duckdb
+
+_TRIES = 10
+
+
+def transact(
+    catalog: Catalog,
+    name: str | None,
+    note: str,
+    work: Callable[[duckdb.DuckDBPyConnection], list[Merged]],
+) -> list[Merged]:
+    """Do some work on a lake in one transaction, which leaves one snapshot.
+
+    Args:
+        catalog: The lake's catalog.
+        name: The table concerned; None stands for all of them.
+        note: What is done, for the history.
+        work: Changes the lake, and returns what that did to the table; it is done again where
+            another writer of the same files was faster.
+
+    Raises:
+        CommitError: If it can't be done; the lake stands as it was.
+    """
+    import duckdb
+
+    for left in reversed(range(_TRIES)):
+        before = _files(catalog)
+        with committing(name or "all"):
+            try:
+                with catalog.writing() as con:
+                    con.execute("BEGIN")
+                    done = work(con)
+                    _leave_note(con, name, note, done)
+                    for file in _files(catalog) - before:
+                        flush(Path(file))
+                    con.execute("COMMIT")
+                    return done
+            except duckdb.TransactionException:
+                if not left:
+                    raise
+    raise AssertionError("unreachable")
+
+
+def apply(con: duckdb.DuckDBPyConnection, change: Change, place: Path) -> Merged:
+    """Replace the rows of some keys, within a transaction.
+
+    Args:
+        con: A connection that changes the lake.
+        change: What to replace by what.
+        place: The table's place, for errors.
+
+    Raises:
+        TableSchemaError: If a column's types can't be reconciled.
+        CommitError: If the table would not hold the rows kept and the rows new.
+    """
+    table = target(change.table)
+    old = _types(con, change.table)
+    before = count(con, change.table)
+    kept = _delete(con, change, table) if old else 0
+    added = parquet.count_rows(con, change.parts)
+    parts = [parquet.scan(part) for part in change.parts]
+    standing = [con.table(table).pl(lazy=True)] if kept else []
+    schema = duckdb_types(con, united([*standing, *parts, change.empty.lazy()], place))
+    rows = _new_rows(schema, change.parts, {n for part in parts for n in part.collect_schema()})
+    if not kept:
+        create(con, change.table, rows)
+    elif any(schema[name] != dtype for name, dtype in old.items()):
+        standing_rows = f"SELECT {select_list(schema, 'old', old)} FROM {table} AS old"
+        create(con, change.table, f"{standing_rows} UNION ALL BY NAME {rows}")
+    else:
+        for name in (name for name in schema if name not in old):
+            con.execute(f"ALTER TABLE {table} ADD COLUMN {quoted(name)} {schema[name]}")
+        if added:
+            con.execute(f"INSERT INTO {table} BY NAME {rows}")
+    check_count(change.table, count(con, change.table), kept + added)
+    return Merged(kept, added, before - kept)
+
+
+def create(con: duckdb.DuckDBPyConnection, table: TableKey, rows: str) -> None:
+    """Make a table of some rows, in place of the one of its name if there is one.
+
+    Args:
+        con: A connection that changes the lake.
+        table: The table.
+        rows: SQL that returns the rows.
+    """
+    con.execute(f"CREATE SCHEMA IF NOT EXISTS {LAKE}.{quoted(schema_of(table))}")
+    con.execute(f"CREATE OR REPLACE TABLE {target(table)} AS {rows}")
+
+
+def count(con: duckdb.DuckDBPyConnection, table: TableKey) -> int:
+    """Return how many rows a table has; none where there is no such table."""
+    if not _types(con, table):
+        return 0
+    return int(value(con, f"SELECT count(*) FROM {target(table)}"))
+
+
+def _types(con: duckdb.DuckDBPyConnection, table: TableKey) -> dict[str, str]:
+    """Return a table's columns with their types; nothing where there is no such table."""
+    found = filled("lake/table_columns")
+    named = {"schema": schema_of(table), "name": table.name}
+    return dict(con.execute(found, named).fetchall())
+
+
+def _delete(con: duckdb.DuckDBPyConnection, change: Change, table: str) -> int:
+    """Delete the rows of the replaced keys and return how many are left."""
+    keys = change.replaced.select(key=change.key).unique()
+    if not keys.is_empty():
+        con.register("replaced", keys)
+        nulls = f" OR {quoted(change.key)} IS NULL" if keys["key"].null_count() else ""
+        con.execute(f"DELETE FROM {table} WHERE {quoted(change.key)} IN (FROM replaced){nulls}")
+    return count(con, change.table)
+
+
+def _new_rows(schema: Mapping[str, str], parts: Sequence[Path], present: Collection[str]) -> str:
+    """Return the SQL that reads the new rows in the table's form."""
+    columns = select_list(schema, "new", present)
+    if not parts:
+        return f"SELECT {columns} WHERE false"
+    paths = ", ".join(literal(parquet.duckdb_path(part)) for part in parts)
+    read: str = filled("lake/new_rows", columns=columns, parts=f"[{paths}]")
+    return read
+
+
+def _leave_note(
+    con: duckdb.DuckDBPyConnection, name: str | None, note: str, done: Sequence[Merged]
+) -> None:
+    counts = asdict(done[0]) if done else {}
+    extra = json.dumps({"table": name, **counts})
+    inputs = {"author": _author(), "note": note, "extra": extra}
+    con.execute(filled("lake/leave_note"), inputs).fetchall()
+
+
+def _author() -> str:
+    with suppress(OSError, KeyError, ImportError):
+        return getpass.getuser()
+    return "unknown"
+
+
+def _files(catalog: Catalog) -> set[str]:
+    return {
+        os.path.join(folder, name) for folder, _, names in os.walk(catalog.data) for name in names
+    }
+
+
+def check_count(table: TableKey, held: int, due: int) -> None:
+    """Refuse a table that would not hold the rows it should.
+
+    Raises:
+        CommitError: If so.
+    """
+    if held != due:
+        raise CommitError(
+            f"table {table.name!r} would hold {held} rows where {due} are due; it stands as it "
+            f"was: do it again"
+        )
+
+
+@contextmanager
+def committing(name: str) -> Iterator[None]:
+    """Turn what DuckDB, Polars or the system refuse within the block into one error.
+
+    Raises:
+        CommitError: That error.
+    """
+    import duckdb
+
+    refusals: tuple[type[BaseException], ...] = (duckdb.Error, *parquet.read_errors())
+    try:
+        yield
+    except TableError:
+        raise
+    except refusals as error:
+        why = first_line((isinstance(error, WriteError) and error.__cause__) or error)
+        raise CommitError(
+            f"the change of table {name!r} can't be written ({why}); it stands as it was: see to "
+            f"disk space, memory and permissions, and run the update again"
+        ) from error

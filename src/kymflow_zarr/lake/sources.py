@@ -1,0 +1,102 @@
+"""The lake of a session: a copy of its catalog with the session's tables alone."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import duckdb
+
+from kymflow_sql import statement
+from kymflow_zarr.backend import At, TableKey
+from kymflow_zarr.duck import literal
+from kymflow_zarr.errors import QueryError, first_line
+from kymflow_zarr.lake.catalog import Catalog, attach
+from kymflow_zarr.lake.extensions import load
+from kymflow_zarr.lake.frozen import schema_of, target
+
+if TYPE_CHECKING:
+    from kymflow_zarr.sql.pins import Pins
+
+
+class LakeSources:
+    """Tables of a lake as the sources of a session.
+
+    Args:
+        con: The session's connection.
+        pins: Has a private folder, for the copy.
+        catalog: The lake's catalog.
+        tables: The tables.
+        at: As they were at this version or moment; None stands for now.
+    """
+
+    def __init__(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        pins: Pins,
+        catalog: Catalog,
+        tables: Sequence[TableKey],
+        at: At,
+    ) -> None:
+        self._con = con
+        self._copy = pins.scratch / "catalog.ducklake"
+        self._catalog = catalog
+        self._tables = tables
+        self._at = at
+        self._state: Hashable = None
+
+    def open(self, *, descriptors: bool) -> list[str]:
+        """Attach the copy; see :class:`~kymflow_zarr.sql.sources.Sources`."""
+        self._state = self._catalog.state()
+        self._catalog.copy_to(self._copy)
+        self._leave_out_others()
+        data = self._catalog.data
+        if not descriptors:
+            from kymflow_zarr.sql.filesystem import FolderFilesystem, folder_path
+
+            self._con.register_filesystem(FolderFilesystem(Path(data)))
+            data = folder_path()
+        load(self._con, "ducklake")
+        try:
+            attach(self._con, str(self._copy), data, "READ_ONLY", *self._moment())
+        except duckdb.Error as error:
+            raise QueryError(
+                f"the tables can't be read as they were at {self._at}: {first_line(error)}"
+                if self._at is not None
+                else f"the catalog of the tables can't be read: {first_line(error)}",
+                artifact=str(self._catalog.folder),
+            ) from error
+        return [f"allowed_directories = [{literal(data)}]"]
+
+    def locked(self) -> None:
+        """Nothing more is to be done."""
+
+    def sql(self, table: TableKey) -> str:
+        """Return the table's name."""
+        return target(table)
+
+    def identity(self, table: TableKey) -> Hashable:
+        """Return what tells this state of a table from any other."""
+        return (str(self._catalog.folder), self._state, self._at, table)
+
+    def named(self, message: str) -> str:
+        """Leave a message as it is: the tables bear their own names."""
+        return message
+
+    def _moment(self) -> list[str]:
+        if self._at is None:
+            return []
+        if isinstance(self._at, datetime):
+            moment = self._at.astimezone(UTC).strftime("%Y-%m-%d %H:%M:%S.%f+00")
+            return [f"SNAPSHOT_TIME {literal(moment)}"]
+        return [f"SNAPSHOT_VERSION {int(self._at)}"]
+
+    def _leave_out_others(self) -> None:
+        """Take the other tables out of the copy."""
+        with duckdb.connect() as con:
+            con.execute(f"ATTACH {literal(str(self._copy))} AS copy")
+            wanted = [[schema_of(table), table.name] for table in self._tables]
+            con.execute(statement("lake/keep_tables"), {"wanted": wanted})
+            con.execute("DETACH copy")

@@ -1,0 +1,253 @@
+"""A dataset's tables in a DuckLake: a change costs what it changes, and is kept in a history."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+
+from kymflow_sql import filled, statement
+from kymflow_zarr.backend import At, Backend, Change, Merged, Reader, Stat, TableKey
+from kymflow_zarr.duck import literal, value
+from kymflow_zarr.errors import first_line
+from kymflow_zarr.files import atomic_path
+from kymflow_zarr.lake import extensions
+from kymflow_zarr.lake.catalog import LAKE, open_catalog
+from kymflow_zarr.lake.changing import apply, check_count, committing, count, create, transact
+from kymflow_zarr.lake.config import LakeConfig
+from kymflow_zarr.lake.frozen import Frozen, schema_of, target
+from kymflow_zarr.names import check_table_name
+from kymflow_zarr.parquet import count_rows, duckdb_path
+
+if TYPE_CHECKING:
+    import duckdb
+    import polars as pl
+
+    from kymflow_zarr.lake.sources import LakeSources
+    from kymflow_zarr.sql.pins import Pins
+
+T = TypeVar("T")
+_GRACE = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Compacted:
+    """What a compaction did.
+
+    Attributes:
+        files_before: Files that held the tables before.
+        files_after: Files that hold them now.
+        versions: How many versions were forgotten.
+        removed: How many files were removed from disk.
+    """
+
+    files_before: int
+    files_after: int
+    versions: int
+    removed: int
+
+
+class LakeTables(Backend):
+    """A dataset's tables in a lake: a schema for the tables, one for each kind beside them.
+
+    Args:
+        dataset: The dataset's folder.
+        config: Says where the lake has its catalog.
+
+    Attributes:
+        catalog: The catalog.
+    """
+
+    def __init__(self, dataset: Path, config: LakeConfig) -> None:
+        self._dataset = dataset
+        self.catalog = open_catalog(dataset, config)
+        self._frozen: tuple[Hashable, Frozen] | None = None
+        self._one_at_a_time = threading.Lock()
+
+    def options(self) -> Mapping[str, bool]:
+        """Return what loading extensions needs."""
+        return extensions.options()
+
+    @property
+    def now(self) -> Frozen:
+        """The lake as it is now."""
+        with self._one_at_a_time:
+            state = self.catalog.state()
+            if self._frozen is None or self._frozen[0] != state:
+                self._frozen = state, Frozen(self.catalog)
+            return self._frozen[1]
+
+    def place(self, table: TableKey) -> Path:
+        """Return the folder of a table's files, whether or not it exists.
+
+        Raises:
+            InvalidNameError: If the name is not one a table may have.
+        """
+        return Path(self.catalog.data, schema_of(table), check_table_name(table.name))
+
+    def names(self, side: str | None = None) -> list[str]:
+        """Return the names of the tables, sorted."""
+        return sorted(table.name for table in self.now.tables if table.side == side)
+
+    def exists(self, table: TableKey) -> bool:
+        """Tell whether there is such a table."""
+        return table in self.now.tables
+
+    def state(self, table: TableKey) -> Hashable:
+        """Return what changes with every change of the lake; None where there is no such table."""
+        return self.catalog.state() if self.exists(table) else None
+
+    def stat(self, name: str) -> Stat:
+        """Return the size of the files that hold a table now, and when it last changed."""
+        con = self.now.con.cursor()
+        size, changed = con.execute(filled("lake/table_stat"), {"name": name}).fetchall()[0]
+        return Stat(int(size or 0), datetime.fromisoformat(changed))
+
+    def damage(self, table: TableKey) -> str | None:
+        """Read a table to its end; return why it can't be."""
+        import duckdb
+
+        try:
+            rows = self.now.relation(table)
+            if rows is not None:
+                rows.aggregate("count(COLUMNS(*))").fetchall()
+        except duckdb.Error as error:
+            return f"it can't be read: {first_line(error)}"
+        return None
+
+    def scan(self, table: TableKey) -> pl.LazyFrame:
+        """Return a table as a lazy frame, which DuckDB answers."""
+        now = self.now
+        if table not in now.tables:
+            raise FileNotFoundError(table.name)
+        return now.con.cursor().table(target(table)).pl(lazy=True)
+
+    def read(self, tables: Sequence[TableKey], ask: Callable[[Reader], T]) -> T:
+        """Ask the lake as it is now."""
+        return self.now.ask(ask)
+
+    def commit(self, changes: Sequence[Change], note: str) -> list[Merged]:
+        """Apply all changes in one transaction."""
+        name = changes[0].table.name
+
+        def work(con: duckdb.DuckDBPyConnection) -> list[Merged]:
+            merged = [apply(con, change, self.place(change.table)) for change in changes]
+            return merged if changes[0].table.side is None else []
+
+        return transact(self.catalog, name, note, work)
+
+    def save(self, table: TableKey, rows: pl.DataFrame) -> None:
+        """Write a whole table; what it was stays in the history."""
+
+        def work(con: duckdb.DuckDBPyConnection) -> list[Merged]:
+            con.register("whole", rows)
+            removed = count(con, table)
+            create(con, table, "FROM whole")
+            return [Merged(0, rows.height, removed)] if table.side is None else []
+
+        transact(self.catalog, table.name, "save", work)
+
+    def drop(self, table: TableKey) -> None:
+        """Remove a table from the lake as it is now; it stays in the history."""
+
+        def work(con: duckdb.DuckDBPyConnection) -> list[Merged]:
+            removed = count(con, table)
+            con.execute(f"DROP TABLE IF EXISTS {target(table)}")
+            return [Merged(0, 0, removed)] if table.side is None else []
+
+        transact(self.catalog, table.name, "delete", work)
+
+    def sources(
+        self,
+        con: duckdb.DuckDBPyConnection,
+        pins: Pins,
+        tables: Sequence[TableKey],
+        at: At = None,
+    ) -> LakeSources:
+        """Give a session a copy of the catalog of its own, with these tables alone."""
+        from kymflow_zarr.lake.sources import LakeSources
+
+        return LakeSources(con, pins, self.catalog, tables, at)
+
+    def history(self, name: str) -> pl.DataFrame:
+        """Return what was done to a table.
+
+        Args:
+            name: The table's name.
+
+        Returns:
+            Frame (version int64, time UTC, author, note, kept, added, removed int64), a row a
+            change, the first first. Counts are of rows; null where only what is kept beside the
+            table changed.
+        """
+        con = self.now.con.cursor()
+        con.execute("SET VARIABLE table_name = $1", [check_table_name(name)])
+        return con.sql(statement("lake/history")).pl()
+
+    def take_over(self, files: Mapping[TableKey, Path]) -> None:
+        """Fill an empty lake with the rows of Parquet files, all or none.
+
+        Raises:
+            CommitError: If it can't be done.
+        """
+
+        def work(con: duckdb.DuckDBPyConnection) -> list[Merged]:
+            con.execute(f"CALL {LAKE}.set_option('parquet_compression', 'zstd')")
+            for table, file in files.items():
+                rows = f"read_parquet({literal(duckdb_path(file))}, hive_partitioning = false)"
+                create(con, table, f"FROM {rows}")
+                check_count(table, count(con, table), count_rows(con, [file]))
+            return []
+
+        transact(self.catalog, None, "converted from plain files", work)
+
+    def copy_to(self, table: TableKey, file: Path) -> None:
+        """Write a table as one Parquet file.
+
+        Raises:
+            CommitError: If it can't be written.
+        """
+        now = self.now
+        with committing(table.name), atomic_path(file) as temporary:
+            to = literal(str(temporary))
+            con = now.con.cursor()
+            written = value(con, filled("lake/copy_table", table=target(table), output=to))
+            check_count(table, int(written), count(con, table))
+
+    def compact(self, keep: timedelta) -> Compacted:
+        """Merge small files, drop deleted rows, and forget old versions.
+
+        Files that only forgotten versions need go an hour later, at the next compaction: until
+        then a query that began before may read them.
+
+        Args:
+            keep: How long versions can be looked back at.
+
+        Raises:
+            CommitError: If it can't be done; the tables stand as they were.
+        """
+        now = datetime.now(UTC)
+        before = self._files()
+        with committing("all"), self.catalog.writing() as con:
+            old = {"older_than": now - keep}
+            expired = con.execute(statement("lake/expire_snapshots"), old).fetchall()
+            con.execute(statement("lake/rewrite_deleted")).fetchall()
+            con.execute(statement("lake/merge_small")).fetchall()
+        after = self._files()
+        with committing("all"), self.catalog.writing() as con:
+            ripe = {"older_than": now - _GRACE}
+            freed = con.execute(statement("lake/remove_unused"), ripe).fetchall()
+            freed += con.execute(statement("lake/remove_orphaned"), ripe).fetchall()
+        return Compacted(before, after, len(expired), len(freed))
+
+    def orphaned(self) -> list[Path]:
+        """Return the files that no version knows, left by writers that were killed."""
+        ripe = {"older_than": datetime.now(UTC) - _GRACE}
+        found = self.now.con.cursor().execute(statement("lake/find_orphaned"), ripe).fetchall()
+        return [Path(path) for (path,) in found]
+
+    def _files(self) -> int:
+        return int(value(self.now.con.cursor(), statement("lake/count_files")))
