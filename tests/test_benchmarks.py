@@ -16,7 +16,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from benchmarks import child, engine, floors, rivals
+from benchmarks import child, engine, floors, overhead, rivals
 from benchmarks.cases import BY_NAME, CASES, Phase
 from benchmarks.compare import compare, comparison
 from benchmarks.decision import Decision
@@ -314,3 +314,13 @@ def test_the_docs_page_says_what_its_results_say(tmp_path: Path) -> None:
     page.write_text("no place")
     with pytest.raises(ValueError, match="cases: begin"):
         write_page(results({}), page)
+
+
+@pytest.mark.long
+def test_what_a_batch_costs_is_measured_everywhere() -> None:
+    figures = overhead.measure(batches=3, repeats=1)
+    assert list(figures) == ["in process", "1 process", "2 processes", "Dask, 2 processes"]
+    assert all(own["empty"] > 0 and own["staged"] > 0 for own in figures.values())
+    assert len(overhead.table(figures).splitlines()) == 2 + len(figures)
+    there, back = overhead.bytes_there_and_back()
+    assert 0 < back < 2_000 < there < 100_000

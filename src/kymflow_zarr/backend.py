@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol, TypeVar
 
@@ -73,6 +73,23 @@ class Stat:
 
     size: int
     changed: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Compacted:
+    """What a compaction did.
+
+    Attributes:
+        files_before: Files that held the tables before.
+        files_after: Files that hold them now.
+        versions: How many versions were forgotten.
+        removed: How many files were removed from disk.
+    """
+
+    files_before: int
+    files_after: int
+    versions: int
+    removed: int
 
 
 class Reader(Protocol):
@@ -160,6 +177,15 @@ class Backend(ABC):
 
         Raises:
             UsageError: If no history is kept.
+        """
+        raise self.keeps_no_history()
+
+    def compact(self, keep: timedelta) -> Compacted:
+        """Merge small files, drop deleted rows, and forget versions older than may be kept.
+
+        Raises:
+            UsageError: If there is nothing of the kind.
+            CommitError: If it can't be done; the tables stand as they were.
         """
         raise self.keeps_no_history()
 

@@ -108,6 +108,15 @@ def read_errors() -> tuple[type[BaseException], ...]:
     return OSError, pl.exceptions.PolarsError, panic
 
 
+def count_rows(con: duckdb.DuckDBPyConnection, paths: Sequence[PathLike]) -> int:
+    """Return how many rows some Parquet files hold together."""
+    if not paths:
+        return 0
+    sql = "SELECT sum(num_rows) FROM parquet_file_metadata($paths)"
+    [[count]] = con.execute(sql, {"paths": [duckdb_path(path) for path in paths]}).fetchall()
+    return int(count)
+
+
 def unreadable(path: Path, error: BaseException) -> ReadError | TableUnreadableError:
     """Return the error that says why a table can't be read, and what to do about it.
 
@@ -126,15 +135,6 @@ def unreadable(path: Path, error: BaseException) -> ReadError | TableUnreadableE
         f"the table file can't be read ({why}); restore it, or delete it and build the table again",
         artifact=str(path),
     )
-
-
-def count_rows(con: duckdb.DuckDBPyConnection, paths: Sequence[PathLike]) -> int:
-    """Return how many rows some Parquet files hold together."""
-    if not paths:
-        return 0
-    sql = "SELECT sum(num_rows) FROM parquet_file_metadata($paths)"
-    [[count]] = con.execute(sql, {"paths": [duckdb_path(path) for path in paths]}).fetchall()
-    return int(count)
 
 
 def damage(path: Path) -> str | None:

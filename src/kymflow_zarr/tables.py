@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from kymflow_zarr import parquet
-from kymflow_zarr.backend import Backend, Change, Merged, Reader, Stat, TableKey
+from kymflow_zarr.backend import Backend, Change, Compacted, Merged, Reader, Stat, TableKey
 from kymflow_zarr.errors import ReadError, TableNotFoundError, UsageError
 from kymflow_zarr.files import identity, sweep_temporaries, temporary_path
 from kymflow_zarr.frames import as_polars, storable
@@ -246,6 +247,20 @@ class TableStore:
         from kymflow_zarr.lake.convert import convert
 
         return convert(self._dataset, to, catalog=catalog)
+
+    def compact(self, keep: timedelta = timedelta(days=7)) -> Compacted:
+        """Merge small files, drop deleted rows and forget old versions of tables in a lake.
+
+        Args:
+            keep: How long versions can be looked back at; the newest always stays.
+
+        Raises:
+            UsageError: If the tables are plain files, which need none of it.
+            ReadOnlyError: If the dataset is open for reading only.
+            CommitError: If it can't be done; the tables stand as they were.
+        """
+        self._dataset.check_writable("compact the tables", self.path("any").parent)
+        return self.backend.compact(keep)
 
     def history(self, name: str) -> pl.DataFrame:
         """Return what was done to a table, for tables in a lake.

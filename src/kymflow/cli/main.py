@@ -18,6 +18,8 @@ COMMANDS = (
     "sql",
     "queries",
     "tables",
+    "history",
+    "diff",
     "check",
     "schema",
     "plot",

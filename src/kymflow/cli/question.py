@@ -12,11 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kymflow.cli.commands.common import MOMENT
+
 if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
     from kymflow.core.kym_dataset import KymDataset
+    from kymflow_zarr.backend import At
 
 STDIN = "-"
 _INT = re.compile(r"[+-]?(0|[1-9]\d*)")
@@ -36,6 +39,7 @@ class Question:
         timeout: Seconds it may take; None for as long as it takes.
         named: Whether the text is a name.
         explained: Whether to ask how it would be answered instead.
+        at: The version or moment to ask; None for now.
     """
 
     text: str
@@ -43,16 +47,17 @@ class Question:
     timeout: float | None = None
     named: bool = False
     explained: bool = False
+    at: At = None
 
     def batches(self, kym: KymDataset) -> pa.RecordBatchReader:
         """Ask, and return the answer batch by batch."""
         sql, values = self._statement(kym)
-        return kym.sql_lazy(sql, values, timeout=self.timeout)
+        return kym.sql_lazy(sql, values, timeout=self.timeout, at=self.at)
 
     def frame(self, kym: KymDataset) -> pl.DataFrame:
         """Ask, and return the answer as a frame."""
         sql, values = self._statement(kym)
-        return kym.sql(sql, values, timeout=self.timeout)
+        return kym.sql(sql, values, timeout=self.timeout, at=self.at)
 
     def _statement(self, kym: KymDataset) -> tuple[str, dict[str, Any] | None]:
         values: dict[str, Any]
@@ -96,6 +101,13 @@ def question_options(command: Callable[..., None]) -> Callable[..., None]:
         type=click.FloatRange(min=0, min_open=True),
         help="Stop the query when it takes longer.",
     )
+    @click.option(
+        "--at",
+        metavar="VERSION|TIME",
+        type=MOMENT,
+        help="Ask the tables as they were, in a DuckLake: a version of `kymflow history`, or a "
+        "time such as 2026-03-01T14:30.",
+    )
     @wraps(command)
     def with_question(
         *args: Any,
@@ -104,13 +116,16 @@ def question_options(command: Callable[..., None]) -> Callable[..., None]:
         name: str | None,
         params: dict[str, str],
         timeout: float | None,
+        at: At,
         **kwargs: Any,
     ) -> None:
         if sum(each is not None for each in (query, file, name)) > 1:
             raise click.UsageError("give one of QUERY, --file and --query")
         text = name or _text(query, file)
         named = name is not None
-        question = None if text is None else Question(text, params, timeout, named=named)
+        if text is None and at is not None:
+            raise click.UsageError("--at goes with a QUERY")
+        question = None if text is None else Question(text, params, timeout, named=named, at=at)
         command(*args, question=question, **kwargs)
 
     return with_question

@@ -115,9 +115,7 @@ class FileCatalog(Catalog):
     def _lock(self) -> Lock:
         from kymflow_zarr.locks import file_lock
 
-        path = self.folder.parents[1] / "index" / "locks" / CATALOG_LOCK
-        path.parent.mkdir(parents=True, exist_ok=True)
-        return file_lock(path)
+        return file_lock(self.folder.parents[1] / "index" / "locks" / CATALOG_LOCK)
 
     def state(self) -> Hashable:
         """Return what changes when the file is replaced."""

@@ -6,6 +6,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from kymflow_zarr.backend import At
+
 if TYPE_CHECKING:
     import duckdb
     import polars as pl
@@ -33,6 +35,7 @@ class Queryable(ABC):
         *,
         tables: Iterable[str] | None = None,
         timeout: float | None = None,
+        at: At = None,
     ) -> pl.DataFrame:
         """Answer a SQL query.
 
@@ -41,6 +44,9 @@ class Queryable(ABC):
             params: Values for ``$name`` (a mapping) or ``?`` (a sequence) in it.
             tables: The only tables that it may read; all by default.
             timeout: Seconds that it may take; no limit by default.
+            at: Answer over the tables as they were at this version, or at this moment (a datetime
+                without a time zone is in local time); now by default. Tables in a lake alone keep
+                what they were.
 
         Returns:
             The answer. Columns of the same name get numbers: ``image_id``, ``image_id_1``. Sums of
@@ -49,12 +55,13 @@ class Queryable(ABC):
         Raises:
             QueryError: If the query can't be answered; the first line says why.
             QueryTimeoutError: If it takes longer than it may.
+            UsageError: If ``at`` is given and the tables are plain files, which keep no history.
             TableNotFoundError: If ``tables`` names one that is not there.
             KeyboardInterrupt: On Ctrl-C, once the query has stopped.
         """
         from kymflow_zarr.sql.answers import answer
 
-        return answer(self._views().only(tables), query, params, timeout)
+        return answer(self._views().only(tables).as_of(at), query, params, timeout)
 
     def sql_lazy(
         self,
@@ -63,6 +70,7 @@ class Queryable(ABC):
         *,
         tables: Iterable[str] | None = None,
         timeout: float | None = None,
+        at: At = None,
     ) -> pa.RecordBatchReader:
         """Answer a SQL query batch by batch, for answers larger than memory.
 
@@ -72,6 +80,7 @@ class Queryable(ABC):
             tables: As for :meth:`sql`.
             timeout: Seconds that DuckDB may take for all batches together, the reader's own time
                 not counted.
+            at: As for :meth:`sql`.
 
         Returns:
             A reader of batches of about 100,000 rows; anything that takes an Arrow stream takes it.
@@ -85,9 +94,11 @@ class Queryable(ABC):
         """
         from kymflow_zarr.sql.answers import stream
 
-        return stream(self._views().only(tables), query, params, timeout)
+        return stream(self._views().only(tables).as_of(at), query, params, timeout)
 
-    def connect(self, *, tables: Iterable[str] | None = None) -> duckdb.DuckDBPyConnection:
+    def connect(
+        self, *, tables: Iterable[str] | None = None, at: At = None
+    ) -> duckdb.DuckDBPyConnection:
         """Return a DuckDB connection that has every table as a view.
 
         It is locked down like :meth:`sql`, and keeps the tables as they are now for as long as it,
@@ -96,6 +107,7 @@ class Queryable(ABC):
 
         Args:
             tables: The only tables it shall have; all by default.
+            at: As for :meth:`sql`.
 
         Raises:
             QueryError: If a table can't be read.
@@ -103,4 +115,4 @@ class Queryable(ABC):
         """
         from kymflow_zarr.sql.answers import connect
 
-        return connect(self._views().only(tables))
+        return connect(self._views().only(tables).as_of(at))

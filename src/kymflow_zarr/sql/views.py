@@ -79,6 +79,10 @@ class Views:
                 )
         return replace(self, by_name={name: self.by_name[name] for name in wanted})
 
+    def as_of(self, at: At) -> Views:
+        """Return the views over the tables as they were at a version or moment."""
+        return replace(self, at=at)
+
 
 def table_views(dataset: ZarrDataset) -> Views:
     """Return a view for each table of a dataset."""

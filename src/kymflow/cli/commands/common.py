@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +32,28 @@ class FolderPath(click.Path):
         return super().convert(value, param, ctx)
 
 
+class _Moment(click.ParamType[Any]):
+    """A version's number, or a time as ISO 8601 has it."""
+
+    name = "version"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number or the time that a text stands for."""
+        if not isinstance(value, str):
+            return value
+        if value.isdecimal():
+            return int(value)
+        try:
+            return datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(
+                f"{value!r} is neither a version nor a time such as 2026-03-01 or 2026-03-01T14:30",
+                param,
+                ctx,
+            )
+
+
+MOMENT = _Moment()
 dataset_argument = click.argument(
     "path", metavar="DATASET", type=FolderPath(), help="The dataset, a .zarr folder."
 )

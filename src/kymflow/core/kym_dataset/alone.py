@@ -23,7 +23,7 @@ _CUT_SHORT = (EOFError, pickle.UnpicklingError)
 class Alone:
     """A process that does one task at a time, and is started again when it dies of one.
 
-    Other than the workers of a pool it does not run the caller's main module, so that a script
+    Unlike the workers of a pool, it does not import the caller's main module, so that a script
     needs no guard for it.
     """
 
@@ -99,6 +99,8 @@ def serve() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, who ends this process
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
+    pickle.dump(os.getpid(), replies)
+    replies.flush()
 
     def reply(future: Future[Outcome[bytes]]) -> None:
         if future.exception() is not None:
@@ -135,13 +137,23 @@ def _pickler() -> ModuleType:
 
 
 def _started() -> subprocess.Popen[bytes]:
+    """Return such a process, ready for its first task: a death before that is no task's fault."""
     path = os.pathsep.join(entry for entry in sys.path if entry)
-    return subprocess.Popen(  # noqa: S603 - this very program
+    process = subprocess.Popen(  # noqa: S603 - this very program
         [sys.executable, "-c", _SERVE],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, "PYTHONPATH": path},
     )
+    try:
+        pickle.load(_stream(process.stdout))  # noqa: S301 - ours
+    except _CUT_SHORT as error:
+        process.communicate()
+        raise WorkerError(
+            f"a batch may kill the process that does it, and {sys.executable} can't be started "
+            f"for it; what it says stands above"
+        ) from error
+    return process
 
 
 def _stream(stream: IO[bytes] | None) -> IO[bytes]:

@@ -31,6 +31,7 @@ from kymflow_zarr.sql.queryable import Queryable
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
+    from kymflow_zarr.backend import At
     from kymflow_zarr.sql.views import Views
 
 log = logging.getLogger(__name__)
@@ -196,6 +197,16 @@ class KymDataset(Queryable):
         present = not survey.absent
         params = self._params(indexer, image_id) if present and error is None else ...
         return explain(verdict, rows, ledger, version, params, str(error) if error else None)
+
+    def diff(self, indexer: Indexer | str, before: At, after: At = None) -> pl.DataFrame:
+        """Tell which images are otherwise in one version of a table than in another, and why.
+
+        See :func:`kymflow.core.kym_dataset.diff.diff`.
+        """
+        from kymflow.core.kym_dataset.diff import diff
+
+        table = indexer if isinstance(indexer, str) else table_name(indexer)
+        return diff(self, table, before, after)
 
     def query(self, name: str, /, **params: object) -> pl.DataFrame:
         """Run a named query; :mod:`kymflow.core.queries.library` lists them.

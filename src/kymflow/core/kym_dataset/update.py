@@ -86,8 +86,8 @@ class Update:
                     self._tell(tell, due)
                     if batch.errors and stop_at_failure:
                         break
-                parts.sort(key=lambda part: part.rows.name)  # they came as they were done
                 with staging.reading():
+                    parts.sort(key=lambda part: part.rows.name)  # they came as they were done
                     parts = self._fitting(staging, parts, gone)
                     standing += self._stage_failures(staging)
                 tell(Progress("commit", 0, self.updated))

@@ -110,6 +110,48 @@ def test_a_repaired_ledger_sees_lost_rows_again(kym: KymDataset) -> None:
     assert check(kym.dataset).is_empty()
 
 
+def test_rows_and_records_of_different_runs_are_not_counted_against_each_other(
+    kym: KymDataset,
+) -> None:
+    of_a = pl.col("image_id") == "a"
+    edit_ledger(
+        lambda runs: runs.with_columns(
+            n_rows=pl.when(of_a).then(9).otherwise("n_rows"),
+            params_hash=pl.when(of_a).then(pl.lit("other")).otherwise("params_hash"),
+        )
+    )(kym)
+    assert kinds(check(kym.dataset)) == ["unrecorded"]
+
+
+def test_images_whose_last_run_failed_have_lost_no_rows(kym: KymDataset) -> None:
+    edit_ledger(
+        lambda runs: runs.with_columns(
+            status=pl.when(pl.col("image_id") == "a").then(pl.lit("failed")).otherwise("status")
+        )
+    )(kym)
+    edit_table(lambda rows: rows.filter(pl.col("image_id") != "a"))(kym)
+    assert check(kym.dataset).is_empty()
+
+
+def test_a_repair_records_only_what_rows_tell_for_certain(kym: KymDataset) -> None:
+    edit_ledger(
+        lambda runs: runs.filter(pl.col("image_id") == "a").with_columns(status=pl.lit("failed"))
+    )(kym)
+    half = pl.when(pl.int_range(pl.len()).over("image_id") > 0).then("params_hash")
+    edit_table(lambda rows: rows.with_columns(params_hash=half))(kym)
+    kym.dataset.save_table(TABLE, pl.concat([kym.dataset.load_table(TABLE), of_d(kym)]))
+    check(kym.dataset, repair=True)
+    runs = Ledger(kym.dataset, TABLE).load("image_id", "status", "n_rows").sort("image_id")
+    assert runs.rows() == [("a", "failed", 2), ("d", "ok", 2)]
+
+
+def of_d(kym: KymDataset) -> pl.DataFrame:
+    """Return sound rows of a new image d."""
+    add_image(kym.dataset, "d")
+    row = kym.dataset.load_table(TABLE).drop_nulls("params_hash").head(1)
+    return pl.concat([row, row]).with_columns(image_id=pl.lit("d"))
+
+
 UPDATED = {
     "unknown_image": lambda kym: kym.dataset.delete_image("a"),
     "recorded_unknown_image": lambda kym: kym.dataset.delete_image("c"),

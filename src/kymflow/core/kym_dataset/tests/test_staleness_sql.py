@@ -58,6 +58,7 @@ def verdict(
         ([(H, V)] * 2, (H, "v0", "outdated", None), ("skip", "fresh", 2)),
         ([("other", V)], (H, V, "outdated", None), ("update", "params_changed", 1)),
         ([], (H, V, "outdated", None), ("update", "missing", 0)),
+        ([], (H, V, "outdated", 0), ("update", "missing", 0)),
         # rows that don't match
         ([("other", V)], None, ("update", "params_changed", 1)),
         ([(H, "v0")], None, ("update", "version_changed", 1)),

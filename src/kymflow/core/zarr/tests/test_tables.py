@@ -64,6 +64,14 @@ def test_many_rows_stay_together_and_in_order(dataset: ZarrDataset, tmp_path: Pa
     assert rows.equals(expected)
 
 
+def test_rows_without_a_key_can_be_replaced_too(dataset: ZarrDataset) -> None:
+    dataset.save_table("t", pl.concat([OLD, OLD.head(1).with_columns(image_id=None)]))
+    replaced = pl.DataFrame({"image_id": [None, "b", "b"]}, {"image_id": pl.String})
+    merged = dataset.tables.replace_rows("t", replaced=replaced, parts=[], empty=OLD.clear())
+    assert (merged.kept, merged.added) == (2, 0)
+    assert dataset.load_table("t").rows() == [("a", 3), ("c", 4)]
+
+
 def test_new_columns_are_null_in_old_rows_and_absent_ones_in_new(dataset: ZarrDataset) -> None:
     dataset.save_table("t", OLD)
     dataset.replace_rows_for_image_id("t", "a", pl.DataFrame({"score": [0.5]}))
@@ -87,6 +95,9 @@ def test_a_column_without_values_takes_any_type(dataset: ZarrDataset) -> None:
     dataset.save_table("t", OLD.with_columns(note=pl.lit(None, pl.Int32)))
     dataset.replace_rows_for_image_id("t", "a", pl.DataFrame({"n": [1], "note": ["x"]}))
     assert dataset.load_table("t")["note"].to_list() == [None, None, None, "x"]
+    of_no_type = pl.DataFrame({"n": [2], "note": [None]}, {"n": pl.Int64, "note": pl.Int32})
+    dataset.replace_rows_for_image_id("t", "b", of_no_type)
+    assert dataset.load_table("t")["note"].to_list() == [None, "x", None]
 
 
 @pytest.mark.parametrize(
