@@ -21,7 +21,7 @@ from kymflow_zarr.errors import (
 from kymflow_zarr.files import read_many, reading
 from kymflow_zarr.groups import ZarrFormat, group_format, read_attributes, write_group
 from kymflow_zarr.links import leads_out, remove
-from kymflow_zarr.names import check_image_id, without_strangers
+from kymflow_zarr.names import check_dataset_path, check_image_id, without_strangers
 from kymflow_zarr.owned import owned_folder
 from kymflow_zarr.record import ZarrImageRecord
 from kymflow_zarr.sql.queryable import Queryable
@@ -68,7 +68,7 @@ class ZarrDataset(Queryable):
     def __init__(self, path: str | os.PathLike[str], mode: Literal["a", "r", "w"] = "a") -> None:
         if mode not in ("a", "r", "w"):
             raise UsageError(f"mode must be 'a', 'r' or 'w', not {mode!r}")
-        self.path = _absolute(path)
+        self.path = check_dataset_path(path)
         self.mode = mode
         self.tables = TableStore(self)
         with reading(self.path):
@@ -386,25 +386,6 @@ class ZarrDataset(Queryable):
         path = self.path / "index" / "locks" / ".swap.lock"
         self.check_writable("take a lock", path.parent)
         return file_lock(path)
-
-
-def _absolute(path: str | os.PathLike[str]) -> Path:
-    """Return a dataset's path, absolute.
-
-    Raises:
-        UsageError: If it is empty or not valid Unicode.
-    """
-    if path == "":
-        raise UsageError("the dataset's path is empty; '.' stands for the working directory")
-    absolute = Path(path).absolute()
-    try:
-        os.fspath(absolute).encode()
-    except UnicodeEncodeError as error:
-        raise UsageError(
-            f"the dataset's path {os.fspath(absolute)!a} is not valid Unicode, without which "
-            f"neither Polars nor DuckDB opens a file; rename the folder"
-        ) from error
-    return absolute
 
 
 def _is_root_metadata(entry: Path) -> bool:

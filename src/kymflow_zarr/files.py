@@ -69,16 +69,14 @@ def temporary_path(path: Path) -> Iterator[Path]:
                 temporary.unlink(missing_ok=True)
 
 
-def replace_folder(fresh: Path, path: Path, home: Path) -> None:
+def replace_folder(fresh: Path, path: Path) -> None:
     """Put a folder in the place of another, which is put back where that fails.
 
     Args:
-        fresh: The folder.
-        path: Its place; there need not be one yet.
-        home: Where the other one may lie for a moment, on the same file system.
+        fresh: The folder, beside its place.
+        path: The place; there need not be one yet.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with temporary_path(home / path.name) as old:
+    with temporary_path(path) as old:
         if path.exists():
             os.replace(path, old)
         try:

@@ -8,10 +8,11 @@ elsewhere must not meet that.
 from __future__ import annotations
 
 import logging
+import os
 import re
 from pathlib import Path
 
-from kymflow_zarr.errors import InvalidNameError, escaped
+from kymflow_zarr.errors import InvalidNameError, UsageError, escaped
 
 log = logging.getLogger(__name__)
 
@@ -48,6 +49,25 @@ def may_be_name(text: str) -> bool:
         return len(text.encode()) <= MAX_BYTES
     except UnicodeEncodeError:
         return False
+
+
+def check_dataset_path(path: str | os.PathLike[str]) -> Path:
+    """Return a dataset's path, absolute, if it may be one.
+
+    Raises:
+        UsageError: If it is empty or not valid Unicode.
+    """
+    if path == "":
+        raise UsageError("the dataset's path is empty; '.' stands for the working directory")
+    absolute = Path(path).absolute()
+    try:
+        os.fspath(absolute).encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(
+            f"the dataset's path {os.fspath(absolute)!a} is not valid Unicode, without which "
+            f"neither Polars nor DuckDB opens a file; rename the folder"
+        ) from error
+    return absolute
 
 
 def check_image_id(image_id: str) -> str:

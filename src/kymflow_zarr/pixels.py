@@ -95,7 +95,6 @@ def write_array(
     axes: Sequence[str],
     chunks: Sequence[int] | None,
     zarr_format: Literal[2, 3],
-    home: Path,
 ) -> None:
     """Write an array with zstd compression; Zarr v3 arrays of several chunks are sharded.
 
@@ -108,7 +107,6 @@ def write_array(
         axes: The names of the axes.
         chunks: Chunk shape.
         zarr_format: 2 or 3.
-        home: Where to write it meanwhile, on the same file system.
 
     Raises:
         InvalidArrayError: If the chunks don't fit the array.
@@ -130,7 +128,7 @@ def write_array(
             "shards": shard_shape(pixels.shape, cut, itemsize),
             "dimension_names": list(axes),
         }
-    with writing(path), temporary_path(home / path.name) as fresh:
+    with writing(path), temporary_path(path) as fresh:
         array = zarr.create_array(
             str(fresh),
             shape=pixels.shape,
@@ -140,4 +138,4 @@ def write_array(
             **layout,
         )
         array[...] = pixels
-        replace_folder(fresh, path, home)
+        replace_folder(fresh, path)

@@ -88,7 +88,6 @@ class ZarrImageRecord(ImageFiles):
             axes=names,
             chunks=chunks,
             zarr_format=zarr_format,
-            home=self.path,
         )
         attributes = {"axes": names, "created_utc": created, "updated_utc": now}
         write_group(self.path, zarr_format, attributes)
@@ -174,7 +173,6 @@ class ZarrImageRecord(ImageFiles):
             axes=pixels.checked_axes(axes, checked.ndim),
             chunks=chunks,
             zarr_format=self.dataset.zarr_format,
-            home=self.path,
         )
         return path
 
@@ -191,7 +189,8 @@ class ZarrImageRecord(ImageFiles):
         """Return the names of the array artifacts, sorted."""
         root = self.path / "analysis_arrays"
         headers = [*root.rglob("zarr.json"), *root.rglob(".zarray")]
-        return sorted(header.parent.relative_to(root).as_posix() for header in headers)
+        names = (header.parent.relative_to(root).as_posix() for header in headers)
+        return sorted(name for name in names if not name.rpartition("/")[2].startswith("."))
 
     def _array_path(self, name: str) -> Path:
         return self.path / "analysis_arrays" / check_artifact_name(name)

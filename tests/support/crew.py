@@ -27,7 +27,7 @@ class Child:
         self._process = subprocess.Popen(
             [*prefix, sys.executable, "-m", "tests.support.child"],
             cwd=ROOT,
-            env={**os.environ, "PYTHONPATH": str(ROOT), **env},
+            env={**os.environ, **env},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -141,7 +141,7 @@ def _state(rows: int) -> State:
 @cache
 def _built(rows: int) -> Path:
     """Return a dataset with its table, to be copied."""
-    home = Path(tempfile.mkdtemp(prefix="kymflow-faults-"))
+    home = Path(tempfile.mkdtemp(prefix="faults-"))
     atexit.register(shutil.rmtree, home, ignore_errors=True)
     dataset = ZarrDataset(home / "data.zarr")
     for image_id, (generation, n_rows) in _state(rows).items():

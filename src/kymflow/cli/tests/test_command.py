@@ -389,7 +389,6 @@ def test_names_with_line_breaks_fake_no_line(tmp_path: Path) -> None:
     commands = {
         "failed": ["import", lab, dataset],
         "error": ["sql", dataset, "SELECT 1", "-o", tmp_path / "file" / f"{FAKE}.csv"],
-        "ledger": ["index", dataset, "images"],
     }
     for begins, arguments in commands.items():
         done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False)
@@ -397,7 +396,6 @@ def test_names_with_line_breaks_fake_no_line(tmp_path: Path) -> None:
         assert lines
         assert all(line.startswith(begins) for line in lines)
         assert "\\nerror: all is lost" in lines[0]
-        (dataset / "index" / "kym_images.runs.parquet").write_bytes(b"damaged")
 
 
 def test_debug_shows_the_traceback(indexed: Path) -> None:

@@ -88,11 +88,12 @@ def _findings(dataset: ZarrDataset, leftovers: Leftovers) -> Iterator[Finding]:
 
 
 def _files(folder: Path, unreadable: Callable[[OSError], None]) -> Iterator[Path]:
-    """Yield the files of an image, and arrays that were never finished; of others none."""
+    """Yield the files of an image, and pixels that were never finished; of other arrays none."""
     for place, folders, names in os.walk(folder, onerror=unreadable):
         if Path(place) == folder:
             unfinished = [name for name in folders if temporary_of(Path(name))]
-            yield from (folder / name for name in unfinished)
+            if (folder / "data").exists():  # else one of them may be all there is of the pixels
+                yield from (folder / name for name in unfinished)
             folders[:] = [name for name in folders if name not in (*_ARRAYS, *unfinished)]
         yield from (Path(place, name) for name in sorted(names))
 
