@@ -40,7 +40,7 @@ def postgres() -> Iterator[str]:
         yield f"postgres:{connection}"
 
 
-@pytest.fixture(params=["file", "postgres"])
+@pytest.fixture(params=["file", pytest.param("postgres", marks=pytest.mark.long)])
 def catalog(request: pytest.FixtureRequest) -> str | None:
     """Return where the lake has its catalog."""
     return request.getfixturevalue("postgres") if request.param == "postgres" else None
@@ -70,6 +70,7 @@ def change(kym: KymDataset, image_id: str, generation: int, n_rows: int) -> int:
     return int(kym.dataset.tables.history(TABLE)["version"][-1])
 
 
+@pytest.mark.parametrize("catalog", ["file", "postgres"], indirect=True)
 def test_tables_are_moved_there_and_back(plain: KymDataset, catalog: str | None) -> None:
     tables = plain.dataset.tables
     keys = [TableKey(TABLE), TableKey(TABLE, "runs"), TableKey(TABLE, "params")]

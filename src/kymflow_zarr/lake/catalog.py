@@ -7,9 +7,10 @@ what is done to it can't harm the lake.
 from __future__ import annotations
 
 import shutil
+import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -147,6 +148,7 @@ class PostgresCatalog(Catalog):
     def __init__(self, dataset: Path, config: LakeConfig) -> None:
         super().__init__(dataset)
         self._config = config
+        self._watching: _Kept | None = None
 
     @contextmanager
     def writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
@@ -160,10 +162,15 @@ class PostgresCatalog(Catalog):
             yield con
 
     def state(self) -> Hashable:
-        """Return the number of the last snapshot."""
-        with self._connected("READ_ONLY") as con:
-            newest = f"SELECT max(snapshot_id) FROM {self._table('ducklake_snapshot')}"
-            return int(value(con, newest))
+        """Return the number of the last snapshot; the connection that asks is kept."""
+        import duckdb
+
+        newest = f"SELECT max(snapshot_id) FROM {self._table('ducklake_snapshot')}"
+        if self._watching is not None:
+            with suppress(duckdb.Error):  # it was broken meanwhile
+                return int(value(self._watching.con.cursor(), newest))
+        self._watching = _Kept(self._connected("READ_ONLY"))
+        return int(value(self._watching.con.cursor(), newest))
 
     def copy_to(self, path: Path) -> None:
         """Copy the catalog's tables, in one transaction, into a catalog file."""
@@ -204,3 +211,12 @@ class PostgresCatalog(Catalog):
                     dataset=str(self.folder.parents[1]),
                 ) from error
             yield con
+
+
+class _Kept:
+    """A connection that is open for as long as this object lives."""
+
+    def __init__(self, opening: AbstractContextManager[duckdb.DuckDBPyConnection]) -> None:
+        held = ExitStack()
+        self.con = held.enter_context(opening)
+        self.close = weakref.finalize(self, held.close)

@@ -11,6 +11,7 @@ import pytest
 
 from kymflow.core.kym_dataset import KymDataset, VelocityEventIndexer
 from kymflow.core.kym_dataset import extract as extract_module
+from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow_zarr.backend import Change, Merged
 from kymflow_zarr.plain import PlainTables
 
