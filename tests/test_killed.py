@@ -30,7 +30,7 @@ POINTS = [
     f"after copy {TABLE_FILE}",
     f"after flush tables/.{TABLE}",
     f"after rename {TABLE_FILE}",
-    "after ledger",
+    "after apply side='runs'",
     "before clear",
     "after clear",
 ]

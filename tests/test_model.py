@@ -29,8 +29,8 @@ KINDS: dict[str, pl.DataType | None] = {
     "text": pl.String(),
 }
 BEFORE_TABLE = ("before part", "after part", "before copy tables/", "before rename tables/")
-BEFORE_LEDGER = ("after rename tables/", "before ledger")
-AFTER_LEDGER = ("after ledger", "before clear")
+BEFORE_LEDGER = ("after rename tables/", "before apply side='runs'")
+AFTER_LEDGER = ("after apply side='runs'", "before clear")
 
 images = st.sampled_from("abcde")
 kinds = st.sampled_from(sorted(KINDS))

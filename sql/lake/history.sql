@@ -11,5 +11,6 @@ SELECT
     (commit_extra_info::JSON ->> 'added')::BIGINT AS added,
     (commit_extra_info::JSON ->> 'removed')::BIGINT AS removed
 FROM ducklake_snapshots('lake')
-WHERE commit_extra_info::JSON ->> 'table' = getvariable('table_name')
+WHERE commit_extra_info IS NOT NULL
+    AND coalesce(commit_extra_info::JSON ->> 'table' = getvariable('table_name'), true)
 ORDER BY version

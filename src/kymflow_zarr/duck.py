@@ -36,7 +36,7 @@ def engine_connection(
         spilled = folder / f".duckdb.{uuid.uuid4().hex}.tmp"
         options: dict[str, Any] = {"temp_directory": str(spilled), **(config or {})}
         con = closing.enter_context(duckdb.connect(config=options))
-        con.execute("SET TimeZone = 'UTC'")
+        con.execute("SET GLOBAL TimeZone = 'UTC'")
         con.execute("SET enable_progress_bar = false")
         yield con
 

@@ -8,17 +8,18 @@ from contextlib import ExitStack
 from typing import Any
 from unittest.mock import patch
 
-from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow.core.kym_dataset.staging import Part, Staging
 from kymflow_zarr import files, merge
+from kymflow_zarr.lake import changing
+from kymflow_zarr.plain import PlainTables
 
 CALLS: dict[str, tuple[object, str]] = {
     "part": (Part, "write"),
     "copy": (merge, "_copy"),
     "flush": (files, "flush"),
     "rename": (os, "replace"),
-    "ledger": (Ledger, "record"),
-    "params": (Ledger, "remember_params"),
+    "apply": (PlainTables, "_apply"),
+    "note": (changing, "_leave_note"),
     "clear": (Staging, "clear"),
 }
 

@@ -42,29 +42,28 @@ class Frozen:
     Attributes:
         tables: The tables there are.
         con: A connection over them.
+        close: Closes it; it is called with the end of this object or of the process.
     """
 
     def __init__(self, catalog: Catalog) -> None:
         import duckdb
 
-        held = ExitStack()
-        with ExitStack() as undo:
-            undo.callback(held.close)
-            scratch = Path(held.enter_context(TemporaryDirectory(prefix="kymflow-")))
-            copy = scratch / "catalog.ducklake"
-            catalog.copy_to(copy)
-            self.con = held.enter_context(engine_connection(scratch, options()))
+        with ExitStack() as held:
+            self.con = held.enter_context(engine_connection(catalog.folder, options()))
             load(self.con, "ducklake")
-            try:
-                attach(self.con, str(copy), catalog.data, "READ_ONLY")
-            except duckdb.Error as error:
-                raise TableUnreadableError(
-                    f"the catalog of the tables can't be read ({first_line(error)}); restore it "
-                    f"from a backup",
-                    artifact=str(catalog.folder),
-                ) from error
-            undo.pop_all()
-        self._close = weakref.finalize(self, held.close)
+            with TemporaryDirectory(prefix="kymflow-", ignore_cleanup_errors=True) as scratch:
+                copy = Path(scratch, "catalog.ducklake")
+                catalog.copy_to(copy)
+                try:
+                    # Once open, the copy needs no name, and whoever is killed leaves none.
+                    attach(self.con, str(copy), catalog.data, "READ_ONLY")
+                except duckdb.Error as error:
+                    raise TableUnreadableError(
+                        f"the catalog of the tables can't be read ({first_line(error)}); restore "
+                        f"it from a backup",
+                        artifact=str(catalog.folder),
+                    ) from error
+            self.close = weakref.finalize(self, held.pop_all().close)
         self._one_at_a_time = threading.Lock()
         listed = self.con.execute(
             "SELECT schema_name, table_name FROM duckdb_tables() WHERE database_name = $1", [LAKE]
@@ -72,6 +71,12 @@ class Frozen:
         self.tables = {
             TableKey(name, None if schema == ROWS else schema) for schema, name in listed
         }
+
+    def cursor(self) -> duckdb.DuckDBPyConnection:
+        """Return another connection over the tables, for use by itself."""
+        cursor = self.con.cursor()
+        cursor.execute("SET enable_progress_bar = false")
+        return cursor
 
     def ask(self, question: Callable[[Reader], T]) -> T:
         """Return the answer to a question about the tables."""

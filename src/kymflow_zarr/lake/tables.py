@@ -84,7 +84,7 @@ class LakeTables(Backend):
 
     def stat(self, name: str) -> Stat:
         """Return the size of the files that hold a table now, and when it last changed."""
-        con = self.now.con.cursor()
+        con = self.now.cursor()
         size, changed = con.execute(filled("lake/table_stat"), {"name": name}).fetchall()[0]
         return Stat(int(size or 0), datetime.fromisoformat(changed))
 
@@ -105,7 +105,7 @@ class LakeTables(Backend):
         now = self.now
         if table not in now.tables:
             raise FileNotFoundError(table.name)
-        return now.con.cursor().table(target(table)).pl(lazy=True)
+        return now.cursor().table(target(table)).pl(lazy=True)
 
     def read(self, tables: Sequence[TableKey], ask: Callable[[Reader], T]) -> T:
         """Ask the lake as it is now."""
@@ -165,7 +165,7 @@ class LakeTables(Backend):
             change, the first first. Counts are of rows; null where only what is kept beside the
             table changed.
         """
-        con = self.now.con.cursor()
+        con = self.now.cursor()
         con.execute("SET VARIABLE table_name = $1", [check_table_name(name)])
         return con.sql(statement("lake/history")).pl()
 
@@ -195,7 +195,7 @@ class LakeTables(Backend):
         now = self.now
         with committing(table.name), atomic_path(file) as temporary:
             to = literal(str(temporary))
-            con = now.con.cursor()
+            con = now.cursor()
             written = value(con, filled("lake/copy_table", table=target(table), output=to))
             check_count(table, int(written), count(con, table))
 
@@ -215,21 +215,21 @@ class LakeTables(Backend):
         before = self._files()
         with committing("all"), self.catalog.writing() as con:
             old = {"older_than": now - keep}
-            expired = con.execute(statement("lake/expire_snapshots"), old).fetchall()
+            expired = value(con, statement("lake/expire_snapshots"), old)
             con.execute(statement("lake/rewrite_deleted")).fetchall()
             con.execute(statement("lake/merge_small")).fetchall()
         after = self._files()
         with committing("all"), self.catalog.writing() as con:
             ripe = {"older_than": now - _GRACE}
-            freed = con.execute(statement("lake/remove_unused"), ripe).fetchall()
-            freed += con.execute(statement("lake/remove_orphaned"), ripe).fetchall()
-        return Compacted(before, after, len(expired), len(freed))
+            removed = value(con, statement("lake/remove_unused"), ripe)
+            removed += value(con, statement("lake/remove_orphaned"), ripe)
+        return Compacted(before, after, expired, removed)
 
     def orphaned(self) -> list[Path]:
         """Return the files that no version knows, left by writers that were killed."""
         ripe = {"older_than": datetime.now(UTC) - _GRACE}
-        found = self.now.con.cursor().execute(statement("lake/find_orphaned"), ripe).fetchall()
+        found = self.now.cursor().execute(statement("lake/find_orphaned"), ripe).fetchall()
         return [Path(path) for (path,) in found]
 
     def _files(self) -> int:
-        return int(value(self.now.con.cursor(), statement("lake/count_files")))
+        return int(value(self.now.cursor(), statement("lake/count_files")))

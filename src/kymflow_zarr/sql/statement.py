@@ -21,6 +21,7 @@ _EXPLAIN = re.compile(
 # Run SQL that can't be looked into, or switch on logs to files, which ends the whole process when
 # the files may not be written (DuckDB 1.5).
 _REFUSED = frozenset({"query", "json_execute_serialized_sql", "enable_logging"})
+_OF_LAKES = "ducklake_"
 # Table functions that are given all they return.
 _SELF_CONTAINED = frozenset({"generate_series", "json_each", "json_tree", "range", "unnest"})
 
@@ -127,8 +128,11 @@ def _pivot(text: str) -> Query:
 
 
 def _refuse(functions: Iterable[str]) -> None:
-    for name in _REFUSED.intersection(functions):
-        raise QueryError(f"{name}() is not answered here; write out the SQL that it would run")
+    for name in functions:
+        if name in _REFUSED:
+            raise QueryError(f"{name}() is not answered here; write out the SQL that it would run")
+        if name.startswith(_OF_LAKES):
+            raise QueryError(f"{name}() is not answered here; `kymflow history` tells of versions")
 
 
 def _nodes(tree: Any) -> Iterator[dict[str, Any]]:

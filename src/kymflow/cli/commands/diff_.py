@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @dataset_argument
 @click.argument("table", help="The table, as kym_velocity_events.")
 @click.argument(
-    "before", metavar="V1", type=MOMENT, help="A version of `kymflow history`, or time."
+    "before", metavar="V1", type=MOMENT, help="A version of `kymflow history`, or a time."
 )
 @click.argument("after", metavar="[V2]", type=MOMENT, required=False, help="Another; now if none.")
 @output_options

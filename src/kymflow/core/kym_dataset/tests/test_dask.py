@@ -10,8 +10,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from kymflow.cli.errors import reported
-from kymflow.cli.main import app
 from kymflow.core.dask_cluster import dask_executor
 from kymflow.core.errors import WorkerError
 from kymflow.core.kym_dataset import KymDataset, VelocityEventIndexer
@@ -72,11 +70,6 @@ def test_a_batch_whose_worker_is_killed_is_done_by_another(
     assert (five.dataset.record("c").path / "lives").read_text() == ""
 
 
-def test_the_command_works_on_a_cluster(five: KymDataset, scheduler: str, capsys) -> None:
-    assert reported(app, ["index", str(five.dataset.path), "--dask", scheduler]) == 0
-    assert "updated=5 skipped=0" in capsys.readouterr().out
-
-
 @pytest.mark.long
 def test_an_image_that_kills_every_worker_is_found(five: KymDataset, scheduler: str) -> None:
     with dask_executor(scheduler) as executor:
@@ -104,18 +97,3 @@ def test_a_lost_scheduler_ends_the_run_and_the_next_one_goes_on(five: KymDataset
     pipe.unlink()
     report = five.update_index(Pausing(), mode="incremental")
     assert (report.updated, report.resumed) == (5, 2)
-
-
-def test_a_scheduler_that_does_not_answer_is_said(five: KymDataset, monkeypatch, capsys) -> None:
-    monkeypatch.setattr("kymflow.core.dask_cluster._ANSWER_WITHIN", "0.1s")
-    index = ["index", str(five.dataset.path)]
-    assert reported(app, [*index, "--dask", "tcp://127.0.0.1:1"]) == 1
-    assert "no Dask scheduler answers at tcp://127.0.0.1:1" in capsys.readouterr().err
-    assert reported(app, [*index, "--dask", "http://a"]) == 2
-    assert reported(app, [*index, "--dask", "local", "--workers", "2"]) == 2
-
-
-def test_without_dask_the_extra_is_named(five: KymDataset, monkeypatch, capsys) -> None:
-    monkeypatch.setitem(sys.modules, "distributed", None)
-    assert reported(app, ["index", str(five.dataset.path), "--dask", "local"]) == 1
-    assert "pip install 'kymflow[dask]'" in capsys.readouterr().err

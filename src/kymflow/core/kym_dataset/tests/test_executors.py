@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
 import select
 import signal
 import subprocess
 import sys
 import threading
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
@@ -22,6 +23,13 @@ from kymflow.core.kym_dataset.work import Work
 from kymflow_zarr import ArtifactSchemaError, UsageError
 
 TABLE = "kym_velocity_events"
+IMPORTS = f"""\
+import sys
+from kymflow.core.kym_dataset import KymDataset, extract
+from kymflow_zarr import ZarrDataset
+from {__name__} import Deadly, PerImage
+"""
+"""What a script of a test begins with."""
 
 
 class PerImage(BaseIndexer):
@@ -123,6 +131,20 @@ def test_any_executor_will_do(five: KymDataset) -> None:
         assert threads.submit(os.getpid).result() == os.getpid()
 
 
+@pytest.mark.long
+def test_a_pool_of_the_callers_is_lost_with_a_process(five: KymDataset) -> None:
+    spawn = multiprocessing.get_context("spawn")
+    with ProcessPoolExecutor(1, spawn) as pool:
+        assert five.update_index(PerImage(), executor=pool).updated == 5
+        with pytest.raises(WorkerError, match="it goes on from there"):
+            five.update_index(Deadly(), executor=pool)
+        with pytest.raises(WorkerError, match="it goes on from there"):
+            five.update_index(PerImage(), executor=pool)
+    report = five.update_index(Deadly(), mode="incremental", on_error="record")
+    assert (report.resumed, report.updated) == (2, 4)
+    assert [failure.image_id for failure in report.failures] == ["c"]
+
+
 def test_failures_cross_processes_with_their_place(five: KymDataset) -> None:
     report = five.update_index(Faulty(defect=False), workers=2, on_error="record")
     assert [(f.image_id, f.artifact, f.code) for f in report.failures] == [
@@ -162,11 +184,7 @@ def test_an_image_that_kills_every_worker_is_found_and_fails_alone(five: KymData
 
 def test_an_image_that_killed_an_update_does_not_kill_the_next_ones(five: KymDataset) -> None:
     code = (
-        f"from {__name__} import *\n"
-        "from kymflow.core.kym_dataset import extract\n"
-        "from kymflow_zarr import ZarrDataset\n"
-        "extract.BATCH = 2\n"
-        "KymDataset(ZarrDataset(sys.argv[1])).update_index(Deadly())\n"
+        f"{IMPORTS}extract.BATCH = 2\nKymDataset(ZarrDataset(sys.argv[1])).update_index(Deadly())\n"
     )
     died = subprocess.run([sys.executable, "-c", code, str(five.dataset.path)], check=False)
     assert died.returncode == -signal.SIGKILL
@@ -183,9 +201,8 @@ def test_an_image_that_killed_an_update_does_not_kill_the_next_ones(five: KymDat
 def test_a_script_without_a_guard_is_told_to_have_one(five: KymDataset, tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text(
-        f"from {__name__} import *\n"
-        "from kymflow_zarr import ZarrDataset\n"
-        f"KymDataset(ZarrDataset({str(five.dataset.path)!r})).update_index(PerImage(), workers=1)\n"
+        f"{IMPORTS}kym = KymDataset(ZarrDataset({str(five.dataset.path)!r}))\n"
+        "kym.update_index(PerImage(), workers=1)\n"
     )
     ended = subprocess.run([sys.executable, script], check=False, capture_output=True, text=True)
     assert "WorkerError: worker processes can't work" in ended.stderr
@@ -199,12 +216,10 @@ def test_an_indexer_of_a_main_module_is_isolated_where_that_can_be(
 ) -> None:
     script = tmp_path / "script.py"
     script.write_text(
-        f"from {__name__} import *\n"
-        "from kymflow_zarr import ZarrDataset\n"
-        "class Own(Deadly):\n    name = 'own'\n"
+        f"{IMPORTS}class Own(Deadly):\n    name = 'own'\n"
         + ("" if installed else "sys.modules['cloudpickle'] = None\n")
         + f"kym = KymDataset(ZarrDataset({str(five.dataset.path)!r}))\n"
-        "print(five.update_index(Own(), on_error='record').failed)\n"
+        "print(kym.update_index(Own(), on_error='record').failed)\n"
     )
     runs = [
         subprocess.run([sys.executable, script], check=False, capture_output=True, text=True)
