@@ -222,6 +222,8 @@ def test_the_decision_sees_every_reason_it_is_timed_with(tmp_path: Path) -> None
 def test_a_commit_to_a_lake_and_to_one_file_end_alike(tmp_path: Path) -> None:
     made = commits.Commits(tmp_path, images=200, rows=5)
     made.make()
+    if not (tmp_path / "made" / "ducklake").exists():
+        pytest.skip("DuckDB has no extension ducklake here")
     answers = set()
     for kind, concerned in (("percent", 2), ("one", 1)):
         for commit, home in ((commits.in_lake, "ducklake"), (commits.in_one_file, "parquet")):
