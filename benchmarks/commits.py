@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from benchmarks import answers, content, late_imports  # noqa: F401
+from benchmarks import content, late_imports  # noqa: F401
 from benchmarks.decision import VERSION, runs_of
 from benchmarks.work import TABLE, Unavailable, Work, sql
 from kymflow.core.kym_dataset import KymDataset
@@ -51,14 +51,10 @@ def _commit(place: Path, home: str, kind: str) -> Work:
     staged = place / "made" / "staged" / kind
     changes = iter([_change(dataset, staged / str(number)) for number in range(CHANGES)])
 
-    def answer(_: None) -> str:
+    def answer(_: object) -> str:
         return str(KymDataset(dataset).sql(sql("digest_commit")).row(0))
 
-    return Work(lambda: _apply(dataset, next(changes)), answer)
-
-
-def _apply(dataset: ZarrDataset, changes: list[Change]) -> None:
-    dataset.tables.commit(changes, "update")
+    return Work(lambda: dataset.tables.commit(next(changes), "update"), answer)
 
 
 def _change(dataset: ZarrDataset, staged: Path) -> list[Change]:
