@@ -41,7 +41,8 @@ class Case:
         floor: The least work; the times of several phases add up.
         floor_title: The floor in words.
         rivals: Whether the rivals do it too.
-        place: On what it works: a dataset, the inputs of a decision, or nothing.
+        place: On what it works: a dataset, the inputs of a decision, tables to commit to, or
+            nothing.
         calls: How often a process does it; the median counts.
         sizes: For how many images, where the run is asked for so many.
     """
@@ -52,7 +53,7 @@ class Case:
     floor: tuple[Phase, ...]
     floor_title: str
     rivals: bool = False
-    place: Literal["workload", "decision", "nothing"] = "workload"
+    place: Literal["workload", "decision", "commits", "nothing"] = "workload"
     calls: int = 1
     sizes: Sizes = list
 
@@ -64,6 +65,11 @@ def _with_a_fifth(asked: Sequence[int]) -> list[int]:
 
 def _tenfold(asked: Sequence[int]) -> list[int]:
     return [10 * images for images in asked]
+
+
+def _half_and_fivefold(asked: Sequence[int]) -> list[int]:
+    """Return sizes a tenfold apart: 1 and 10 million rows where 100,000 images are asked for."""
+    return [max(asked) // 2, 5 * max(asked)]
 
 
 def _once(_: Sequence[int]) -> list[int]:
@@ -82,6 +88,19 @@ def _query(name: str, title: str) -> Case:
         floor=(Phase("floors:query", name, table="built"),),
         floor_title="the same query in bare DuckDB on the same file",
         calls=5,
+    )
+
+
+def _commit(name: str, title: str, *, calls: int) -> Case:
+    return Case(
+        name=f"commit-{name}",
+        title=f"Commit of {title} to a DuckLake",
+        ours=Phase("commits:in_lake", name),
+        floor=(Phase("commits:in_one_file", name),),
+        floor_title="the same commit to a table that is one Parquet file",
+        place="commits",
+        calls=calls,
+        sizes=_half_and_fivefold,
     )
 
 
@@ -191,6 +210,8 @@ CASES = (
         floor=(READ,),
         floor_title=READ_TITLE,
     ),
+    _commit("percent", "1 %", calls=1),
+    _commit("one", "one image", calls=3),
     _query("lookup", "SQL: one image's rows"),
     _query("by_type", "SQL: sums by type"),
     _query("by_image", "SQL: sums by image and ROI"),

@@ -77,7 +77,7 @@ def params_json(mad_k: float, top_k_total: int, abs_score_floor: float) -> bytes
 def events_parquets(counts: Sequence[int], rng: np.random.Generator) -> list[bytes]:
     """Return Parquet files of so many events each, in the whole event schema; no two rows alike."""
     # All rows are made at once: a frame for each file would cost ten times more.
-    rows = _events(sum(counts), rng)
+    rows = events(sum(counts), rng)
     starts = [0, *accumulate(counts)]
     return [
         _parquet(
@@ -89,7 +89,7 @@ def events_parquets(counts: Sequence[int], rng: np.random.Generator) -> list[byt
     ]
 
 
-def _events(rows: int, rng: np.random.Generator) -> pl.DataFrame:
+def events(rows: int, rng: np.random.Generator) -> pl.DataFrame:
     """Return events of no order; as in real files, gaps have an end and shifts have baselines."""
 
     def pick(shares: dict[str, float]) -> np.ndarray[Any, Any]:

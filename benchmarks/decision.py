@@ -79,7 +79,8 @@ class Decision:
         none = pl.DataFrame(schema={"image_id": pl.String})
         rows, runs = self.dataset.path / "rows.parquet", self.dataset.path / "runs.parquet"
         _rows(indexed).write_parquet(rows)
-        _runs(indexed).write_parquet(runs)
+        filled = pl.when(pl.col("state") == "empty").then(0).otherwise(ROWS)
+        runs_of(indexed, filled).write_parquet(runs)
         change = Change(TableKey(TABLE), "image_id", none, [rows], none)
         self.dataset.tables.commit([change, self.ledger.recording([runs], none)])
         rows.unlink()
@@ -110,13 +111,19 @@ def _rows(indexed: pl.DataFrame) -> pl.DataFrame:
     return repeated.with_columns(roi_id=pl.lit(1, pl.Int32), t_start_s=pl.Series(times))
 
 
-def _runs(indexed: pl.DataFrame) -> pl.DataFrame:
-    return indexed.select(
+def runs_of(images: pl.DataFrame, n_rows: pl.Expr) -> pl.DataFrame:
+    """Return the ledger of images that all went well.
+
+    Args:
+        images: Frame with the columns image_id and params_hash.
+        n_rows: How many rows each has.
+    """
+    return images.select(
         "image_id",
         "params_hash",
         analysis_version=pl.lit(VERSION),
         status=pl.lit("ok"),
-        n_rows=pl.when(pl.col("state") == "empty").then(0).otherwise(ROWS).cast(pl.Int64),
+        n_rows=n_rows,
         error=pl.lit(None, pl.String),
         indexed_at=pl.lit(content.FIRST_DAY),
         code_hash=pl.lit(None, pl.String),

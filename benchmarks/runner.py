@@ -14,7 +14,7 @@ from benchmarks.cases import BY_NAME, Case, Phase
 from benchmarks.child import Reply, Request
 from benchmarks.machine import ROOT
 from benchmarks.results import Measurement, Settings
-from benchmarks.stage import FLOOR, OURS, DecisionStage, Stage, WorkloadStage
+from benchmarks.stage import FLOOR, OURS, CommitStage, DecisionStage, Stage, WorkloadStage
 
 BUILD = BY_NAME["full-build"]
 
@@ -159,6 +159,8 @@ class Runner:
             return WorkloadStage(self._scratch / f"{images}x{rows}", images, rows)
         if place == "decision":
             return DecisionStage(self._scratch / f"decision-{images}", images)
+        if place == "commits":
+            return CommitStage(self._scratch / f"commits-{images}x{rows}", images, rows)
         return Stage(self._scratch)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from benchmarks import rivals
 from benchmarks.cases import Phase
+from benchmarks.commits import Commits
 from benchmarks.decision import Decision
 from benchmarks.workload import Workload
 
@@ -43,6 +44,20 @@ class DecisionStage(Stage):
     def __init__(self, folder: Path, images: int) -> None:
         super().__init__(folder)
         Decision(folder, images).make()
+
+
+class CommitStage(Stage):
+    """Tables to commit to, put back before each phase."""
+
+    def __init__(self, folder: Path, images: int, rows: int) -> None:
+        super().__init__(folder)
+        self._commits = Commits(folder, images, rows)
+        self._commits.make()
+
+    def prepare(self, phase: Phase, who: str) -> None:
+        """Put the tables back as they were made."""
+        self._commits.restore()
+        os.sync()
 
 
 class WorkloadStage(Stage):

@@ -16,7 +16,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from benchmarks import child, engine, floors, overhead, rivals
+from benchmarks import child, commits, engine, floors, overhead, rivals
 from benchmarks.cases import BY_NAME, CASES, Phase
 from benchmarks.compare import compare, comparison
 from benchmarks.decision import Decision
@@ -28,7 +28,7 @@ from benchmarks.work import Work
 from benchmarks.workload import ONE_PERCENT_TOGETHER, Change, Workload
 from kymflow.core.event_schema import EVENT_SCHEMA
 from kymflow.core.kym_dataset import ImageIndexer, KymDataset, VelocityEventIndexer
-from kymflow_zarr import ZarrDataset
+from kymflow_zarr import MissingExtraError, ZarrDataset
 
 ROOT = Path(__file__).parent.parent
 PAGE = ROOT / "docs" / "benchmarks.md"
@@ -217,6 +217,43 @@ def test_the_decision_sees_every_reason_it_is_timed_with(tmp_path: Path) -> None
     assert counts["params_changed"] == pytest.approx(50, rel=0.4)
     assert counts["fresh_zero_rows"] == pytest.approx(150, rel=0.3)
     floors.group_by_image(tmp_path).run()
+
+
+def test_a_commit_to_a_lake_and_to_one_file_end_alike(tmp_path: Path) -> None:
+    made = commits.Commits(tmp_path, images=200, rows=5)
+    made.make()
+    if not (tmp_path / "made" / "ducklake").exists():
+        pytest.skip("DuckDB has no extension ducklake here")
+    answers = set()
+    for kind, concerned in (("percent", 2), ("one", 1)):
+        for commit, home in ((commits.in_lake, "ducklake"), (commits.in_one_file, "parquet")):
+            made.restore()
+            work = commit(tmp_path, kind)
+            for times in range(1, 1 + commits.CHANGES):
+                work.run()
+                rows = ZarrDataset(tmp_path / "now" / home).load_table(TABLE)
+                changed = rows.filter(pl.col("params_hash") != rows["params_hash"].mode()[0])
+                assert (rows.height, changed.height) == (1_000, 5 * concerned * times)
+            assert work.answer is not None
+            answers.add(work.answer(None))
+    assert len(answers) == 2
+    assert ZarrDataset(tmp_path / "made" / "ducklake").list_table_names() == [TABLE]
+
+
+def test_a_lake_that_cant_be_had_is_left_out(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise MissingExtraError("no extension")
+
+    monkeypatch.setattr("kymflow_zarr.lake.convert.convert", refuse)
+    made = commits.Commits(tmp_path, images=20, rows=2)
+    made.make()
+    made.restore()
+    commits.in_one_file(tmp_path, "one").run()
+    reply = child.run(child.Request("commits:in_lake", "one", str(tmp_path), 1))
+    assert reply.unavailable is not None
+    assert "kymflow[ducklake]" in reply.unavailable
 
 
 def test_kymflow_and_bare_duckdb_answer_alike(workload: Workload) -> None:

@@ -5,8 +5,14 @@ from __future__ import annotations
 import json
 import re
 import runpy
+import shlex
+from itertools import takewhile
 from pathlib import Path
 
+import click
+import pytest
+
+from kymflow.cli.main import app
 from kymflow.core.kym_dataset import ImageIndexer, KymDataset, VelocityEventIndexer
 from kymflow.core.kym_dataset.decide import REASONS
 from kymflow.core.plots.events import EVENT_COLOURS
@@ -50,6 +56,25 @@ def test_sql_in_the_docs_is_answered(dataset: ZarrDataset, add_image) -> None:
             assert kym.sql(query).height == 1
         for query in re.findall(r'kymflow (?:sql|plot) \S+ "(SELECT[^"]+)"', path.read_text()):
             assert kym.sql(query).height >= 1
+
+
+def test_commands_in_the_docs_are_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("params.json").touch()
+    monkeypatch.setattr(click.Command, "invoke", lambda *_: None)
+    lines = [line for path in DOCS for line in command_lines(path)]
+    assert len(lines) > 30
+    for line in lines:
+        words = list(takewhile(lambda word: word not in "|>", shlex.split(line, comments=True)))
+        app.main(words[1:], prog_name=line, standalone_mode=False)
+    with pytest.raises(click.NoSuchOption):
+        app.main(["tables", "convert", "lab.zarr", "--ot", "parquet"], standalone_mode=False)
+
+
+def command_lines(path: Path) -> list[str]:
+    """Return the commands shown in a page, without those that only show their usage."""
+    shown = re.sub(r"```text\n.*?```", "", path.read_text(), flags=re.DOTALL)
+    return re.findall(r"^kymflow .*", shown, re.MULTILINE)
 
 
 def test_every_reason_is_explained() -> None:

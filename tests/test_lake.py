@@ -163,6 +163,18 @@ def test_a_compaction_keeps_the_rows_and_forgets_versions(kym: KymDataset) -> No
     assert change(kym, "image-05", 9, 3)
 
 
+def test_a_table_whose_last_change_is_forgotten_is_dated_by_the_oldest_version(
+    kym: KymDataset,
+) -> None:
+    tables = kym.dataset.tables
+    kym.dataset.save_table("mine", pl.DataFrame({"image_id": ["a"]}))
+    change(kym, "image-05", 1, 3)
+    before = tables.stat("mine")
+    tables.compact(timedelta(0))
+    assert tables.stat("mine").size == before.size
+    assert tables.stat("mine").changed >= before.changed
+
+
 def test_a_session_reaches_its_own_tables_alone(kym: KymDataset, tmp_path: Path) -> None:
     kym.dataset.save_table("secret", pl.DataFrame({"image_id": ["a"]}))
     con = kym.connect(tables=[TABLE])

@@ -1,6 +1,7 @@
 -- Measure the files that hold a table now.
 -- Inputs   the catalog's own tables; $name  the table's
--- Output   one row (size in bytes, changed: ISO 8601 text of the last snapshot that touched it)
+-- Output   one row (size in bytes, changed: ISO 8601 text of the last snapshot that touched it, of
+--          the oldest there is where that is forgotten)
 WITH held AS (
     SELECT tables.table_id, tables.begin_snapshot
     FROM __ducklake_metadata_lake.ducklake_table AS tables
@@ -18,6 +19,11 @@ files AS (
     WHERE end_snapshot IS NULL
 ),
 
+oldest AS (
+    SELECT min(snapshot_time) AS moment
+    FROM __ducklake_metadata_lake.ducklake_snapshot
+),
+
 touched AS (
     SELECT begin_snapshot, 0 AS file_size_bytes FROM held
     UNION ALL
@@ -26,7 +32,10 @@ touched AS (
 
 SELECT
     sum(file_size_bytes)::BIGINT AS size,
-    strftime(timezone('UTC', max(snapshot_time)), '%Y-%m-%dT%H:%M:%S+00:00') AS changed
+    strftime(
+        timezone('UTC', coalesce(max(snapshot_time), (SELECT moment FROM oldest))),
+        '%Y-%m-%dT%H:%M:%S+00:00'
+    ) AS changed
 FROM touched
-JOIN __ducklake_metadata_lake.ducklake_snapshot AS snapshots
+LEFT JOIN __ducklake_metadata_lake.ducklake_snapshot AS snapshots
     ON snapshots.snapshot_id = touched.begin_snapshot
