@@ -53,7 +53,7 @@ def plain_files(tables_in: str) -> None:
         pytest.skip("about the files of plain tables")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def tables_in(request: pytest.FixtureRequest) -> str:
     """Return what the tables of datasets are kept in."""
     return request.config.getoption("--tables")
@@ -62,20 +62,24 @@ def tables_in(request: pytest.FixtureRequest) -> str:
 @pytest.fixture
 def dataset(tmp_path: Path, tables_in: str) -> ZarrDataset:
     """Return a new, empty dataset."""
-    made = ZarrDataset(tmp_path / "data.zarr", mode="a")
+    return _made(tmp_path / "data.zarr", tables_in)
+
+
+def _made(path: Path, tables_in: str) -> ZarrDataset:
+    made = ZarrDataset(path, mode="a")
     if tables_in != "parquet":
         made.tables.convert(tables_in)
     return made
 
 
 @pytest.fixture(scope="session")
-def made_once(tmp_path_factory: pytest.TempPathFactory) -> MadeOnce:
+def made_once(tmp_path_factory: pytest.TempPathFactory, tables_in: str) -> MadeOnce:
     """Return a function that fills an empty dataset: by making it, and from then on by a copy."""
     made: dict[Callable[[ZarrDataset], object], Path] = {}
 
     def fill(dataset: ZarrDataset, make: Callable[[ZarrDataset], object]) -> ZarrDataset:
         if make not in made:
-            once = ZarrDataset(tmp_path_factory.mktemp("made") / "data.zarr", mode="a")
+            once = _made(tmp_path_factory.mktemp("made") / "data.zarr", tables_in)
             make(once)
             made[make] = once.path
         shutil.copytree(made[make], dataset.path, dirs_exist_ok=True)

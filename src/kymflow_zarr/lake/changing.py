@@ -95,6 +95,7 @@ def apply(con: duckdb.DuckDBPyConnection, change: Change, place: Path) -> Merged
         for name in (name for name in schema if name not in old):
             con.execute(f"ALTER TABLE {table} ADD COLUMN {quoted(name)} {schema[name]}")
         if added:
+            _keep_order(con)
             con.execute(f"INSERT INTO {table} BY NAME {rows}")
     check_count(change.table, count(con, change.table), kept + added)
     return Merged(kept, added, before - kept)
@@ -108,6 +109,7 @@ def create(con: duckdb.DuckDBPyConnection, table: TableKey, rows: str) -> None:
         table: The table.
         rows: SQL that returns the rows.
     """
+    _keep_order(con)
     con.execute(f"CREATE SCHEMA IF NOT EXISTS {LAKE}.{quoted(schema_of(table))}")
     con.execute(f"CREATE OR REPLACE TABLE {target(table)} AS {rows}")
 
@@ -148,6 +150,11 @@ def _new_rows(schema: Mapping[str, str], parts: Sequence[Path], present: Collect
     paths = ", ".join(literal(parquet.duckdb_path(part)) for part in parts)
     read: str = filled("lake/new_rows", columns=columns, parts=f"[{paths}]")
     return read
+
+
+def _keep_order(con: duckdb.DuckDBPyConnection) -> None:
+    """Have rows written as they come: several threads would mix those of one image with others'."""
+    con.execute("SET threads = 1")
 
 
 def _leave_note(
