@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 LAKE = "lake"
 METADATA = f"__ducklake_metadata_{LAKE}"
+# 0.6 MB instead of 8 to copy at every change: a catalog has many tables of few rows.
+_SMALL = "META_BLOCK_SIZE 16384"
 # Rows kept within the catalog would be out of the reach of a copy, and a NaN among them be lost.
 _ATTACHED = "OVERRIDE_DATA_PATH true, DATA_INLINING_ROW_LIMIT 0"
 
@@ -102,11 +104,12 @@ class FileCatalog(Catalog):
         """Yield a connection to a lake that takes the place of this one when all went well."""
         with self._lock(), atomic_path(self.path) as temporary, self._connection() as con:
             load(con, "ducklake")
-            if self.path.exists():
+            new = not self.path.exists()
+            if not new:
                 shutil.copyfile(self.path, temporary)
             log = temporary.with_name(f"{temporary.name}.wal")
             try:
-                attach(con, str(temporary), self.data)
+                attach(con, str(temporary), self.data, *([_SMALL] if new else []))
                 yield con
                 con.execute(f"DETACH {LAKE}")
             finally:
@@ -176,7 +179,7 @@ class PostgresCatalog(Catalog):
         """Copy the catalog's tables, in one transaction, into a catalog file."""
         with self._connected("READ_ONLY") as con:
             load(con, "ducklake")
-            attach(con, str(path), self.data)
+            attach(con, str(path), self.data, _SMALL)
             con.execute(f"DETACH {LAKE}")
             con.execute(f"ATTACH {literal(str(path))} AS copy")
             names = con.execute(filled("lake/catalog_tables")).fetchall()

@@ -79,8 +79,9 @@ def apply(con: duckdb.DuckDBPyConnection, change: Change, place: Path) -> Merged
     """
     table = target(change.table)
     old = _types(con, change.table)
-    before = count(con, change.table)
-    kept = _delete(con, change, table) if old else 0
+    before = _count(con, table) if old else 0
+    removed = _delete(con, change, table) if old else 0
+    kept = before - removed
     added = parquet.count_rows(con, change.parts)
     parts = [parquet.scan(part) for part in change.parts]
     standing = [con.table(table).pl(lazy=True)] if kept else []
@@ -97,8 +98,8 @@ def apply(con: duckdb.DuckDBPyConnection, change: Change, place: Path) -> Merged
         if added:
             _keep_order(con)
             con.execute(f"INSERT INTO {table} BY NAME {rows}")
-    check_count(change.table, count(con, change.table), kept + added)
-    return Merged(kept, added, before - kept)
+    check_count(change.table, _count(con, table), kept + added)
+    return Merged(kept, added, removed)
 
 
 def create(con: duckdb.DuckDBPyConnection, table: TableKey, rows: str) -> None:
@@ -116,9 +117,11 @@ def create(con: duckdb.DuckDBPyConnection, table: TableKey, rows: str) -> None:
 
 def count(con: duckdb.DuckDBPyConnection, table: TableKey) -> int:
     """Return how many rows a table has; none where there is no such table."""
-    if not _types(con, table):
-        return 0
-    return int(value(con, f"SELECT count(*) FROM {target(table)}"))
+    return _count(con, target(table)) if _types(con, table) else 0
+
+
+def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:
+    return int(value(con, f"SELECT count(*) FROM {table}"))
 
 
 def _types(con: duckdb.DuckDBPyConnection, table: TableKey) -> dict[str, str]:
@@ -133,13 +136,14 @@ def _types(con: duckdb.DuckDBPyConnection, table: TableKey) -> dict[str, str]:
 
 
 def _delete(con: duckdb.DuckDBPyConnection, change: Change, table: str) -> int:
-    """Delete the rows of the replaced keys and return how many are left."""
+    """Delete the rows of the replaced keys and return how many there were."""
     keys = change.replaced.select(key=change.key).unique()
-    if not keys.is_empty():
-        con.register("replaced", keys)
-        nulls = f" OR {quoted(change.key)} IS NULL" if keys["key"].null_count() else ""
-        con.execute(f"DELETE FROM {table} WHERE {quoted(change.key)} IN (FROM replaced){nulls}")
-    return count(con, change.table)
+    if keys.is_empty():
+        return 0
+    con.register("replaced", keys)
+    column = quoted(change.key)
+    nulls = f" OR {column} IS NULL" if keys["key"].null_count() else ""
+    return int(value(con, f"DELETE FROM {table} WHERE {column} IN (FROM replaced){nulls}"))
 
 
 def _new_rows(schema: Mapping[str, str], parts: Sequence[Path], present: Collection[str]) -> str:
