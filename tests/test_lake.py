@@ -256,6 +256,21 @@ def test_a_missing_extension_is_named_with_its_extra(plain: KymDataset, monkeypa
         plain.dataset.tables.convert("ducklake")
 
 
+@pytest.mark.parametrize("catalog", ["file"], indirect=True)
+def test_no_empty_lake_takes_the_place_of_one_whose_catalog_is_gone(kym: KymDataset) -> None:
+    catalog = kym.dataset.path / "tables" / "lake" / "catalog.ducklake"
+    away = catalog.rename(kym.dataset.path / "catalog")
+    for use in (
+        lambda: kym.dataset.save_table("mine", pl.DataFrame({"image_id": ["a"]})),
+        lambda: kym.dataset.load_table(TABLE),
+        lambda: kym.sql(f"FROM {TABLE}"),
+    ):
+        with pytest.raises(TableUnreadableError, match="the catalog of the tables is gone"):
+            use()
+    away.rename(catalog)
+    assert kym.dataset.load_table(TABLE).height == 18
+
+
 @pytest.fixture(scope="module")
 def crew() -> Iterator[Crew]:
     with Crew(in_stock=0) as crew:

@@ -18,7 +18,7 @@ from kymflow_sql import filled
 from kymflow_zarr.duck import engine_connection, literal, quoted, value
 from kymflow_zarr.errors import TableUnreadableError, first_line
 from kymflow_zarr.files import atomic_path, identity
-from kymflow_zarr.lake.config import CATALOG_LOCK, LakeConfig, lake_folder
+from kymflow_zarr.lake.config import CATALOG_LOCK, LakeConfig, config_path, lake_folder
 from kymflow_zarr.lake.extensions import load, options
 
 if TYPE_CHECKING:
@@ -64,6 +64,7 @@ class Catalog(ABC):
     """
 
     def __init__(self, dataset: Path) -> None:
+        self._dataset = dataset
         self.folder = lake_folder(dataset)
         self.data = f"{self.folder / 'data'}/"
 
@@ -104,9 +105,9 @@ class FileCatalog(Catalog):
         """Yield a connection to a lake that takes the place of this one when all went well."""
         with self._lock(), atomic_path(self.path) as temporary, self._connection() as con:
             load(con, "ducklake")
-            new = not self.path.exists()
+            new = not config_path(self._dataset).exists()
             if not new:
-                shutil.copyfile(self.path, temporary)
+                self.copy_to(temporary)
             log = temporary.with_name(f"{temporary.name}.wal")
             try:
                 attach(con, str(temporary), self.data, *([_SMALL] if new else []))
@@ -118,7 +119,7 @@ class FileCatalog(Catalog):
     def _lock(self) -> Lock:
         from kymflow_zarr.locks import file_lock
 
-        return file_lock(self.folder.parents[1] / "index" / "locks" / CATALOG_LOCK)
+        return file_lock(self._dataset / "index" / "locks" / CATALOG_LOCK)
 
     def state(self) -> Hashable:
         """Return what changes when the file is replaced."""
@@ -211,7 +212,7 @@ class PostgresCatalog(Catalog):
                 raise TableUnreadableError(
                     f"the catalog of the tables can't be reached ({first_line(error)}); start its "
                     f"server, or see to the network and ~/.pgpass",
-                    dataset=str(self.folder.parents[1]),
+                    dataset=str(self._dataset),
                 ) from error
             yield con
 
