@@ -62,12 +62,7 @@ class LakeSources:
         try:
             attach(self._con, str(self._copy), data, "READ_ONLY", *self._moment())
         except duckdb.Error as error:
-            raise QueryError(
-                f"the tables can't be read as they were at {self._at}: {first_line(error)}"
-                if self._at is not None
-                else f"the catalog of the tables can't be read: {first_line(error)}",
-                artifact=str(self._catalog.folder),
-            ) from error
+            raise QueryError(self._why(error), artifact=str(self._catalog.folder)) from error
         return [f"allowed_directories = [{literal(data)}]"]
 
     def locked(self) -> None:
@@ -84,6 +79,14 @@ class LakeSources:
     def named(self, message: str) -> str:
         """Leave a message as it is: the tables bear their own names."""
         return message
+
+    def _why(self, error: duckdb.Error) -> str:
+        if self._at is None:
+            return f"the catalog of the tables can't be read: {first_line(error)}"
+        return (
+            f"the tables can't be read as they were at {self._at}: there was no version of them, "
+            f"or it is forgotten; `kymflow history` lists those there are\n{error}"
+        )
 
     def _moment(self) -> list[str]:
         if self._at is None:

@@ -16,6 +16,7 @@ from kymflow.core.kym_dataset import KymDataset, VelocityEventIndexer
 from kymflow.core.kym_dataset.tests.cluster import cluster
 from kymflow.core.kym_dataset.tests.test_executors import Deadly, Faulty, PerImage
 
+pytest.importorskip("distributed")
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and pipes of POSIX")
 
 TABLE = "kym_velocity_events"

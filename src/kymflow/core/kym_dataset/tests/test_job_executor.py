@@ -6,11 +6,12 @@ import os
 from pathlib import Path
 
 import pytest
-import submitit
 
 from kymflow.core.job_executor import JobExecutor
 from kymflow.core.kym_dataset import KymDataset, VelocityEventIndexer
 from kymflow.core.kym_dataset.tests.test_executors import Deadly, Faulty
+
+submitit = pytest.importorskip("submitit")
 
 
 def test_jobs_make_the_same_table(five: KymDataset, tmp_path: Path) -> None:
