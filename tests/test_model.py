@@ -338,14 +338,24 @@ class TestBriefly(Engine.TestCase):  # type: ignore[name-defined,misc]
     )
 
 
+AT_LENGTH = settings(
+    max_examples=50,
+    stateful_step_count=50,
+    deadline=None,
+    suppress_health_check=list(HealthCheck),
+    print_blob=True,
+)
+
+
 @pytest.mark.long
 class TestAtLength(Engine.TestCase):  # type: ignore[name-defined,misc]
     """Thousands of steps, others each time."""
 
-    settings = settings(
-        max_examples=100,
-        stateful_step_count=50,
-        deadline=None,
-        suppress_health_check=list(HealthCheck),
-        print_blob=True,
-    )
+    settings = AT_LENGTH
+
+
+@pytest.mark.long
+class TestAtMoreLength(Engine.TestCase):  # type: ignore[name-defined,misc]
+    """As many again, so that two workers share them."""
+
+    settings = AT_LENGTH

@@ -16,7 +16,7 @@ from kymflow.core.kym_dataset.fit import without
 from kymflow.core.kym_dataset.schemas import PARAMS
 from kymflow_zarr import parquet
 from kymflow_zarr.errors import DatasetError, ReadError, reason
-from kymflow_zarr.files import atomic_path, write_atomic
+from kymflow_zarr.files import atomic_path, write_atomic, writing
 from kymflow_zarr.owned import discard, owned_folder
 
 if TYPE_CHECKING:
@@ -52,10 +52,15 @@ class Part:
 
     @contextmanager
     def begun(self, image_ids: Sequence[str]) -> Iterator[None]:
-        """Leave a mark, naming the images, if the process dies within the block."""
+        """Leave a mark, naming the images, if the process dies within the block.
+
+        Raises:
+            WriteError: If the mark can't be written.
+        """
         mark = self.rows.with_name(self.rows.name.removesuffix(".rows.parquet") + BEGUN)
-        mark.write_text(json.dumps(image_ids))
         try:
+            with writing(mark):
+                mark.write_text(json.dumps(image_ids))
             yield
         finally:
             mark.unlink(missing_ok=True)
