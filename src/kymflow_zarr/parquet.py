@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kymflow_zarr.duck import value
 from kymflow_zarr.errors import (
     ReadError,
     TableUnreadableError,
@@ -113,8 +114,7 @@ def count_rows(con: duckdb.DuckDBPyConnection, paths: Sequence[PathLike]) -> int
     if not paths:
         return 0
     sql = "SELECT sum(num_rows) FROM parquet_file_metadata($paths)"
-    [[count]] = con.execute(sql, {"paths": [duckdb_path(path) for path in paths]}).fetchall()
-    return int(count)
+    return int(value(con, sql, {"paths": [duckdb_path(path) for path in paths]}))
 
 
 def unreadable(path: Path, error: BaseException) -> ReadError | TableUnreadableError:

@@ -14,7 +14,7 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, suppre
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kymflow_sql import filled
+from kymflow_sql import statement
 from kymflow_zarr.duck import engine_connection, literal, quoted, value
 from kymflow_zarr.errors import TableUnreadableError, first_line
 from kymflow_zarr.files import atomic_path, identity
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from kymflow_zarr.locks import Lock
 
 LAKE = "lake"
-METADATA = f"__ducklake_metadata_{LAKE}"
 # 0.6 MB instead of 8 to copy at every change: a catalog has many tables of few rows.
 _SMALL = "META_BLOCK_SIZE 16384"
 # Rows kept within the catalog would be out of the reach of a copy, and a NaN among them be lost.
@@ -183,7 +182,7 @@ class PostgresCatalog(Catalog):
             attach(con, str(path), self.data, _SMALL)
             con.execute(f"DETACH {LAKE}")
             con.execute(f"ATTACH {literal(str(path))} AS copy")
-            names = con.execute(filled("lake/catalog_tables")).fetchall()
+            names = con.execute(statement("lake/catalog_tables")).fetchall()
             con.execute("BEGIN")
             for (name,) in names:
                 con.execute(f"DELETE FROM copy.{quoted(name)}")

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kymflow_sql import filled
+from kymflow_sql import filled, statement
 from kymflow_zarr import parquet
 from kymflow_zarr.backend import Change, Merged, TableKey
 from kymflow_zarr.columns import duckdb_types, select_list, united
@@ -167,7 +167,7 @@ def _leave_note(
     counts = asdict(done[0]) if done else {}
     extra = json.dumps({"table": name, **counts})
     inputs = {"author": _author(), "note": note, "extra": extra}
-    con.execute(filled("lake/leave_note"), inputs).fetchall()
+    con.execute(statement("lake/leave_note"), inputs).fetchall()
 
 
 def _author() -> str:

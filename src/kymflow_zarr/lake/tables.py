@@ -96,7 +96,7 @@ class LakeTables(Backend):
     def stat(self, name: str) -> Stat:
         """Return the size of the files that hold a table now, and when it last changed."""
         con = self.now.cursor()
-        size, changed = con.execute(filled("lake/table_stat"), {"name": name}).fetchall()[0]
+        size, changed = con.execute(statement("lake/table_stat"), {"name": name}).fetchall()[0]
         return Stat(int(size or 0), datetime.fromisoformat(changed))
 
     def damage(self, table: TableKey) -> str | None:
