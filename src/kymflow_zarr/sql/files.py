@@ -41,19 +41,18 @@ class PinnedFiles:
 
     def open(self, *, descriptors: bool) -> list[str]:
         """Open the files; see :class:`~kymflow_zarr.sql.sources.Sources`."""
-        pins = {table: self._pin(table) for table in self._files}
         self._descriptors = descriptors
+        pins = {table: self._pin(table) for table in self._files}
         if descriptors:
-            self._opened = {table: (pin.reserve_descriptor(), pin) for table, pin in pins.items()}
+            names = {table: pin.reserve_descriptor() for table, pin in pins.items()}
         else:
             from kymflow_zarr.sql.filesystem import PinnedFilesystem, pinned_path
 
             self._con.register_filesystem(PinnedFilesystem(self._pins))
-            numbered = enumerate(pins.items())
-            self._opened = {table: (pinned_path(n), pin) for n, (table, pin) in numbered}
-        paths = [source for source, _ in self._opened.values()]
-        paths += [str(pin.path) for pin in pins.values() if descriptors]
-        return [f"allowed_paths = [{', '.join(map(literal, paths))}]"]
+            names = {table: [pinned_path(n)] for n, table in enumerate(pins)}
+        self._opened = {table: (names[table][0], pin) for table, pin in pins.items()}
+        paths = [literal(each) for table in pins for each in names[table]]
+        return [f"allowed_paths = [{', '.join(paths)}]"]
 
     def locked(self) -> None:
         """Let the descriptors stand for the files."""

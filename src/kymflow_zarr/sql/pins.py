@@ -61,16 +61,21 @@ class Pin:
             self._file.seek(start)
             return self._file.read(count)
 
-    def reserve_descriptor(self) -> str:
-        """Return the path by which the file can be opened again, once :meth:`fill_descriptor` ran.
+    def reserve_descriptor(self) -> list[str]:
+        """Return the path that reads the file once :meth:`fill_descriptor` ran, and where it leads.
 
-        DuckDB judges a path by what ``realpath`` makes of it: for a descriptor, the name of its
-        file while that name leads to it, else the descriptor. To have it allow both, allow the
-        file's name, and the descriptor while it stands for a file that has no name.
+        DuckDB judges a path by where its links lead, so all of these are to be allowed. The
+        descriptor leads to the file's name for as long as the file has it; after that, DuckDB 1.x
+        judges the descriptor itself, and 2.x what Linux calls a file without a name
+        (proc_pid_fd(5)).
         """
         self._descriptor = os.memfd_create("reserved")
         self._closing.callback(os.close, self._descriptor)
-        return str(_DESCRIPTORS / str(self._descriptor))
+        return [
+            str(_DESCRIPTORS / str(self._descriptor)),
+            str(self.path),
+            f"{self.path} (deleted)",
+        ]
 
     def fill_descriptor(self) -> None:
         """Make the reserved descriptor stand for the file."""

@@ -68,6 +68,16 @@ def test_a_stream_outlives_its_table(cells: ZarrDataset) -> None:
     assert reader.read_all().num_rows == 400_000
 
 
+@pytest.mark.parametrize("gone", [False, True])
+def test_a_table_replaced_before_the_question(cells: ZarrDataset, gone: bool) -> None:
+    with session.Session(cells._views()) as opened:
+        opened.open(["cells"], descriptors=session.has_descriptors())
+        cells.delete_table("cells") if gone else cells.save_table("cells", generation(1, rows=10))
+        assert opened.con.sql("SELECT generation, count(*) FROM cells GROUP BY ALL").fetchall() == [
+            (0, 400_000)
+        ]
+
+
 def test_a_connection_keeps_the_tables_it_began_with(cells: ZarrDataset) -> None:
     con = cells.connect()
     cells.save_table("cells", generation(1, rows=10))
