@@ -561,6 +561,7 @@ def gzip_bomb(mebibytes: int) -> bytes:
     return gzip.compress(b"[" * (1 << 20)) * mebibytes
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="peak memory is told in other units")
 def test_files_that_unpack_to_far_more_do_not_fill_memory(
     dataset: ZarrDataset, fill: Fill, lab: Path

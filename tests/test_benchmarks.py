@@ -59,15 +59,15 @@ CHANGES = {("changed", 40, who) for who in ("kymflow", "floor")}
 RIVAL = {(case, 40, "polars") for case in ("full-build", "changed")}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("arguments", "measured", "titles"),
     [
         (["full-build", "--rivals"], BUILDS, ["| Full build "]),
-        pytest.param(
+        (
             ["full-build", "changed", "--rivals", "polars"],
             BUILDS | CHANGES | RIVAL,
             ["| Full build ", "| 1 % changed, anywhere ", "| polars × |"],
-            marks=pytest.mark.long,
         ),
     ],
     ids=["one case", "two cases and a rival"],
@@ -98,6 +98,7 @@ def test_a_small_run_measures_prints_and_draws(
     assert min(plots.values()) > 5_000
 
 
+@pytest.mark.long
 def test_every_rival_keeps_the_table_that_kymflow_keeps(workload: Workload) -> None:
     kym = KymDataset(ZarrDataset(workload.dataset))
 
@@ -219,6 +220,7 @@ def test_the_decision_sees_every_reason_it_is_timed_with(tmp_path: Path) -> None
     floors.group_by_image(tmp_path).run()
 
 
+@pytest.mark.long
 def test_a_commit_to_a_lake_and_to_one_file_end_alike(tmp_path: Path) -> None:
     made = commits.Commits(tmp_path, images=200, rows=5)
     made.make()

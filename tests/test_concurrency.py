@@ -16,9 +16,6 @@ from tests.support.generations import TABLE, GenerationIndexer, held, put, with_
 READERS = ["sql", "load_table", "polars", "pyarrow"]
 BRIEF = {"writers": 2, "readers": ["sql", "polars"], "updates": 3}
 FULL = {"writers": 8, "readers": READERS, "updates": 12}
-scales = pytest.mark.parametrize(
-    "scale", [BRIEF, pytest.param(FULL, marks=pytest.mark.long)], ids=["brief", "full"]
-)
 
 
 @pytest.fixture
@@ -37,14 +34,20 @@ def crew() -> Iterator[Crew]:
         yield crew
 
 
-@scales
-@pytest.mark.parametrize("overlapping", [False, True], ids=["disjoint", "overlapping"])
+@pytest.mark.parametrize(
+    ("overlapping", "scale"),
+    [
+        pytest.param(True, BRIEF, id="brief"),
+        pytest.param(False, FULL, id="disjoint", marks=pytest.mark.long),
+        pytest.param(True, FULL, id="overlapping", marks=pytest.mark.long),
+    ],
+)
 def test_no_update_is_lost_and_every_snapshot_is_whole(
     dataset: ZarrDataset,
     tmp_path: Path,
     crew: Crew,
-    scale: dict[str, object],
     overlapping: bool,
+    scale: dict[str, object],
 ) -> None:
     n_writers, n_updates = scale["writers"], scale["updates"]
     assert isinstance(n_writers, int)

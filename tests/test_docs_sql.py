@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
+import pytest
 
 from kymflow.core.kym_dataset import KymDataset
 from kymflow_zarr import ZarrDataset
@@ -59,6 +60,7 @@ def test_every_example_answers_as_shown(demo) -> None:
         assert answer == expected, example["code"]
 
 
+@pytest.mark.long
 def test_the_demo_is_the_same_every_time(demo, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "kymflow.cli.main", "demo", str(tmp_path / "again")]
     subprocess.run(command, check=True, capture_output=True)

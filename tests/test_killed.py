@@ -24,15 +24,17 @@ from tests.support.generations import TABLE, GenerationIndexer, State, held, put
 BATCH = 3
 TABLE_FILE = f"tables/{TABLE}.parquet"
 POINTS = [
-    "before part .rows.parquet 2",
     "after part .rows.parquet 2",
-    f"before copy {TABLE_FILE}",
     f"after copy {TABLE_FILE}",
-    f"after flush tables/.{TABLE}",
     f"after rename {TABLE_FILE}",
     "after apply side='runs'",
-    "before clear",
     "after clear",
+]
+MORE_POINTS = [
+    "before part .rows.parquet 2",
+    f"before copy {TABLE_FILE}",
+    f"after flush tables/.{TABLE}",
+    "before clear",
 ]
 WRITTEN_FILES = [
     "run.json",
@@ -184,7 +186,11 @@ def trial(tmp_path: Path, crew: Crew) -> Trial:
 
 
 @pytest.mark.parametrize(
-    "point", [*POINTS, *(pytest.param(point, marks=pytest.mark.long) for point in EVERY_WRITE)]
+    "point",
+    [
+        *POINTS,
+        *(pytest.param(each, marks=pytest.mark.long) for each in (*MORE_POINTS, *EVERY_WRITE)),
+    ],
 )
 def test_a_run_killed_at_any_point_is_made_up_for(trial: Trial, point: str) -> None:
     child = trial.crew.child()

@@ -277,7 +277,10 @@ def crew() -> Iterator[Crew]:
         yield crew
 
 
-POINTS = ["before note", "after note", "before rename catalog", "after rename catalog"]
+POINTS = [
+    *(pytest.param(point, marks=pytest.mark.long) for point in ("before note", "after note")),
+    *("before rename catalog", "after rename catalog"),
+]
 
 
 @pytest.mark.parametrize("catalog", ["file"], indirect=True)
@@ -306,21 +309,16 @@ def test_a_killed_writer_leaves_the_old_tables_or_the_new_ones(
     assert check(kym.dataset).is_empty()
 
 
-BRIEF = {"writers": 2, "readers": ["sql", "load_table"], "updates": 3}
-FULL = {"writers": 8, "readers": ["sql", "load_table"] * 2, "updates": 6}
-
-
-@pytest.mark.parametrize(
-    "scale", [BRIEF, pytest.param(FULL, marks=pytest.mark.long)], ids=["brief", "full"]
-)
+@pytest.mark.long
 def test_no_update_is_lost_and_every_snapshot_is_whole(
-    kym: KymDataset, tmp_path: Path, crew: Crew, scale: dict
+    kym: KymDataset, tmp_path: Path, crew: Crew
 ) -> None:
+    n_updates = 6
     over = tmp_path / "over"
     where = str(kym.dataset.path)
-    readers = [crew.child() for _ in scale["readers"]]
-    writers = [crew.child() for _ in range(scale["writers"])]
-    for reader, how in zip(readers, scale["readers"], strict=True):
+    readers = [crew.child() for _ in range(4)]
+    writers = [crew.child() for _ in range(8)]
+    for reader, how in zip(readers, ["sql", "load_table"] * 2, strict=True):
         reader.tell("read", dataset=where, how=how, until=str(over))
     for number, writer in enumerate(writers):
         writer.tell(
@@ -328,12 +326,12 @@ def test_no_update_is_lost_and_every_snapshot_is_whole(
             dataset=where,
             images=IMAGES,
             first_generation=1 + 1000 * number,
-            updates=scale["updates"],
+            updates=n_updates,
             edit_lock=str(tmp_path / "edit.lock"),
             whole=True,
         )
     for writer in writers:
-        assert writer.answer() == scale["updates"]
+        assert writer.answer() == n_updates
     over.touch()
     for reader in readers:
         assert reader.answer() > 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
@@ -102,7 +103,8 @@ class PlainTables(Backend):
 
     def commit(self, changes: Sequence[Change], note: str) -> list[Merged]:
         """Replace one file after the other."""
-        return [self._apply(change) for change in changes]
+        with self._connection() as con:
+            return [self._apply(con, change) for change in changes]
 
     def save(self, table: TableKey, rows: pl.DataFrame) -> None:
         """Write a whole file."""
@@ -135,26 +137,21 @@ class PlainTables(Backend):
         return PinnedFiles(con, pins, {table: self.place(table) for table in tables}, self._dataset)
 
     def _ask(self, ask: Callable[[Reader], T]) -> T:
-        with engine_connection(self._dataset / "index") as con:
+        with self._connection() as con:
             return ask(_PlainReader(con, self))
 
-    def _apply(self, change: Change) -> Merged:
+    def _connection(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        return engine_connection(self._dataset / "index")
+
+    def _apply(self, con: duckdb.DuckDBPyConnection, change: Change) -> Merged:
         path = self.place(change.table)
-        rewrite = partial(
-            replace_rows,
-            path,
-            key=change.key,
-            replaced=change.replaced,
-            parts=change.parts,
-            empty=change.empty,
-        )
         try:
-            return rewrite()
+            return replace_rows(con, change, path)
         except (TableUnreadableError, TableSchemaError):
             if change.table.side is None:
                 raise
             path.unlink()
-            return rewrite()
+            return replace_rows(con, change, path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import getpass
 import json
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from kymflow_sql import filled, statement
 from kymflow_zarr import parquet
 from kymflow_zarr.backend import Change, Merged, TableKey
+from kymflow_zarr.changes import check_count, committing
 from kymflow_zarr.columns import duckdb_types, select_list, united
 from kymflow_zarr.duck import literal, quoted, value
-from kymflow_zarr.errors import CommitError, TableError, WriteError, first_line
 from kymflow_zarr.files import flush
 from kymflow_zarr.lake.catalog import LAKE, Catalog
 from kymflow_zarr.lake.frozen import schema_of, target
@@ -98,7 +98,7 @@ def apply(con: duckdb.DuckDBPyConnection, change: Change, place: Path) -> Merged
         if added:
             _keep_order(con)
             con.execute(f"INSERT INTO {table} BY NAME {rows}")
-    check_count(change.table, _count(con, table), kept + added)
+    check_count(change.table.name, _count(con, table), kept + added)
     return Merged(kept, added, removed)
 
 
@@ -180,38 +180,3 @@ def _files(catalog: Catalog) -> set[str]:
     return {
         os.path.join(folder, name) for folder, _, names in os.walk(catalog.data) for name in names
     }
-
-
-def check_count(table: TableKey, held: int, due: int) -> None:
-    """Refuse a table that would not hold the rows it should.
-
-    Raises:
-        CommitError: If so.
-    """
-    if held != due:
-        raise CommitError(
-            f"table {table.name!r} would hold {held} rows where {due} are due; it stands as it "
-            f"was: do it again"
-        )
-
-
-@contextmanager
-def committing(name: str) -> Iterator[None]:
-    """Turn what DuckDB, Polars or the system refuse within the block into one error.
-
-    Raises:
-        CommitError: That error.
-    """
-    import duckdb
-
-    refusals: tuple[type[BaseException], ...] = (duckdb.Error, *parquet.read_errors())
-    try:
-        yield
-    except TableError:
-        raise
-    except refusals as error:
-        why = first_line((isinstance(error, WriteError) and error.__cause__) or error)
-        raise CommitError(
-            f"the change of table {name!r} can't be written ({why}); it stands as it was: see to "
-            f"disk space, memory and permissions, and run the update again"
-        ) from error

@@ -20,12 +20,13 @@ from kymflow_zarr.backend import (
     Stat,
     TableKey,
 )
+from kymflow_zarr.changes import check_count, committing
 from kymflow_zarr.duck import literal, value
 from kymflow_zarr.errors import first_line
 from kymflow_zarr.files import atomic_path, is_old
 from kymflow_zarr.lake import extensions
 from kymflow_zarr.lake.catalog import LAKE, open_catalog
-from kymflow_zarr.lake.changing import apply, check_count, committing, count, create, transact
+from kymflow_zarr.lake.changing import apply, count, create, transact
 from kymflow_zarr.lake.config import LakeConfig
 from kymflow_zarr.lake.frozen import Frozen, schema_of, target
 from kymflow_zarr.names import check_table_name
@@ -192,7 +193,7 @@ class LakeTables(Backend):
             for table, file in files.items():
                 rows = f"read_parquet({literal(duckdb_path(file))}, hive_partitioning = false)"
                 create(con, table, f"FROM {rows}")
-                check_count(table, count(con, table), count_rows(con, [file]))
+                check_count(table.name, count(con, table), count_rows(con, [file]))
             return []
 
         transact(self.catalog, None, "converted from plain files", work)
@@ -208,7 +209,7 @@ class LakeTables(Backend):
             to = literal(str(temporary))
             con = now.cursor()
             written = value(con, filled("lake/copy_table", table=target(table), output=to))
-            check_count(table, int(written), count(con, table))
+            check_count(table.name, int(written), count(con, table))
 
     def compact(self, keep: timedelta) -> Compacted:
         """Merge small files, drop deleted rows, and forget old versions.

@@ -172,6 +172,7 @@ def test_a_batch_whose_worker_is_killed_is_done_again(five: KymDataset) -> None:
     assert five.dataset.load_table("kym_deadly")["image_id"].to_list() == list("abcde")
 
 
+@pytest.mark.long
 def test_an_image_that_kills_every_worker_is_found_and_fails_alone(five: KymDataset) -> None:
     report = five.update_index(Deadly(), workers=1, on_error="record")
     assert (report.updated, [f.image_id for f in report.failures]) == (4, ["c"])
@@ -182,6 +183,7 @@ def test_an_image_that_kills_every_worker_is_found_and_fails_alone(five: KymData
     ).rows() == [("c", "failed", report.failures[0].message)]
 
 
+@pytest.mark.long
 def test_an_image_that_killed_an_update_does_not_kill_the_next_ones(five: KymDataset) -> None:
     code = (
         f"{IMPORTS}extract.BATCH = 2\nKymDataset(ZarrDataset(sys.argv[1])).update_index(Deadly())\n"

@@ -12,6 +12,7 @@ from kymflow.core.kym_dataset import KymDataset, VelocityEventIndexer
 from kymflow.core.kym_dataset.tests.test_executors import Deadly, Faulty
 
 submitit = pytest.importorskip("submitit")
+pytestmark = pytest.mark.long
 
 
 def test_jobs_make_the_same_table(five: KymDataset, tmp_path: Path) -> None:
@@ -24,7 +25,6 @@ def test_jobs_make_the_same_table(five: KymDataset, tmp_path: Path) -> None:
     assert five.dataset.load_table("kym_velocity_events").equals(alone)
 
 
-@pytest.mark.long
 def test_failures_and_defects_come_from_jobs_as_they_are(five: KymDataset, tmp_path: Path) -> None:
     with JobExecutor(submitit.LocalExecutor(tmp_path / "jobs")) as executor:
         report = five.update_index(Faulty(defect=False), executor=executor, on_error="record")
@@ -38,7 +38,6 @@ def test_failures_and_defects_come_from_jobs_as_they_are(five: KymDataset, tmp_p
             executor.submit(int, "none").result()
 
 
-@pytest.mark.long
 def test_a_job_that_dies_is_done_again(five: KymDataset, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.setattr(submitit.LocalJob, "_results_timeout_s", 0)
     (five.dataset.record("c").path / "lives").write_text("x")

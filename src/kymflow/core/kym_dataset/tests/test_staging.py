@@ -8,6 +8,7 @@ from typing import NoReturn
 
 import polars as pl
 import pytest
+from duckdb import DuckDBPyConnection
 
 from kymflow.core.kym_dataset import KymDataset, VelocityEventIndexer
 from kymflow.core.kym_dataset import extract as extract_module
@@ -135,8 +136,8 @@ def test_rows_committed_by_a_run_killed_before_its_ledger_are_recorded(
 ) -> None:
     apply = PlainTables._apply
 
-    def die_at_the_ledger(tables: PlainTables, change: Change) -> Merged:
-        return die_now() if change.table.side == "runs" else apply(tables, change)
+    def die_at_the_ledger(tables: PlainTables, con: DuckDBPyConnection, change: Change) -> Merged:
+        return die_now() if change.table.side == "runs" else apply(tables, con, change)
 
     with monkeypatch.context() as patch:
         patch.setattr(PlainTables, "_apply", die_at_the_ledger)

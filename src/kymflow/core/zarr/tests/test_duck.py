@@ -77,5 +77,5 @@ def test_all_that_the_engine_asks_duckdb_would_be_spilled_in_the_dataset(
     KymDataset(dataset).update_index(VelocityEventIndexer(), mode="incremental")
     dataset.replace_rows_for_image_id("mine", "a", duckdb.sql("SELECT 1 AS n"))
     assert check(dataset, repair=True).is_empty()
-    assert len(places) > 4
+    assert len(places) >= 4
     assert {place.parent.parent for place in places} == {dataset.path}
