@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import runpy
@@ -22,6 +23,7 @@ from kymflow_zarr import ZarrDataset
 ROOT = Path(__file__).parent.parent
 DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 OF_ANY_DATASET = [path for path in DOCS if path.name != "sql.md"]  # its answers: test_docs_sql
+NAMED_TEST = re.compile(r"`([\w/]+\.py)::(\w+)`")
 
 
 def blocks(path: Path, language: str) -> list[str]:
@@ -90,6 +92,7 @@ def test_every_event_param_is_explained_as_it_is() -> None:
         assert row in lines
 
 
+@pytest.mark.long
 def test_every_event_type_has_its_picture(tmp_path: Path) -> None:
     drawn = runpy.run_path(str(ROOT / "docs" / "events" / "draw.py"))
     drawn["draw"](tmp_path)
@@ -116,12 +119,25 @@ def test_links_lead_somewhere() -> None:
             assert (path.parent / target).exists(), target
 
 
-def test_every_promise_names_tests_that_exist() -> None:
+def test_every_promise_names_tests_that_exist_and_says_which_are_long() -> None:
     page = (ROOT / "docs" / "guarantees.md").read_text()
-    named = re.findall(r"`([\w/]+\.py)::(\w+)`", page)
-    assert len(named) > 20
-    for path, name in named:
-        defined = re.findall(r"^(?:def|class) (\w+)", (ROOT / path).read_text(), re.MULTILINE)
-        assert name in defined, f"{path}::{name}"
+    assert len(NAMED_TEST.findall(page)) > 20
+    for path, name in NAMED_TEST.findall(page):
+        assert is_long(path, name) is not None, f"{path}::{name}"
+    for line in re.findall(r"^- .*", page, re.MULTILINE):
+        for part, long in zip(line.split("*long*"), (False, True), strict=False):
+            for path, name in NAMED_TEST.findall(part):
+                assert is_long(path, name) == long, f"{path}::{name}"
     for promise in page.split("\n## ")[1:]:
         assert "::" in promise, f"no test holds: {promise.splitlines()[0]}"
+
+
+def is_long(path: str, name: str) -> bool | None:
+    """Tell whether a test is marked as long, whatever its parameters; None if there is none."""
+    body = ast.parse((ROOT / path).read_text()).body
+    marks = "".join(line for line in map(ast.unparse, body) if line.startswith("pytestmark"))
+    for node in body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name == name:
+            decorators = list(map(ast.unparse, node.decorator_list))
+            return "pytest.mark.long" in decorators or "pytest.mark.long" in marks
+    return None

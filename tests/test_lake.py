@@ -149,6 +149,7 @@ def test_columns_come_and_change_their_type(kym: KymDataset) -> None:
     assert kym.dataset.sql("FROM kym_generations", at=version - 1).height == 18
 
 
+@pytest.mark.long
 def test_a_compaction_keeps_the_rows_and_forgets_versions(kym: KymDataset) -> None:
     for generation in range(1, 6):
         change(kym, "image-05", generation, generation % 4)

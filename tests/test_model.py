@@ -327,11 +327,11 @@ def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 class TestBriefly(Engine.TestCase):  # type: ignore[name-defined,misc]
-    """A hundred steps, always the same."""
+    """Eighty steps, always the same."""
 
     settings = settings(
         max_examples=4,
-        stateful_step_count=25,
+        stateful_step_count=20,
         deadline=None,
         derandomize=True,
         suppress_health_check=list(HealthCheck),

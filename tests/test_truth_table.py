@@ -15,6 +15,8 @@ import pytest
 from kymflow.core.kym_dataset import KymDataset, VelocityEventIndexer
 from kymflow.core.kym_dataset.check import check
 from kymflow.core.kym_dataset.ledger import Ledger
+from kymflow_zarr import ZarrDataset
+from tests.support.images import add_image
 
 EVENTS = VelocityEventIndexer()
 TABLE = "kym_velocity_events"
@@ -22,13 +24,15 @@ FIRST = pl.int_range(pl.len()).over("image_id") == 0
 OF_B = pl.col("image_id") == "b"
 
 
-@pytest.fixture
-def kym(dataset, add_image) -> KymDataset:
+def index_three_images(dataset: ZarrDataset) -> None:
     for image_id, n_events in {"a": 2, "b": 3, "c": 0}.items():
-        add_image(image_id, n_events)
-    kym = KymDataset(dataset)
-    kym.update_index(EVENTS)
-    return kym
+        add_image(dataset, image_id, n_events)
+    KymDataset(dataset).update_index(EVENTS)
+
+
+@pytest.fixture
+def kym(dataset, made_once) -> KymDataset:
+    return KymDataset(made_once(dataset, index_three_images))
 
 
 def without(column: str, where: pl.Expr) -> Callable[[pl.DataFrame], pl.DataFrame]:
@@ -82,12 +86,12 @@ def test_values_edited_by_hand_are_not_noticed(kym: KymDataset) -> None:
     assert kym.dataset.load_table(TABLE).equals(edited)
 
 
-def test_the_ledger_of_an_older_writer_is_taken_and_carried_on(kym: KymDataset, add_image) -> None:
+def test_the_ledger_of_an_older_writer_is_taken_and_carried_on(kym: KymDataset) -> None:
     ledger = Ledger(kym.dataset, TABLE)
     older = ["image_id", "params_hash", "analysis_version", "status", "n_rows"]
     kym.dataset.tables.backend.save(ledger.runs, ledger.load(*older))
     assert kym.update_index(EVENTS, mode="incremental").skipped == 3
-    add_image("d", 1)
+    add_image(kym.dataset, "d", 1)
     assert kym.update_index(EVENTS, mode="incremental").updated == 1
     runs = ledger.load()
     assert runs["image_id"].sort().to_list() == list("abcd")

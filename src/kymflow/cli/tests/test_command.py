@@ -21,7 +21,7 @@ import pytest
 from kymflow.cli.errors import reported
 from kymflow.cli.main import app
 from kymflow.core.kym_dataset import KymDataset
-from kymflow.core.queries.library import NamedQuery, fill, named_queries
+from kymflow.core.queries.library import fill, named_queries
 from kymflow_zarr import ZarrDataset
 from tests.support.images import add_image
 
@@ -178,15 +178,15 @@ def test_named_queries_are_listed_shown_and_asked(indexed: Path) -> None:
     assert "give one of" in run("sql", indexed, "FROM x", "--query", "event_rate", check=2).stderr
 
 
-@pytest.mark.parametrize("query", named_queries(), ids=lambda query: query.name)
 def test_named_queries_run_in_an_exported_database(
-    indexed: Path, dataset: ZarrDataset, tmp_path: Path, query: NamedQuery
+    indexed: Path, dataset: ZarrDataset, tmp_path: Path
 ) -> None:
     run("export", indexed, "-o", tmp_path / "all.duckdb")
-    sql, values = fill(dataset, query.name, {})
     with duckdb.connect(str(tmp_path / "all.duckdb"), read_only=True) as database:
-        there = database.execute(sql, values or None).to_arrow_table()
-    assert there.num_rows == KymDataset(dataset).query(query.name).height
+        for query in named_queries():
+            sql, values = fill(dataset, query.name, {})
+            there = database.execute(sql, values or None).to_arrow_table()
+            assert there.num_rows == KymDataset(dataset).query(query.name).height, query.name
 
 
 def test_a_limit_says_that_there_is_more(indexed: Path) -> None:

@@ -17,7 +17,10 @@ from kymflow.core.kym_dataset.tests.cluster import cluster
 from kymflow.core.kym_dataset.tests.test_executors import Deadly, Faulty, PerImage
 
 pytest.importorskip("distributed")
-pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="signals and pipes of POSIX")
+pytestmark = [
+    pytest.mark.long,
+    pytest.mark.skipif(sys.platform == "win32", reason="signals and pipes of POSIX"),
+]
 
 TABLE = "kym_velocity_events"
 
@@ -71,7 +74,6 @@ def test_a_batch_whose_worker_is_killed_is_done_by_another(
     assert (five.dataset.record("c").path / "lives").read_text() == ""
 
 
-@pytest.mark.long
 def test_an_image_that_kills_every_worker_is_found(five: KymDataset, scheduler: str) -> None:
     with dask_executor(scheduler) as executor:
         report = five.update_index(Deadly(), executor=executor, on_error="record")
@@ -79,7 +81,6 @@ def test_an_image_that_kills_every_worker_is_found(five: KymDataset, scheduler: 
     assert five.dataset.load_table("kym_deadly")["image_id"].to_list() == list("abde")
 
 
-@pytest.mark.long
 def test_a_lost_scheduler_ends_the_run_and_the_next_one_goes_on(five: KymDataset) -> None:
     pipe = five.dataset.record("c").path / "pipe"
     os.mkfifo(pipe)
