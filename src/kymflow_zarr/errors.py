@@ -37,19 +37,26 @@ from collections.abc import Callable
 from typing import ClassVar
 
 _LINE = 300
+_HALF = _LINE // 2
 _REFUSALS = {
     *(errno.EACCES, errno.EPERM, errno.EIO, errno.ENXIO, errno.ENODEV, errno.ETIMEDOUT),
     *(errno.ESTALE, errno.EMFILE, errno.ENFILE),
 }
 _WITH_PATH = re.compile(r"(\(os error \d+\)).*")
+_NO_REASON = re.compile(r".*(?:DuckLake transaction|CHECKPOINT during DETACH failed)\. *\n(?=.)")
 # As Python and Rust write it; DuckDB puts the system's own text at the end.
 _NUMBER = re.compile(r"(?:\[Errno |\(os error )(\d+)[\])]")
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of an error's text, or its name where it has none, fit to print."""
-    line = next(iter(str(error).splitlines()), "") or type(error).__name__
-    return escaped(line if len(line) <= _LINE else f"{line[:_LINE]}…")
+    """Return the first line of an error's text, or its name where it has none, fit to print.
+
+    What DuckDB says of a lake's transaction before it says what happened is left out. A long line
+    loses its middle: the system's own words stand at the end.
+    """
+    text = _NO_REASON.sub("", str(error))
+    line = next(iter(text.splitlines()), "") or type(error).__name__
+    return escaped(line if len(line) <= _LINE else f"{line[:_HALF]} … {line[-_HALF:]}")
 
 
 def reason(error: BaseException) -> str:

@@ -66,6 +66,13 @@ class Child:
             return False
         return True
 
+    def end(self) -> None:
+        """Let the process end by itself."""
+        assert self._process.stdin is not None
+        self._process.stdin.close()
+        self._process.wait()
+        self.kill()
+
     def kill(self) -> int:
         """Kill the process and return the signal that ended it."""
         self._process.kill()

@@ -15,7 +15,6 @@ from datetime import timedelta
 from functools import cache
 from pathlib import Path
 
-import polars as pl
 import pytest
 
 from kymflow.core.kym_dataset import KymDataset, params_hash
@@ -59,6 +58,7 @@ class Endurance:
     Args:
         folder: Where to make it.
         rows: How many rows an image has that is not due.
+        in_lake: Whether its tables are in a lake.
 
     Attributes:
         dataset: The dataset.
@@ -66,8 +66,8 @@ class Endurance:
         renewed: Whether the last run that met a fault renewed the table.
     """
 
-    def __init__(self, folder: Path, rows: int = 2) -> None:
-        shutil.copytree(_built(rows), folder / "data.zarr")
+    def __init__(self, folder: Path, rows: int = 2, *, in_lake: bool = False) -> None:
+        shutil.copytree(_built(rows, in_lake), folder / "data.zarr")
         self.dataset = ZarrDataset(folder / "data.zarr")
         self.state = _state(rows)
         self.renewed = False
@@ -106,7 +106,7 @@ class Endurance:
         """
         new = {i: rows for i, rows in self._before.items() if i in failed}
         new |= {i: rows for i, rows in with_rows(self.state).items() if i not in failed}
-        now = held(pl.read_parquet(self.table))
+        now = held(self.dataset.load_table(TABLE))
         assert now in (self._before, new)
         found = check(ZarrDataset(self.dataset.path, mode="r"))
         assert set(found["kind"]) <= NOT_DAMAGE, found.to_dicts()
@@ -139,7 +139,7 @@ def _state(rows: int) -> State:
 
 
 @cache
-def _built(rows: int) -> Path:
+def _built(rows: int, in_lake: bool) -> Path:
     """Return a dataset with its table, to be copied."""
     home = Path(tempfile.mkdtemp(prefix="faults-"))
     atexit.register(shutil.rmtree, home, ignore_errors=True)
@@ -147,6 +147,8 @@ def _built(rows: int) -> Path:
     for image_id, (generation, n_rows) in _state(rows).items():
         put(dataset, image_id, generation, n_rows)
     KymDataset(dataset).update_index(GenerationIndexer())
+    if in_lake:
+        dataset.tables.convert("ducklake")
     return dataset.path
 
 

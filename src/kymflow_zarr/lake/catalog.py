@@ -6,7 +6,6 @@ what is done to it can't harm the lake.
 
 from __future__ import annotations
 
-import shutil
 import weakref
 from abc import ABC, abstractmethod
 from collections.abc import Hashable, Iterator
@@ -17,7 +16,7 @@ from typing import TYPE_CHECKING
 from kymflow_sql import statement
 from kymflow_zarr.duck import engine_connection, literal, quoted, value
 from kymflow_zarr.errors import TableUnreadableError, first_line
-from kymflow_zarr.files import atomic_path, identity
+from kymflow_zarr.files import atomic_path, identity, reading, writing
 from kymflow_zarr.lake.config import CATALOG_LOCK, LakeConfig, config_path, lake_folder
 from kymflow_zarr.lake.extensions import load, options
 
@@ -84,6 +83,8 @@ class Catalog(ABC):
 
         Raises:
             TableUnreadableError: If it can't be read.
+            ReadError: If the system refuses to read it.
+            WriteError: If the copy can't be written.
         """
 
     @abstractmethod
@@ -127,13 +128,15 @@ class FileCatalog(Catalog):
     def copy_to(self, path: Path) -> None:
         """Copy the file."""
         try:
-            with self.path.open("rb") as source, path.open("xb") as target:
-                shutil.copyfileobj(source, target, 1 << 20)
+            with reading(self.path):
+                catalog = self.path.read_bytes()
         except FileNotFoundError as error:
             raise TableUnreadableError(
                 "the catalog of the tables is gone; restore it from a backup",
                 artifact=str(self.path),
             ) from error
+        with writing(path):
+            path.write_bytes(catalog)
 
     def remove(self) -> None:
         """Remove the file."""

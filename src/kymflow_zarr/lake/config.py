@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from kymflow_zarr.errors import DatasetFormatError, UsageError
-from kymflow_zarr.files import write_atomic
+from kymflow_zarr.files import reading, write_atomic
 
 POSTGRES = "postgres:"
 CATALOG_LOCK = ".lake.lock"
@@ -48,13 +48,15 @@ def read_config(dataset: Path) -> LakeConfig | None:
 
     Raises:
         DatasetFormatError: If that is not said in a form known here.
+        ReadError: If the system refuses to read it.
     """
     path = config_path(dataset)
     try:
-        return LakeConfig(**json.loads(path.read_bytes()))
+        with reading(path):
+            return LakeConfig(**json.loads(path.read_bytes()))
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError) as error:
+    except (ValueError, TypeError) as error:
         raise DatasetFormatError(
             "what says where the tables are can't be read; restore the file from a backup",
             dataset=str(dataset),

@@ -74,7 +74,14 @@ def _mended(finding: Finding) -> bool:
 
 def _findings(dataset: ZarrDataset, leftovers: Leftovers) -> Iterator[Finding]:
     yield from leftovers.find()
-    yield from audit(dataset)
+    try:
+        dataset.tables.names()
+    except DatasetError as error:
+        where = Path(error.artifact or dataset.path / "tables")
+        yield Finding("unreadable_tables", where, error.message, "then check again")
+    else:
+        yield from leftovers.among_tables()
+        yield from audit(dataset)
     for image_id in dataset.list_image_ids():
         record = dataset.record(image_id)
         yield from _metadata(record)
@@ -82,9 +89,12 @@ def _findings(dataset: ZarrDataset, leftovers: Leftovers) -> Iterator[Finding]:
         for path in _files(record.path, refusals.append):
             yield from leftovers.temporary(path)
             yield from _artifact(record, path)
-        for error in refusals:
-            why, remedy = f"it can't be listed: {reason(error)}", "see to permissions and the disk"
-            yield Finding("unreadable_folder", Path(error.filename), why, remedy)
+        for refusal in refusals:
+            why, remedy = (
+                f"it can't be listed: {reason(refusal)}",
+                "see to permissions and the disk",
+            )
+            yield Finding("unreadable_folder", Path(refusal.filename), why, remedy)
 
 
 def _files(folder: Path, unreadable: Callable[[OSError], None]) -> Iterator[Path]:

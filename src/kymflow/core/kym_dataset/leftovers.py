@@ -53,13 +53,16 @@ class Leftovers:
         for folder in (root, root / "tables", root / "index", root / "images", lake):
             for entry in _entries(folder):
                 yield from self.temporary(entry)
-        for path in self._dataset.tables.backend.abandoned(self._abandoned_after):
-            yield self._leftover(path, "nothing refers to it", partial(remove, path))
         for entry in _entries(root / "images"):
             yield from self._beside_images(entry)
         for home in _entries(root / "index" / "staging"):
             for entry in _entries(home):
                 yield from self._staged(entry)
+
+    def among_tables(self) -> Iterator[Finding]:
+        """Yield what the tables don't know of though it lies where they do."""
+        for path in self._dataset.tables.backend.abandoned(self._abandoned_after):
+            yield self._leftover(path, "nothing refers to it", partial(remove, path))
 
     def temporary(self, path: Path) -> Iterator[Finding]:
         """Yield a finding if a file is a temporary one whose writer was killed.
