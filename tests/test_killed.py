@@ -202,7 +202,7 @@ def test_a_run_killed_at_any_point_is_made_up_for(trial: Trial, point: str) -> N
 
 
 @pytest.mark.parametrize(
-    ("kills", "seed"), [(3, 3), *(pytest.param(100, n, marks=pytest.mark.long) for n in (1, 2))]
+    ("kills", "seed"), [(3, 0), *(pytest.param(50, n, marks=pytest.mark.long) for n in range(1, 5))]
 )
 def test_runs_killed_at_any_moment_are_made_up_for(
     tmp_path: Path, crew: Crew, kills: int, seed: int
@@ -226,4 +226,4 @@ def test_runs_killed_at_any_moment_are_made_up_for(
             committed += trial.look()
             child = crew.child()
         trial.recover()
-    assert kills < 100 or 0 < committed < kills, "all kills met one side of the commit"
+    assert kills < 50 or 0 < committed < kills, "all kills met one side of the commit"

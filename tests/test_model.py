@@ -13,7 +13,12 @@ import polars as pl
 import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    invariant,
+    rule,
+    run_state_machine_as_test,
+)
 
 from kymflow.core.kym_dataset import ArtifactIndexer, KymDataset, extract, params_hash
 from kymflow.core.kym_dataset.ledger import Ledger
@@ -326,36 +331,24 @@ def _small_batches(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(extract, "BATCH", 2)
 
 
-class TestBriefly(Engine.TestCase):  # type: ignore[name-defined,misc]
+def test_briefly() -> None:
     """Eighty steps, always the same."""
-
-    settings = settings(
-        max_examples=4,
-        stateful_step_count=20,
-        deadline=None,
-        derandomize=True,
-        suppress_health_check=list(HealthCheck),
-    )
-
-
-AT_LENGTH = settings(
-    max_examples=50,
-    stateful_step_count=50,
-    deadline=None,
-    suppress_health_check=list(HealthCheck),
-    print_blob=True,
-)
+    check_steps(20, examples=4, derandomize=True)
 
 
 @pytest.mark.long
-class TestAtLength(Engine.TestCase):  # type: ignore[name-defined,misc]
+@pytest.mark.parametrize("part", range(4))
+def test_at_length(part: int) -> None:
     """Thousands of steps, others each time."""
+    check_steps(50, examples=25, print_blob=True)
 
-    settings = AT_LENGTH
 
-
-@pytest.mark.long
-class TestAtMoreLength(Engine.TestCase):  # type: ignore[name-defined,misc]
-    """As many again, so that two workers share them."""
-
-    settings = AT_LENGTH
+def check_steps(steps: int, *, examples: int, **more: Any) -> None:
+    how = settings(
+        max_examples=examples,
+        stateful_step_count=steps,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        **more,
+    )
+    run_state_machine_as_test(Engine, settings=how)

@@ -7,7 +7,6 @@ import shutil
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -19,26 +18,24 @@ from kymflow_zarr.errors import (
     UsageError,
 )
 from kymflow_zarr.files import read_many, reading
-from kymflow_zarr.groups import ZarrFormat, group_format, read_attributes, write_group
+from kymflow_zarr.groups import ZarrFormat, group_format
 from kymflow_zarr.links import leads_out, remove
 from kymflow_zarr.names import check_dataset_path, check_image_id, without_strangers
 from kymflow_zarr.owned import owned_folder
 from kymflow_zarr.record import ZarrImageRecord
+from kymflow_zarr.root import check_root, create_root, is_root_metadata
 from kymflow_zarr.sql.queryable import Queryable
+from kymflow_zarr.swaps import heal_swaps, put_in_place
 from kymflow_zarr.tables import TableStore
 
 if TYPE_CHECKING:
     import polars as pl
 
     from kymflow_zarr.backend import Merged
-    from kymflow_zarr.locks import Lock
     from kymflow_zarr.sql.views import Views
 
-FORMAT = "kymflow_zarr_v1"
-SCHEMA_VERSION = 1
 _STAGED = ".staged-"
 _ASIDE = ".aside-"
-_SWAPPED = ".swapped"
 
 
 class ZarrDataset(Queryable):
@@ -74,9 +71,9 @@ class ZarrDataset(Queryable):
         with reading(self.path):
             found = group_format(self.path)
         if found is not None:
-            self._validate(found)
+            check_root(self.path, found)
             if mode == "w":
-                for entry in sorted(self.path.iterdir(), key=_is_root_metadata):
+                for entry in sorted(self.path.iterdir(), key=is_root_metadata):
                     remove(entry)
         elif mode == "r" and not self.path.exists():
             raise DatasetNotFoundError(
@@ -89,9 +86,9 @@ class ZarrDataset(Queryable):
             )
         if found is None or mode == "w":
             found = 3
-            self._create()
+            create_root(self.path)
         self.zarr_format: ZarrFormat = found
-        self._heal_swaps()
+        heal_swaps(self, self._images)
 
     def __repr__(self) -> str:
         return f"ZarrDataset({str(self.path)!r}, mode={self.mode!r})"
@@ -181,7 +178,7 @@ class ZarrDataset(Queryable):
         with owned_folder(hidden):
             try:
                 yield ZarrImageRecord(self, name, hidden)
-                self._put_in_place(hidden, name)
+                put_in_place(self, hidden, name)
             finally:
                 shutil.rmtree(hidden, ignore_errors=True)
 
@@ -316,78 +313,9 @@ class ZarrDataset(Queryable):
 
         return table_views(self)
 
-    # Making and checking
-
     @property
     def _images(self) -> Path:
         return self.path / "images"
 
     def _is_empty_folder(self) -> bool:
         return self.path.is_dir() and next(self.path.iterdir(), None) is None
-
-    def _create(self) -> None:
-        # The root is written last: until then this is no dataset.
-        for folder in ("images", "tables", "index"):
-            write_group(self.path / folder, 3, {})
-        created = datetime.now(UTC).isoformat()
-        attributes = {
-            "format": FORMAT,
-            "schema_version": SCHEMA_VERSION,
-            "created_utc": created,
-        }
-        write_group(self.path, 3, attributes)
-
-    def _validate(self, zarr_format: ZarrFormat) -> None:
-        attributes = read_attributes(self.path, zarr_format)
-        if attributes.get("format") != FORMAT:
-            raise DatasetFormatError(
-                f"this Zarr group is not a dataset of ours: its attribute 'format' is "
-                f"{attributes.get('format')!r}, not {FORMAT!r}; choose another path",
-                dataset=str(self.path),
-            )
-        if attributes.get("schema_version") != SCHEMA_VERSION:
-            raise DatasetFormatError(
-                f"the dataset has schema version {attributes.get('schema_version')!r} and this "
-                f"release reads {SCHEMA_VERSION}; install the release that made it",
-                dataset=str(self.path),
-            )
-
-    def _put_in_place(self, hidden: Path, image_id: str) -> None:
-        target = self._images / image_id
-        if not target.exists():
-            os.replace(hidden, target)
-            return
-        with self._swap_lock():
-            aside = self._images / _SWAPPED / image_id
-            self.check_writable("replace an image", aside.parent)
-            aside.parent.mkdir(exist_ok=True)
-            os.replace(target, aside)
-            os.replace(hidden, target)
-            remove(aside)
-
-    def _heal_swaps(self) -> None:
-        """Put back images whose replacement was interrupted between its two renames."""
-        swapped = self._images / _SWAPPED
-        with reading(swapped):
-            if self.read_only or not swapped.is_dir() or not any(swapped.iterdir()):
-                return
-        self.check_writable("put back images", swapped)
-        with self._swap_lock():
-            for aside in swapped.iterdir():
-                target = self._images / aside.name
-                if target.exists():
-                    remove(aside)
-                else:
-                    os.replace(aside, target)
-
-    def _swap_lock(self) -> Lock:
-        from kymflow_zarr.locks import file_lock
-
-        path = self.path / "index" / "locks" / ".swap.lock"
-        self.check_writable("take a lock", path.parent)
-        return file_lock(path)
-
-
-def _is_root_metadata(entry: Path) -> bool:
-    """Tell what goes last when a dataset is emptied: until then it can be opened and emptied."""
-    return entry.name in ("zarr.json", ".zgroup", ".zattrs")
