@@ -99,6 +99,19 @@ def test_the_ledger_of_an_older_writer_is_taken_and_carried_on(kym: KymDataset) 
     assert check(kym.dataset).is_empty()
 
 
+@pytest.mark.parametrize("odd", [pl.lit("many"), pl.lit([1])], ids=["text", "lists"])
+def test_a_ledger_whose_columns_hold_something_else_is_made_anew(
+    kym: KymDataset, odd: pl.Expr
+) -> None:
+    ledger = Ledger(kym.dataset, TABLE)
+    kym.dataset.tables.backend.save(ledger.runs, ledger.load().with_columns(n_rows=odd))
+    assert kym.update_index(EVENTS, mode="incremental").failed == 0
+    assert dict(ledger.load("image_id", "n_rows").iter_rows()) == {"c": 0}
+    assert check(kym.dataset, repair=True)["kind"].to_list() == ["unrecorded"]
+    assert dict(ledger.load("image_id", "n_rows").iter_rows()) == {"a": 2, "b": 3, "c": 0}
+    assert kym.update_index(EVENTS, mode="incremental").skipped == 3
+
+
 def test_two_rows_that_become_none_stay_fresh_for_ever(kym: KymDataset, set_events) -> None:
     record = kym.dataset.record("a")
     set_events(record, 0)

@@ -22,7 +22,7 @@ from kymflow_zarr.backend import (
 )
 from kymflow_zarr.changes import check_count, committing
 from kymflow_zarr.duck import literal, value
-from kymflow_zarr.errors import first_line
+from kymflow_zarr.errors import TableSchemaError, first_line
 from kymflow_zarr.files import atomic_path, is_old
 from kymflow_zarr.lake import extensions
 from kymflow_zarr.lake.catalog import LAKE, open_catalog
@@ -129,7 +129,7 @@ class LakeTables(Backend):
         name = changes[0].table.name
 
         def work(con: duckdb.DuckDBPyConnection) -> list[Merged]:
-            merged = [apply(con, change, self.place(change.table)) for change in changes]
+            merged = [self._apply(con, change) for change in changes]
             return merged if changes[0].table.side is None else []
 
         return transact(self.catalog, name, note, work)
@@ -247,6 +247,16 @@ class LakeTables(Backend):
         keys = (TableKey(name, side) for side in (None, *SIDES) for name in plain.names(side))
         left = [*(path for path in on_disk if path.name not in known), *map(plain.place, keys)]
         return [path for path in left if is_old(path, for_seconds)]
+
+    def _apply(self, con: duckdb.DuckDBPyConnection, change: Change) -> Merged:
+        place = self.place(change.table)
+        try:
+            return apply(con, change, place)
+        except TableSchemaError:
+            if change.table.side is None:
+                raise
+            con.execute(f"DROP TABLE {target(change.table)}")
+            return apply(con, change, place)
 
     def _files(self) -> int:
         return int(value(self.now.cursor(), statement("lake/count_files")))

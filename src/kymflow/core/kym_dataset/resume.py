@@ -119,9 +119,11 @@ class DeadRuns:
     def settle(self, unrecorded: pl.DataFrame) -> list[Part]:
         """Return the runs whose rows a run had put into the table when it was killed.
 
+        They record how many rows there were, so that the next update sees if some are lost.
+
         Args:
-            unrecorded: Frame (image_id, params_hash, n_rows) of the images whose rows in the
-                table are right, and of whose run the ledger does not know.
+            unrecorded: Frame (image_id, params_hash) of the images whose rows in the table bear
+                the right provenance, and of whose run the ledger does not know.
 
         Returns:
             Parts without rows, for the ledger.
@@ -129,7 +131,7 @@ class DeadRuns:
         parts: list[Part] = []
         if unrecorded.is_empty():
             return parts
-        keys = ["image_id", "params_hash", "n_rows"]
+        keys = ["image_id", "params_hash"]
         for batch in self._batches():
             known = batch.runs.join(unrecorded, on=keys, how="semi", maintain_order="left")
             if known.is_empty():

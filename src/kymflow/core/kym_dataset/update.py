@@ -157,7 +157,7 @@ class Update:
 
     def _unrecorded(self) -> pl.DataFrame:
         """Return the images with right rows whose last run is not in the ledger."""
-        fresh = self.decision.filter(pl.col("reason") == "fresh").select("image_id", "n_rows")
+        fresh = self.decision.filter(pl.col("reason") == "fresh").select("image_id")
         runs = self.ledger.load("image_id", "params_hash", "analysis_version", "status")
         known = runs.filter(
             pl.col("status") == "ok", pl.col("analysis_version") == self.job.analysis_version

@@ -160,6 +160,21 @@ def test_changed_code_of_the_same_version_is_said_once(dataset, add_image) -> No
         kym.update_index(After(), mode="incremental")
 
 
+def test_failed_images_were_indexed_by_no_code(dataset, add_image) -> None:
+    class Before(VelocityEventIndexer):
+        aliases = {}  # noqa: RUF012
+
+    class After(VelocityEventIndexer):
+        aliases = {"a": "b"}  # noqa: RUF012
+
+    add_image("a")
+    add_image("b").artifact_path("velocity_events/events", ".parquet").write_bytes(b"")
+    kym = KymDataset(dataset)
+    kym.update_index(Before(), on_error="record")
+    with pytest.warns(CodeChangedWarning, match=": 1 images were indexed by other code"):
+        kym.staleness(After())
+
+
 def test_fingerprint_ignores_comments_and_docstrings(tmp_path, monkeypatch) -> None:
     monkeypatch.syspath_prepend(tmp_path)
     base = "LIMIT = {limit}\ndef used(): return LIMIT\ndef unused(): return {unused}\n"

@@ -134,21 +134,37 @@ def test_a_damaged_part_costs_its_own_images_only(kym, kind: str) -> None:
 def test_rows_committed_by_a_run_killed_before_its_ledger_are_recorded(
     kym, monkeypatch, plain_files
 ) -> None:
-    apply = PlainTables._apply
-
-    def die_at_the_ledger(tables: PlainTables, con: DuckDBPyConnection, change: Change) -> Merged:
-        return die_now() if change.table.side == "runs" else apply(tables, con, change)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(PlainTables, "_apply", die_at_the_ledger)
-        with pytest.raises(Killed):
-            finish(kym)
+    die_at_the_ledger(kym, monkeypatch)
     report = finish(kym)
     assert (report.skipped, report.updated) == (4, 0)
     assert kym.sql(f"SELECT image_id, n_rows FROM {TABLE}_runs").rows() == [(i, 2) for i in "abcd"]
     assert staged(kym) == []
     kym.dataset.save_table(TABLE, kym.dataset.load_table(TABLE).head(7))
     assert finish(kym).reasons == {"fresh": 3, "row_count_mismatch": 1}
+
+
+def test_rows_lost_since_a_run_was_killed_before_its_ledger_are_made_anew(
+    kym, monkeypatch, plain_files
+) -> None:
+    die_at_the_ledger(kym, monkeypatch)
+    whole = kym.dataset.load_table(TABLE)
+    kym.dataset.save_table(TABLE, whole.tail(7))
+    assert finish(kym).skipped == 4
+    assert finish(kym).reasons == {"fresh": 3, "row_count_mismatch": 1}
+    assert kym.dataset.load_table(TABLE).sort("image_id", maintain_order=True).equals(whole)
+
+
+def die_at_the_ledger(kym: KymDataset, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Die with the rows in the table, and no record of it."""
+    apply = PlainTables._apply
+
+    def dying(tables: PlainTables, con: DuckDBPyConnection, change: Change) -> Merged:
+        return die_now() if change.table.side == "runs" else apply(tables, con, change)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(PlainTables, "_apply", dying)
+        with pytest.raises(Killed):
+            finish(kym)
 
 
 def die_now() -> NoReturn:
