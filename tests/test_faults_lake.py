@@ -17,7 +17,7 @@ import pytest
 
 from kymflow.core.kym_dataset import KymDataset
 from kymflow.core.kym_dataset.check import check
-from kymflow_zarr import TableUnreadableError, ZarrDataset
+from kymflow_zarr import QueryError, TableUnreadableError, ZarrDataset
 from tests.support.crew import Child
 from tests.support.faults import BATCH, Endurance, as_anybody, compiled, mode, mounted
 from tests.support.generations import TABLE, GenerationIndexer
@@ -157,8 +157,23 @@ def test_what_is_cut_short_is_said(endurance: Endurance, what: str, share: float
     os.truncate(path, int(len(whole) * share))
     with pytest.raises(TableUnreadableError):
         KymDataset(endurance.dataset).update_index(GenerationIndexer(), mode="incremental")
+    with pytest.raises(TableUnreadableError):
+        endurance.dataset.load_table(TABLE)
+    with pytest.raises((QueryError, TableUnreadableError)):
+        endurance.dataset.sql(f"FROM {TABLE}")
     found = check(endurance.dataset, repair=True)
     unreadable = found.filter(pl.col("kind").str.starts_with("unreadable_table"))
     assert unreadable["repaired"].to_list() == [False]
     path.write_bytes(whole)
+    endurance.recover()
+
+
+@pytest.mark.parametrize("side", ["runs", "params"])
+@pytest.mark.parametrize("repair", [False, True])
+def test_a_ledger_cut_short_is_made_up_for(endurance: Endurance, side: str, repair: bool) -> None:
+    [path] = endurance.dataset.path.glob(f"tables/lake/data/{side}/{TABLE}/*.parquet")
+    os.truncate(path, path.stat().st_size // 2)
+    assert f"unreadable_{'ledger' if side == 'runs' else side}" in check(endurance.dataset)["kind"]
+    if repair:
+        check(endurance.dataset, repair=True)
     endurance.recover()

@@ -220,7 +220,7 @@ def test_the_writer_that_was_beaten_tries_again(kym: KymDataset, catalog: str | 
     def beaten(con: duckdb.DuckDBPyConnection) -> list[Merged]:
         con.execute(delete.format("a"))
         if not tries:
-            changing.transact(lake.catalog, "mine", "first", first)
+            changing.transact(lake.catalog, mine, "first", first)
         tries.append(1)
         return []
 
@@ -228,7 +228,7 @@ def test_the_writer_that_was_beaten_tries_again(kym: KymDataset, catalog: str | 
         con.execute(delete.format("b"))
         return []
 
-    changing.transact(lake.catalog, "mine", "second", beaten)
+    changing.transact(lake.catalog, mine, "second", beaten)
     assert len(tries) == 2
     assert kym.dataset.tables.load(mine)["image_id"].to_list() == ["c"]
     assert kym.dataset.tables.history("mine")["note"].to_list()[-2:] == ["first", "second"]

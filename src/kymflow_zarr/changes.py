@@ -21,14 +21,11 @@ def committing(name: str, file: Path | None = None) -> Iterator[None]:
     Raises:
         CommitError: That error.
     """
-    import duckdb
-
-    refusals: tuple[type[BaseException], ...] = (duckdb.Error, *parquet.read_errors())
     try:
         yield
     except (TableError, UsageError):
         raise
-    except refusals as error:
+    except parquet.read_errors() as error:
         why = reason((isinstance(error, WriteError) and error.__cause__) or error)
         raise CommitError(
             f"table {name!r} can't be written ({why}); it stands as it was: see to disk space, "

@@ -103,10 +103,11 @@ def _write_on(path: Path) -> None:
 
 def read_errors() -> tuple[type[BaseException], ...]:
     """Return what reading a damaged Parquet file may raise; a panic of Polars is no Exception."""
+    import duckdb
     import polars as pl
 
     panic: type[BaseException] = pl.exceptions.PanicException
-    return OSError, pl.exceptions.PolarsError, panic
+    return OSError, duckdb.Error, pl.exceptions.PolarsError, panic
 
 
 def count_rows(con: duckdb.DuckDBPyConnection, paths: Sequence[PathLike]) -> int:

@@ -104,7 +104,7 @@ class TableStore:
             TableNotFoundError: If there is no such table.
             TableUnreadableError: If it can't be read.
         """
-        with self._reading(name):
+        with self.reading(name):
             return self.backend.scan(_key(name))
         raise AssertionError("unreachable")
 
@@ -113,9 +113,9 @@ class TableStore:
 
         Raises:
             TableNotFoundError: If there is no such table.
-            TableUnreadableError: If its file is damaged.
+            TableUnreadableError: If it is damaged.
         """
-        with self._reading(name):
+        with self.reading(name):
             return self.scan(name).collect()
         raise AssertionError("unreachable")
 
@@ -124,10 +124,13 @@ class TableStore:
 
         Raises:
             TableNotFoundError: If there is no such table.
+            TableUnreadableError: If it is damaged.
         """
         import polars as pl
 
-        return int(self.scan(name).select(pl.len()).collect().item())
+        with self.reading(name):
+            return int(self.scan(name).select(pl.len()).collect().item())
+        raise AssertionError("unreachable")
 
     def save(self, name: str, frame: object) -> Path:
         """Write a whole table, in place of the one of that name if there is one.
@@ -287,7 +290,14 @@ class TableStore:
         return file_lock(path, shared=True)
 
     @contextmanager
-    def _reading(self, name: str | TableKey) -> Iterator[None]:
+    def reading(self, name: str | TableKey) -> Iterator[None]:
+        """Name a table in what goes wrong while rows of it are read within the block.
+
+        Raises:
+            TableNotFoundError: If there is no such table.
+            TableUnreadableError: If it is damaged.
+            ReadError: If the system refuses to read it.
+        """
         table = _key(name)
         try:
             yield

@@ -29,7 +29,7 @@ _TRIES = 10
 
 def transact(
     catalog: Catalog,
-    name: str | None,
+    table: TableKey | None,
     note: str,
     work: Callable[[duckdb.DuckDBPyConnection], list[Merged]],
 ) -> list[Merged]:
@@ -37,10 +37,10 @@ def transact(
 
     Args:
         catalog: The lake's catalog.
-        name: The table concerned; None stands for all of them.
+        table: The table concerned, the first to be changed; None stands for all of them.
         note: What is done, for the history.
-        work: Changes the lake, and returns what that did to the table; it is done again where
-            another writer of the same files was faster.
+        work: Changes the lake, and returns what that did to the rows, the table's first; it is
+            done again where another writer of the same files was faster.
 
     Raises:
         CommitError: If it can't be done; the lake stands as it was.
@@ -49,12 +49,12 @@ def transact(
 
     for left in reversed(range(_TRIES)):
         before = _files(catalog)
-        with committing(name or "all"):
+        with committing(table.name if table else "all"):
             try:
                 with catalog.writing() as con:
                     con.execute("BEGIN")
                     done = work(con)
-                    _leave_note(con, name, note, done)
+                    _leave_note(con, table, note, done)
                     for file in _files(catalog) - before:
                         flush(Path(file))
                     con.execute("COMMIT")
@@ -162,10 +162,11 @@ def _keep_order(con: duckdb.DuckDBPyConnection) -> None:
 
 
 def _leave_note(
-    con: duckdb.DuckDBPyConnection, name: str | None, note: str, done: Sequence[Merged]
+    con: duckdb.DuckDBPyConnection, table: TableKey | None, note: str, done: Sequence[Merged]
 ) -> None:
-    counts = asdict(done[0]) if done else {}
-    extra = json.dumps({"table": name, **counts})
+    """Say in the history who did what; counts are of a table's own rows."""
+    counts = asdict(done[0]) if table and table.side is None else {}
+    extra = json.dumps({"table": table and table.name, **counts})
     inputs = {"author": _author(), "note": note, "extra": extra}
     con.execute(statement("lake/leave_note"), inputs).fetchall()
 

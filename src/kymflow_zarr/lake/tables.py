@@ -22,7 +22,7 @@ from kymflow_zarr.backend import (
 )
 from kymflow_zarr.changes import check_count, committing
 from kymflow_zarr.duck import literal, value
-from kymflow_zarr.errors import TableSchemaError, first_line
+from kymflow_zarr.errors import CommitError, TableSchemaError, first_line, refused
 from kymflow_zarr.files import atomic_path, is_old
 from kymflow_zarr.lake import extensions
 from kymflow_zarr.lake.catalog import LAKE, open_catalog
@@ -125,14 +125,22 @@ class LakeTables(Backend):
         return self.now.ask(ask)
 
     def commit(self, changes: Sequence[Change], note: str) -> list[Merged]:
-        """Apply all changes in one transaction."""
-        name = changes[0].table.name
+        """Apply all changes in one transaction; what is damaged beside a table is made anew."""
+        damaged: list[TableKey] = []
 
         def work(con: duckdb.DuckDBPyConnection) -> list[Merged]:
-            merged = [self._apply(con, change) for change in changes]
-            return merged if changes[0].table.side is None else []
+            for table in damaged:
+                con.execute(f"DROP TABLE {target(table)}")
+            return [self._apply(con, change) for change in changes]
 
-        return transact(self.catalog, name, note, work)
+        try:
+            return transact(self.catalog, changes[0].table, note, work)
+        except CommitError:
+            beside = (change.table for change in changes if change.table.side)
+            damaged += filter(self._is_damaged, beside)
+            if not damaged:
+                raise
+        return transact(self.catalog, changes[0].table, note, work)
 
     def save(self, table: TableKey, rows: pl.DataFrame) -> None:
         """Write a whole table; what it was stays in the history."""
@@ -141,9 +149,9 @@ class LakeTables(Backend):
             con.register("whole", rows)
             removed = count(con, table)
             create(con, table, "FROM whole")
-            return [Merged(0, rows.height, removed)] if table.side is None else []
+            return [Merged(0, rows.height, removed)]
 
-        transact(self.catalog, table.name, "save", work)
+        transact(self.catalog, table, "save", work)
 
     def drop(self, table: TableKey) -> None:
         """Remove a table from the lake as it is now; it stays in the history."""
@@ -151,9 +159,9 @@ class LakeTables(Backend):
         def work(con: duckdb.DuckDBPyConnection) -> list[Merged]:
             removed = count(con, table)
             con.execute(f"DROP TABLE IF EXISTS {target(table)}")
-            return [Merged(0, 0, removed)] if table.side is None else []
+            return [Merged(0, 0, removed)]
 
-        transact(self.catalog, table.name, "delete", work)
+        transact(self.catalog, table, "delete", work)
 
     def sources(
         self,
@@ -168,16 +176,7 @@ class LakeTables(Backend):
         return LakeSources(con, pins, self.catalog, tables, at)
 
     def history(self, name: str) -> pl.DataFrame:
-        """Return what was done to a table.
-
-        Args:
-            name: The table's name.
-
-        Returns:
-            Frame (version int64, time UTC, author, note, kept, added, removed int64), a row a
-            change, the first first. Counts are of rows; null where only what is kept beside the
-            table changed.
-        """
+        """Return what was done to a table, see :meth:`~kymflow_zarr.tables.TableStore.history`."""
         con = self.now.cursor()
         con.execute("SET VARIABLE table_name = $1", [check_table_name(name)])
         return con.sql(statement("lake/history")).pl()
@@ -247,6 +246,11 @@ class LakeTables(Backend):
         keys = (TableKey(name, side) for side in (None, *SIDES) for name in plain.names(side))
         left = [*(path for path in on_disk if path.name not in known), *map(plain.place, keys)]
         return [path for path in left if is_old(path, for_seconds)]
+
+    def _is_damaged(self, table: TableKey) -> bool:
+        """Tell whether a table can't be read, though nothing refuses to read it."""
+        damage = self.damage(table)
+        return damage is not None and not refused(damage)
 
     def _apply(self, con: duckdb.DuckDBPyConnection, change: Change) -> Merged:
         place = self.place(change.table)

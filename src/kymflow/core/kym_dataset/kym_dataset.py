@@ -192,7 +192,8 @@ class KymDataset(Queryable):
         rows = pl.DataFrame(schema={"params_hash": pl.String, "analysis_version": pl.String})
         if verdict["n_rows"]:
             of_image = self.dataset.scan_table(table).filter(pl.col("image_id") == image_id)
-            rows = of_image.select("params_hash", "analysis_version").unique().collect()
+            with self.dataset.tables.reading(table):
+                rows = of_image.select("params_hash", "analysis_version").unique().collect()
         error = survey.errors.get(image_id)
         present = not survey.absent
         params = self._params(indexer, image_id) if present and error is None else ...

@@ -45,7 +45,7 @@ class Race:
         if self._tables.state(self._ledger.runs) == self._state:
             return list(parts)
         now = self._ledger.load("image_id", "indexed_at")
-        others = now.join(self._before, on=["image_id", "indexed_at"], how="anti", nulls_equal=True)
+        others = now.join(self._before, on=["image_id", "indexed_at"], how="anti")
         return [_less(part, others, staging) for part in parts]
 
 

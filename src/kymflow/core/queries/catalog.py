@@ -66,7 +66,8 @@ def _describe(kym: KymDataset, name: str) -> tuple[object, ...]:
     rows = tables.scan(name)
     columns = rows.collect_schema().names()
     images = pl.col("image_id").n_unique() if "image_id" in columns else pl.lit(None)
-    n_rows, n_images = rows.select(pl.len(), images.alias("images")).collect().row(0)
+    with tables.reading(name):
+        n_rows, n_images = rows.select(pl.len(), images.alias("images")).collect().row(0)
     stat = tables.stat(name)
     return name, n_rows, n_images, len(columns), stat.size, stat.changed
 
