@@ -165,7 +165,7 @@ def _leave_note(
     con: duckdb.DuckDBPyConnection, table: TableKey | None, note: str, done: Sequence[Merged]
 ) -> None:
     """Say in the history who did what; counts are of a table's own rows."""
-    counts = asdict(done[0]) if table and table.side is None else {}
+    counts = asdict(done[0]) if done and table and table.side is None else {}
     extra = json.dumps({"table": table and table.name, **counts})
     inputs = {"author": _author(), "note": note, "extra": extra}
     con.execute(statement("lake/leave_note"), inputs).fetchall()
