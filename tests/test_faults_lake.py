@@ -19,9 +19,8 @@ from kymflow.core.kym_dataset import KymDataset
 from kymflow.core.kym_dataset.check import check
 from kymflow_zarr import QueryError, TableUnreadableError, ZarrDataset
 from tests.support.crew import Child
-from tests.support.faults import BATCH, Endurance, as_anybody, compiled, mode, mounted
+from tests.support.faults import BATCH, Endurance, as_anybody, compiled, fill, mode, mounted
 from tests.support.generations import TABLE, GenerationIndexer
-from tests.test_faults_space import fill
 
 pytestmark = pytest.mark.skipif(
     not duckdb.__version__.startswith("1.5."), reason="DuckLake's extensions are for DuckDB 1.5"

@@ -6,17 +6,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from tests.support.crew import Child
-from tests.support.faults import Endurance, mounted
-
-PAGE = 4096
-"""The least that a file takes of a small disk."""
+from tests.support.faults import Endurance, fill, mounted
 
 
 @pytest.fixture(scope="module")
@@ -31,17 +27,6 @@ def disk(tmp_path: Path) -> Iterator[Path]:
     """Return a disk of 2 MiB."""
     with mounted(tmp_path / "disk", "-t", "tmpfs", "-o", "size=2m", "tmpfs") as disk:
         yield disk
-
-
-def fill(disk: Path, pages_left: int) -> Path:
-    """Fill a disk but for some pages, and return the file that does."""
-    ballast = disk / "ballast"
-    with ballast.open("ab") as file:
-        with suppress(OSError):
-            while True:
-                os.write(file.fileno(), b"\0" * PAGE)
-        os.truncate(ballast, ballast.stat().st_size - pages_left * PAGE)
-    return ballast
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -27,6 +27,8 @@ from tests.support.generations import TABLE, GenerationIndexer, State, held, put
 BATCH = 3
 SOURCE = Path(__file__).with_name("faults.c")
 AT_ONCE = timedelta(0)
+PAGE = 4096
+"""The least that a file takes of a small disk."""
 NOT_DAMAGE = {
     *("leftover", "interrupted_run"),
     *("unrecorded", "row_count_mismatch", "lost_rows"),  # the ledger is behind the table
@@ -179,6 +181,17 @@ def mounted(folder: Path, *how: str) -> Iterator[Path]:
         yield folder
     finally:
         subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def fill(disk: Path, pages_left: int) -> Path:
+    """Fill a disk but for some pages, and return the file that does."""
+    ballast = disk / "ballast"
+    with ballast.open("ab") as file:
+        with suppress(OSError):
+            while True:
+                os.write(file.fileno(), b"\0" * PAGE)
+        os.truncate(ballast, ballast.stat().st_size - pages_left * PAGE)
+    return ballast
 
 
 def as_anybody() -> Sequence[str]:
