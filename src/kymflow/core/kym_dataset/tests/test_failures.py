@@ -137,13 +137,17 @@ def test_never_analysed_images_have_no_rows_until_they_are(dataset, add_image, s
     assert kym.staleness(EVENTS)["reason"].to_list() == ["fresh"]
 
 
+class Before(VelocityEventIndexer):
+    aliases = {}  # noqa: RUF012
+
+
+class After(VelocityEventIndexer):
+    """The same with other code."""
+
+    aliases = {"a": "b"}  # noqa: RUF012
+
+
 def test_changed_code_of_the_same_version_is_said_once(dataset, add_image) -> None:
-    class Before(VelocityEventIndexer):
-        aliases = {}  # noqa: RUF012
-
-    class After(VelocityEventIndexer):
-        aliases = {"a": "b"}  # noqa: RUF012
-
     add_image("a")
     kym = KymDataset(dataset)
     kym.update_index(Before())
@@ -161,12 +165,6 @@ def test_changed_code_of_the_same_version_is_said_once(dataset, add_image) -> No
 
 
 def test_failed_images_were_indexed_by_no_code(dataset, add_image) -> None:
-    class Before(VelocityEventIndexer):
-        aliases = {}  # noqa: RUF012
-
-    class After(VelocityEventIndexer):
-        aliases = {"a": "b"}  # noqa: RUF012
-
     add_image("a")
     add_image("b").artifact_path("velocity_events/events", ".parquet").write_bytes(b"")
     kym = KymDataset(dataset)
