@@ -295,6 +295,8 @@ def test_an_odd_image_whose_old_rows_stay_stops_no_update(
     report = kym.update_index(EVENTS, on_error="record")
     assert [failure.image_id for failure in report.failures] == ["a", "b"]
     assert dataset.load_table("kym_velocity_events")["mine"].to_list() == [1, 2, 4]
+    some = kym.update_index(EVENTS, image_ids=["a", "b"], on_error="record")
+    assert [failure.image_id for failure in some.failures] == ["a", "b"]
     hold(c="z")
     assert kym.update_index(EVENTS).updated == 3
     assert dataset.load_table("kym_velocity_events")["mine"].to_list() == ["x", "y", "z"]

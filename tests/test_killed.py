@@ -164,6 +164,8 @@ class Trial:
             (image_id, params_hash({"generation": generation}), "ok", n_rows)
             for image_id, (generation, n_rows) in self.state.items()
         }
+        known = set(Ledger(self.dataset, TABLE).load_params()["params_hash"])
+        assert {made_with for _, made_with, *_ in runs} <= known
 
     def _check_nothing_is_left(self) -> None:
         found = check(self.dataset, repair=True, abandoned_after=timedelta(0))

@@ -120,6 +120,17 @@ def test_an_update_of_some_images_leaves_what_is_staged_of_others(kym) -> None:
     assert staged(kym) == []
 
 
+def test_what_several_dead_runs_hold_is_taken_over_once(kym) -> None:
+    die(kym)
+    further = Dying()
+    further.die_at = "d"
+    with pytest.raises(Killed):
+        kym.update_index(further)
+    report = finish(kym)
+    assert (report.resumed, report.updated, report.rows) == (3, 4, 8)
+    assert staged(kym) == []
+
+
 @pytest.mark.parametrize("kind", ["runs", "rows", "params"])
 def test_a_damaged_part_costs_its_own_images_only(kym, kind: str) -> None:
     die(kym)
@@ -141,6 +152,14 @@ def test_rows_committed_by_a_run_killed_before_its_ledger_are_recorded(
     assert staged(kym) == []
     kym.dataset.save_table(TABLE, kym.dataset.load_table(TABLE).head(7))
     assert finish(kym).reasons == {"fresh": 3, "row_count_mismatch": 1}
+
+
+def test_what_several_dead_runs_committed_is_recorded_once(kym, monkeypatch, plain_files) -> None:
+    die(kym)
+    die_at_the_ledger(kym, monkeypatch)
+    assert finish(kym).skipped == 4
+    runs = Ledger(kym.dataset, TABLE).load("image_id", "n_rows")
+    assert sorted(runs.rows()) == [(i, 2) for i in "abcd"]
 
 
 def test_rows_lost_since_a_run_was_killed_before_its_ledger_are_made_anew(
