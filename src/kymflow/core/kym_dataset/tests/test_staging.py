@@ -12,6 +12,7 @@ from duckdb import DuckDBPyConnection
 
 from kymflow.core.kym_dataset import KymDataset, VelocityEventIndexer
 from kymflow.core.kym_dataset import extract as extract_module
+from kymflow.core.kym_dataset import staging as staging_module
 from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow_zarr.backend import Change, Merged
 from kymflow_zarr.plain import PlainTables
@@ -129,6 +130,23 @@ def test_what_several_dead_runs_hold_is_taken_over_once(kym) -> None:
     report = finish(kym)
     assert (report.resumed, report.updated, report.rows) == (3, 4, 8)
     assert staged(kym) == []
+
+
+def test_a_part_whose_params_were_not_written_does_not_count(kym, monkeypatch) -> None:
+    write = staging_module._write
+
+    def dying(path: Path, frame: pl.DataFrame) -> None:
+        if ".params." in path.name:
+            raise Killed
+        write(path, frame)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(staging_module, "_write", dying)
+        with pytest.raises(Killed):
+            finish(kym)
+    report = finish(kym)
+    assert (report.resumed, report.updated) == (0, 4)
+    assert Ledger(kym.dataset, TABLE).load_params().height == 1
 
 
 @pytest.mark.parametrize("kind", ["runs", "rows", "params"])
