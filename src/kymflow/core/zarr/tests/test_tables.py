@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -7,13 +8,16 @@ import polars as pl
 import pytest
 
 from kymflow_zarr import (
+    CommitError,
     TableNotFoundError,
     TableSchemaError,
     TableUnreadableError,
     UsageError,
     ZarrDataset,
+    merge,
 )
 from kymflow_zarr.dtypes import common_dtype
+from kymflow_zarr.lake import changing
 
 OLD = pl.DataFrame({"image_id": ["b", "b", "a", "c"], "n": [1, 2, 3, 4]})
 
@@ -44,6 +48,25 @@ def test_replacing_with_nothing_leaves_no_ghosts(dataset: ZarrDataset) -> None:
 def test_rows_of_another_image_are_refused(dataset: ZarrDataset) -> None:
     with pytest.raises(UsageError, match="not all of this image"):
         dataset.replace_rows_for_image_id("t", "a", OLD)
+
+
+@pytest.mark.parametrize("table", ["t", "another"])
+def test_a_change_that_loses_rows_is_refused(
+    dataset: ZarrDataset, monkeypatch: pytest.MonkeyPatch, table: str
+) -> None:
+    """DuckDB never did so; were it to, no row would be lost."""
+    dataset.save_table("t", OLD)
+    for module in (merge, changing):
+        monkeypatch.setattr(module, "filled", losing(module.filled))
+    with pytest.raises(CommitError, match="would hold"):
+        dataset.replace_rows_for_image_id(table, "a", pl.DataFrame({"n": [7, 6]}))
+    assert dataset.list_table_names() == ["t"]
+    assert dataset.load_table("t").equals(OLD)
+
+
+def losing(filled: Callable[..., str]) -> Callable[..., str]:
+    """Have statements read one new row only."""
+    return lambda name, **holes: filled(name, **holes).replace(" AS new", " AS new LIMIT 1")
 
 
 def test_many_rows_stay_together_and_in_order(dataset: ZarrDataset, tmp_path: Path) -> None:
