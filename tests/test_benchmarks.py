@@ -170,6 +170,7 @@ def test_neighbours_are_neighbours(tmp_path: Path) -> None:
     assert sorted(large.ids)[start : start + 10] == together
 
 
+@pytest.mark.long
 def test_a_workload_is_like_real_data(tmp_path: Path) -> None:
     workload = Workload(tmp_path, images=600, rows=20)
     workload.make()

@@ -51,7 +51,7 @@ def ending(child: Child) -> Iterator[Child]:
         child.end()
 
 
-BRIEFLY = {("write", ENOSPC, "/lake/data/main"), ("fsync", EIO, "/.catalog.ducklake.")}
+BRIEFLY = {("fsync", EIO, "/.catalog.ducklake.")}
 
 
 def cases() -> Iterator[Any]:
@@ -83,7 +83,7 @@ def test_what_cant_be_written_costs_nothing(
     endurance.recover()
 
 
-@pytest.mark.parametrize("place", [CATALOG, DATA])
+@pytest.mark.parametrize("place", [CATALOG, pytest.param(DATA, marks=pytest.mark.long)])
 def test_what_cant_be_read_is_not_taken_for_damaged(
     endurance: Endurance, child: Child, place: str
 ) -> None:
@@ -134,6 +134,7 @@ def test_what_may_not_be_reached_is_an_error(endurance: Endurance, what: str) ->
     endurance.recover()
 
 
+@pytest.mark.long
 def test_a_disk_that_can_only_be_read(endurance: Endurance, child: Child, tmp_path: Path) -> None:
     with mounted(tmp_path / "read_only", "--bind", str(endurance.dataset.path)) as disk:
         subprocess.run(["mount", "-o", "remount,ro,bind", disk], check=True)
@@ -148,7 +149,7 @@ def test_a_disk_that_can_only_be_read(endurance: Endurance, child: Child, tmp_pa
 
 
 @pytest.mark.parametrize("share", [0.5, pytest.param(0.0, marks=pytest.mark.long)])
-@pytest.mark.parametrize("what", ["the catalog", "data"])
+@pytest.mark.parametrize("what", ["the catalog", pytest.param("data", marks=pytest.mark.long)])
 def test_what_is_cut_short_is_said(endurance: Endurance, what: str, share: float) -> None:
     place = CATALOG if what == "the catalog" else f"{DATA}/*.parquet"
     [path] = endurance.dataset.path.glob(place)
@@ -167,6 +168,7 @@ def test_what_is_cut_short_is_said(endurance: Endurance, what: str, share: float
     endurance.recover()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("side", ["runs", "params"])
 @pytest.mark.parametrize("repair", [False, True])
 def test_a_ledger_cut_short_is_made_up_for(endurance: Endurance, side: str, repair: bool) -> None:

@@ -24,13 +24,13 @@ from tests.support.generations import TABLE, GenerationIndexer, State, held, put
 BATCH = 3
 TABLE_FILE = f"tables/{TABLE}.parquet"
 POINTS = [
-    "after part .rows.parquet 2",
     f"after copy {TABLE_FILE}",
     f"after rename {TABLE_FILE}",
     "after apply side='runs'",
-    "after clear",
 ]
 MORE_POINTS = [
+    "after part .rows.parquet 2",
+    "after clear",
     "before part .rows.parquet 2",
     f"before copy {TABLE_FILE}",
     f"after flush tables/.{TABLE}",

@@ -116,9 +116,8 @@ def test_events_detected_in_real_traces_are_those_expected(kym: KymDataset, lab_
     assert kym.update_index(indexer, mode="incremental").skipped == 4
 
 
-@pytest.mark.parametrize(
-    "number", [0, *(pytest.param(n, marks=pytest.mark.long) for n in (1, 2, 3))]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("number", range(4))
 def test_every_real_image_is_drawn(kym: KymDataset, tmp_path: Path, number: int) -> None:
     image_id = kym.dataset.list_image_ids()[number]
     detect_dataset(kym.dataset, image_ids=[image_id])

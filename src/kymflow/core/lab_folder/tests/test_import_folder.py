@@ -234,6 +234,7 @@ def test_headers_in_other_encodings_are_read(tmp_path: Path) -> None:
         assert header.acquired_at.hour == 0
 
 
+@pytest.mark.long
 def test_it_runs_on_worker_processes(folder: Path, dataset: ZarrDataset) -> None:
     (folder / "broken.tif").write_bytes(b"no picture")
     steps: list[tuple[int, int, str]] = []

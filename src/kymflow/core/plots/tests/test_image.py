@@ -178,6 +178,7 @@ def test_wild_samples_are_cut_off_and_counted(record: ZarrImageRecord) -> None:
     assert min(row["y"] for row in rows(drawn, line) if row["y"] is not None) == low
 
 
+@pytest.mark.long
 def test_each_roi_has_its_panel_and_outline(record: ZarrImageRecord) -> None:
     trace = record.load_df_parquet(TRACE_ARTIFACT)
     second = trace.with_columns(roi_id=pl.lit(2, pl.Int32)).head(500)

@@ -91,6 +91,7 @@ def test_means_are_said() -> None:
     assert spec["title"]["text"] == ["bars are means, of up to 20 rows each"]
 
 
+@pytest.mark.long
 def test_thinning_is_said_and_the_data_stay_small() -> None:
     many = pl.DataFrame(
         {

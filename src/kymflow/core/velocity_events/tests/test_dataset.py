@@ -365,7 +365,7 @@ def test_traces_of_other_makers_will_do(dataset, add_trace) -> None:
     assert detect_dataset(dataset).skipped == 1
 
 
-@pytest.mark.parametrize("how", ["workers", "executor"])
+@pytest.mark.parametrize("how", ["executor", pytest.param("workers", marks=pytest.mark.long)])
 def test_it_runs_anywhere(dataset, add_trace, monkeypatch, how) -> None:
     monkeypatch.setattr(dataset_module, "BATCH", 2)
     for number, image_id in enumerate("abcde"):
