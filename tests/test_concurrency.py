@@ -4,18 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
 from kymflow.core.kym_dataset import ImageIndexer, KymDataset
 from kymflow.core.kym_dataset.check import check
 from kymflow_zarr import ZarrDataset
+from tests.support.bustle import bustle
 from tests.support.crew import Crew
 from tests.support.generations import TABLE, GenerationIndexer, held, put, with_rows
 
 READERS = ["sql", "load_table", "polars", "pyarrow"]
-BRIEF = {"writers": 2, "readers": ["sql", "polars"], "updates": 3}
-FULL = {"writers": 8, "readers": READERS, "updates": 12}
+
+
+class Scale(NamedTuple):
+    """How many processes do how much."""
+
+    writers: int
+    readers: list[str]
+    updates: int
+
+
+BRIEF = Scale(2, ["sql", "polars"], 3)
+FULL = Scale(8, READERS, 12)
 
 
 @pytest.fixture
@@ -47,43 +59,23 @@ def test_no_update_is_lost_and_every_snapshot_is_whole(
     tmp_path: Path,
     crew: Crew,
     overlapping: bool,
-    scale: dict[str, object],
+    scale: Scale,
 ) -> None:
-    n_writers, n_updates = scale["writers"], scale["updates"]
-    assert isinstance(n_writers, int)
-    images = dataset.list_image_ids()
-    over = tmp_path / "over"
-    readers = [crew.child() for _ in scale["readers"]]  # type: ignore[attr-defined]
-    writers = [crew.child() for _ in range(n_writers)]
-    for reader, how in zip(readers, scale["readers"], strict=True):  # type: ignore[call-overload]
-        reader.tell("read", dataset=str(dataset.path), how=how, until=str(over))
-    for number, writer in enumerate(writers):
-        writer.tell(
-            "write",
-            dataset=str(dataset.path),
-            images=images if overlapping else images[number::n_writers],
-            first_generation=1 + 1000 * number,
-            updates=n_updates,
-            edit_lock=str(tmp_path / "edit.lock"),
-            whole=overlapping,
-        )
-    for writer in writers:
-        assert writer.answer() == n_updates
-    over.touch()
-    for reader in readers:
-        assert reader.answer() > 0
-    crew.take_back(*readers, *writers)
-    state = {image_id: _artifacts(dataset, image_id) for image_id in dataset.list_image_ids()}
+    ids = dataset.list_image_ids()
+    images = [ids if overlapping else ids[n :: scale.writers] for n in range(scale.writers)]
+    state = bustle(
+        dataset,
+        crew,
+        tmp_path,
+        images=images,
+        readers=scale.readers,
+        updates=scale.updates,
+        whole=overlapping,
+    )
     assert held(dataset.load_table(TABLE)) == with_rows(state)
     report = KymDataset(dataset).update_index(GenerationIndexer(), mode="incremental")
-    assert report.skipped == len(images)
+    assert report.skipped == len(ids)
     assert check(dataset).is_empty()
-
-
-def _artifacts(dataset: ZarrDataset, image_id: str) -> tuple[int, int]:
-    record = dataset.record(image_id)
-    rows = record.load_df_parquet("gen/rows")
-    return record.load_json("gen/params")["generation"], rows.height
 
 
 def test_tables_do_not_block_each_other(dataset: ZarrDataset, crew: Crew) -> None:

@@ -19,6 +19,7 @@ from kymflow_zarr import ZarrDataset
 from kymflow_zarr.backend import Merged, TableKey
 from kymflow_zarr.errors import MissingExtraError, QueryError, TableUnreadableError, UsageError
 from kymflow_zarr.lake import changing, extensions
+from tests.support.bustle import bustle
 from tests.support.crew import Crew
 from tests.support.generations import TABLE, GenerationIndexer, held, put, with_rows
 from tests.support.postgres import binaries, server
@@ -315,34 +316,10 @@ def test_a_killed_writer_leaves_the_old_tables_or_the_new_ones(
 def test_no_update_is_lost_and_every_snapshot_is_whole(
     kym: KymDataset, tmp_path: Path, crew: Crew
 ) -> None:
-    n_updates = 6
-    over = tmp_path / "over"
-    where = str(kym.dataset.path)
-    readers = [crew.child() for _ in range(4)]
-    writers = [crew.child() for _ in range(8)]
-    for reader, how in zip(readers, ["sql", "load_table"] * 2, strict=True):
-        reader.tell("read", dataset=where, how=how, until=str(over))
-    for number, writer in enumerate(writers):
-        writer.tell(
-            "write",
-            dataset=where,
-            images=IMAGES,
-            first_generation=1 + 1000 * number,
-            updates=n_updates,
-            edit_lock=str(tmp_path / "edit.lock"),
-            whole=True,
-        )
-    for writer in writers:
-        assert writer.answer() == n_updates
-    over.touch()
-    for reader in readers:
-        assert reader.answer() > 0
-    crew.take_back(*readers, *writers)
-    state = {}
-    for image_id in IMAGES:
-        record = kym.dataset.record(image_id)
-        rows = record.load_df_parquet("gen/rows")
-        state[image_id] = record.load_json("gen/params")["generation"], rows.height
+    readers = ["sql", "load_table"] * 2
+    state = bustle(
+        kym.dataset, crew, tmp_path, images=[IMAGES] * 8, readers=readers, updates=6, whole=True
+    )
     assert held(kym.dataset.load_table(TABLE)) == with_rows(state)
     assert kym.update_index(INDEXER, mode="incremental").skipped == len(IMAGES)
     assert check(kym.dataset).is_empty()

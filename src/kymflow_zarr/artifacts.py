@@ -199,14 +199,12 @@ class ImageFiles:
 
     @contextmanager
     def _reading(self, name: str, path: Path) -> Iterator[None]:
-        damage: tuple[type[BaseException], ...]
-        damage = (ValueError, MemoryError, *parquet.read_errors())
         try:
             yield
         except FileNotFoundError as error:
             self._check_exists()
             raise self._error(ArtifactNotFoundError, name, f"it has no {path.name}") from error
-        except damage as error:
+        except _damage() as error:
             raise self._error(
                 ArtifactUnreadableError, name, f"{path.name} can't be read: {reason(error)}"
             ) from error
@@ -224,3 +222,8 @@ class ImageFiles:
             image_id=self.image_id,
             artifact=name,
         )
+
+
+def _damage() -> tuple[type[BaseException], ...]:
+    """Return what reading a damaged artifact may raise; asked for only once something is raised."""
+    return (ValueError, MemoryError, *parquet.read_errors())

@@ -90,11 +90,12 @@ def _findings(dataset: ZarrDataset, leftovers: Leftovers) -> Iterator[Finding]:
             yield from leftovers.temporary(path)
             yield from _artifact(record, path)
         for refusal in refusals:
-            why, remedy = (
+            yield Finding(
+                "unreadable_folder",
+                Path(refusal.filename),
                 f"it can't be listed: {reason(refusal)}",
                 "see to permissions and the disk",
             )
-            yield Finding("unreadable_folder", Path(refusal.filename), why, remedy)
 
 
 def _files(folder: Path, unreadable: Callable[[OSError], None]) -> Iterator[Path]:
