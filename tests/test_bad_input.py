@@ -14,14 +14,9 @@ import numpy as np
 import polars as pl
 import pytest
 
-from kymflow.core.kym_dataset import (
-    ImageIndexer,
-    KymDataset,
-    UpdateReport,
-    VelocityEventIndexer,
-    extract,
-)
+from kymflow.core.kym_dataset import ImageIndexer, KymDataset, UpdateReport, VelocityEventIndexer
 from kymflow.core.kym_dataset.indexers import bulk
+from kymflow.core.kym_dataset.update import extract
 from kymflow.core.lab_folder import import_folder
 from kymflow_zarr import (
     ArtifactError,

@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from types import ModuleType
 
 import pytest
@@ -35,7 +34,7 @@ def nothing(*_: object) -> Iterator[str]:
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("number", range(3))
+@pytest.mark.parametrize("number", range(2))
 def test_an_example_runs(
     number: int, dataset: ZarrDataset, add_image, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -49,8 +48,7 @@ def test_an_example_runs(
     with cluster(workers=1) if "tcp://" in example else nothing() as (address, *_):
         exec(example.replace("tcp://scheduler:8786", address), {})
     assert ZarrDataset("lab.zarr").list_table_names()
-    assert Path("jobs").exists() == ("submitit" in example)
 
 
 def test_every_example_is_run() -> None:
-    assert len(blocks(PAGE, "python cluster")) == 3
+    assert len(blocks(PAGE, "python cluster")) == 2

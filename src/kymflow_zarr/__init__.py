@@ -1,78 +1,8 @@
 """Generic storage: images, their artifacts and dataset tables in one Zarr store.
 
-Names are loaded when first used, so that importing this package stays cheap.
+Names are listed in ``__init__.pyi`` and loaded when first used: importing this stays cheap.
 """
 
-from __future__ import annotations
+import lazy_loader
 
-from importlib import import_module
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from kymflow_zarr.dataset import ZarrDataset
-    from kymflow_zarr.errors import (
-        ArtifactError,
-        ArtifactNotFoundError,
-        ArtifactSchemaError,
-        ArtifactUnreadableError,
-        CommitError,
-        DatasetError,
-        DatasetFormatError,
-        DatasetNotFoundError,
-        ImageNotFoundError,
-        InvalidArrayError,
-        InvalidNameError,
-        MetadataNotFoundError,
-        MissingExtraError,
-        NotFoundError,
-        QueryError,
-        QueryTimeoutError,
-        ReadError,
-        ReadOnlyError,
-        TableError,
-        TableNotFoundError,
-        TableSchemaError,
-        TableUnreadableError,
-        UsageError,
-        WriteError,
-    )
-    from kymflow_zarr.record import ZarrImageRecord
-    from kymflow_zarr.tables import TableStore
-
-__all__ = [
-    "ArtifactError",
-    "ArtifactNotFoundError",
-    "ArtifactSchemaError",
-    "ArtifactUnreadableError",
-    "CommitError",
-    "DatasetError",
-    "DatasetFormatError",
-    "DatasetNotFoundError",
-    "ImageNotFoundError",
-    "InvalidArrayError",
-    "InvalidNameError",
-    "MetadataNotFoundError",
-    "MissingExtraError",
-    "NotFoundError",
-    "QueryError",
-    "QueryTimeoutError",
-    "ReadError",
-    "ReadOnlyError",
-    "TableError",
-    "TableNotFoundError",
-    "TableSchemaError",
-    "TableStore",
-    "TableUnreadableError",
-    "UsageError",
-    "WriteError",
-    "ZarrDataset",
-    "ZarrImageRecord",
-]
-
-_HOMES = {"ZarrDataset": "dataset", "ZarrImageRecord": "record", "TableStore": "tables"}
-
-
-def __getattr__(name: str) -> object:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES.get(name, 'errors')}"), name)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

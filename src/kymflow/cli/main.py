@@ -41,7 +41,8 @@ class Commands(click.Group):
         """Return a command by its name, None where there is none."""
         if name not in COMMANDS:
             return None
-        command: click.Command = import_module(f"kymflow.cli.commands.{name}_").command
+        module = "import_" if name == "import" else name  # the one that is a word of Python's
+        command: click.Command = import_module(f"kymflow.cli.commands.{module}").command
         return command
 
     def invoke(self, ctx: click.Context) -> object:

@@ -85,7 +85,7 @@ def parse(con: duckdb.DuckDBPyConnection, text: str) -> Query:
 
 
 def _select(con: duckdb.DuckDBPyConnection, text: str) -> Query:
-    tree = json.loads(value(con, statement("engine/syntax_tree"), {"query": text}))
+    tree = json.loads(value(con, statement("tables/syntax_tree"), {"query": text}))
     if tree.get("error"):
         raise QueryError(f"the query can't be looked into: {tree.get('error_message')}")
     nodes = list(_nodes(tree))

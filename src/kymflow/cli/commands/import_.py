@@ -6,13 +6,8 @@ from pathlib import Path
 
 import click
 
-from kymflow.cli.commands.common import (
-    FolderPath,
-    chosen_executor,
-    dataset_argument,
-    worker_options,
-)
 from kymflow.cli.errors import FAILED, warn
+from kymflow.cli.options import FolderPath, chosen_executor, dataset_argument, worker_options
 
 
 @click.command("import")

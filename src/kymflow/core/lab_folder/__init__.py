@@ -1,18 +1,8 @@
-"""Import lab folders: TIFF pixels, Olympus headers, sidecars, traces and events."""
+"""Import lab folders: TIFF pixels, Olympus headers, sidecars, traces and events.
 
-from __future__ import annotations
+Names are listed in ``__init__.pyi`` and loaded when first used: importing this stays cheap.
+"""
 
-from typing import TYPE_CHECKING
+import lazy_loader
 
-if TYPE_CHECKING:
-    from kymflow.core.lab_folder.importer import ImportReport, import_folder
-
-__all__ = ["ImportReport", "import_folder"]
-
-
-def __getattr__(name: str) -> object:
-    if name not in __all__:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from kymflow.core.lab_folder import importer
-
-    return getattr(importer, name)
+__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)

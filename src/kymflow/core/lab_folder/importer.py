@@ -9,10 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kymflow.core.errors import SourceFileError
-from kymflow.core.kym_dataset.executors import run, worker_pool
-from kymflow.core.lab_folder.bring import BRINGING, Task
 from kymflow.core.lab_folder.discover import LabImage, find_images
+from kymflow.core.lab_folder.import_image import IMPORT, Task
 from kymflow.core.lab_folder.source import KnownSources, same_source
+from kymflow.core.workers.pool import run, worker_pool
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
@@ -87,7 +87,7 @@ def import_folder(
 
     tell("")
     with worker_pool(workers, executor) as pool:
-        for brought in run(BRINGING, _tasks(images, root, dataset, report, changed, tell), pool):
+        for brought in run(IMPORT, _tasks(images, root, dataset, report, changed, tell), pool):
             path = brought.task.image.path
             if brought.error:
                 report.failed.append((path, brought.error))

@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
-from kymflow.core.kym_dataset.provenance import parse_json
 from kymflow.core.lab_folder.discover import LabImage
 from kymflow.core.lab_folder.reading import broken
+from kymflow_zarr.store.codecs import parse_json
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset

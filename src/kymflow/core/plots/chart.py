@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from kymflow.core.extras import needs_extra
-from kymflow.core.plots import KINDS
 from kymflow.core.plots.columns import choose
-from kymflow.core.plots.style import FAINT, config
+from kymflow.core.plots.style import FAINT, KINDS, config
 from kymflow_zarr.errors import UsageError
 
 if TYPE_CHECKING:

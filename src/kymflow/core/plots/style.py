@@ -1,8 +1,13 @@
-"""How plots look."""
+"""How plots look, and what kinds and files of them there are."""
 
 from __future__ import annotations
 
 from typing import Any
+
+KINDS = ("line", "bar", "hist", "scatter", "box")
+ENDINGS = (".png", ".svg", ".html")
+WIDTH = 1000
+"""Of an image's picture without its axes, px."""
 
 PALETTE = (
     "#0072B2",

@@ -11,7 +11,8 @@ from typing import Any
 import polars as pl
 import pytest
 
-from kymflow.core.plots import KINDS, PlotNote, plot, save
+from kymflow.core.plots import PlotNote, plot, save
+from kymflow.core.plots.style import KINDS
 from kymflow_zarr.errors import UsageError
 
 EVENTS = pl.DataFrame(

@@ -1,0 +1,15 @@
+from .explain import Explanation as Explanation
+from .explain import ParamChange as ParamChange
+from .indexers.artifact import ArtifactIndexer as ArtifactIndexer
+from .indexers.base import BaseIndexer as BaseIndexer
+from .indexers.base import Indexer as Indexer
+from .indexers.images import ImageIndexer as ImageIndexer
+from .indexers.registry import available_indexers as available_indexers
+from .indexers.registry import load_indexer as load_indexer
+from .indexers.velocity_events import VelocityEventIndexer as VelocityEventIndexer
+from .kym_dataset import KymDataset as KymDataset
+from .provenance import params_hash as params_hash
+from .provenance import stable_json_dumps as stable_json_dumps
+from .update.report import Failure as Failure
+from .update.report import Progress as Progress
+from .update.report import UpdateReport as UpdateReport

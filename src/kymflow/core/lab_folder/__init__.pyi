@@ -1,0 +1,2 @@
+from .importer import ImportReport as ImportReport
+from .importer import import_folder as import_folder

@@ -1,0 +1,15 @@
+from .dataset import detect_dataset as detect_dataset
+from .detect import DETECTOR_VERSION as DETECTOR_VERSION
+from .detect import detect_events as detect_events
+from .image import detect_image as detect_image
+from .image import load_trace as load_trace
+from .image_params import diff_params as diff_params
+from .image_params import get_params as get_params
+from .image_params import set_params as set_params
+from .params import EventParams as EventParams
+from .params import NanGapParams as NanGapParams
+from .params import ParamSpec as ParamSpec
+from .params import ZeroGapParams as ZeroGapParams
+from .params import param_specs as param_specs
+from .report import DetectReport as DetectReport
+from .report import KeptEvent as KeptEvent
