@@ -5,7 +5,8 @@
     DatasetError                        everything raised on purpose
     ├── UsageError                      the call is wrong: change the call    (ValueError)
     │   ├── InvalidNameError
-    │   └── InvalidArrayError
+    │   ├── InvalidArrayError
+    │   └── NoHistoryError              convert the tables to a kind that keeps one
     ├── ReadOnlyError                   open the dataset for writing          (PermissionError)
     ├── WriteError                      free space, repair access, do it again  (OSError)
     ├── ReadError                       repair access or the disk, do it again  (OSError)
@@ -25,7 +26,8 @@
     │   └── CommitError
     ├── MissingExtraError               install the optional extra            (ImportError)
     └── QueryError                      change the SQL, or what it is given   (ValueError)
-        └── QueryTimeoutError           ask for less, or allow more time      (TimeoutError)
+        ├── QueryTimeoutError           ask for less, or allow more time      (TimeoutError)
+        └── VersionNotFoundError        ask for a version that is kept
 """
 
 from __future__ import annotations
@@ -120,6 +122,12 @@ class ReadError(DatasetError, OSError):
     """The system refuses to read a file or folder, which says nothing of what is in it."""
 
     code = "read"
+
+
+class NoHistoryError(UsageError):
+    """What tables were is asked for, and they keep no history."""
+
+    code = "no-history"
 
 
 class NotFoundError(DatasetError, FileNotFoundError):
@@ -222,3 +230,9 @@ class QueryTimeoutError(QueryError, TimeoutError):
     """A SQL query took longer than it was allowed to, and was stopped."""
 
     code = "query-timeout"
+
+
+class VersionNotFoundError(QueryError):
+    """The tables are asked for as they were at a version that never was, or is forgotten."""
+
+    code = "version-not-found"

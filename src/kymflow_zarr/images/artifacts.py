@@ -18,7 +18,7 @@ from kymflow_zarr.errors import (
 )
 from kymflow_zarr.frames import as_polars
 from kymflow_zarr.reasons import reason
-from kymflow_zarr.store import codecs, parquet
+from kymflow_zarr.store import codecs, layout, parquet
 from kymflow_zarr.store.files import atomic_path, write_atomic
 from kymflow_zarr.store.names import check_artifact_name
 from kymflow_zarr.store.reads import MAX_BLOB, is_plain, read_file
@@ -26,7 +26,7 @@ from kymflow_zarr.store.reads import MAX_BLOB, is_plain, read_file
 if TYPE_CHECKING:
     import polars as pl
 
-    from kymflow_zarr.dataset import ZarrDataset
+    from kymflow_zarr.store.store import Store
 
 T = TypeVar("T")
 METADATA = "metadata"
@@ -43,7 +43,7 @@ class ImageFiles:
 
     __slots__ = ("_path", "dataset", "image_id")
 
-    def __init__(self, dataset: ZarrDataset, image_id: str, path: Path | None = None) -> None:
+    def __init__(self, dataset: Store, image_id: str, path: Path | None = None) -> None:
         self.dataset = dataset
         self.image_id = image_id
         self._path = path
@@ -53,7 +53,7 @@ class ImageFiles:
         """The image's folder."""
         # Joined when first asked for: bulk work makes a handle an image and rarely asks.
         if self._path is None:
-            self._path = self.dataset.path / "images" / self.image_id
+            self._path = layout.image(self.dataset.path, self.image_id)
         return self._path
 
     def exists(self) -> bool:
@@ -109,8 +109,8 @@ class ImageFiles:
         with self._reading(name, path):
             if is_plain(os.fspath(path)) is False:  # opening a pipe would wait
                 raise ValueError("it is no plain file")
-            return parquet.scan(path).collect()
-        raise AssertionError("unreachable")
+            rows = parquet.scan(path).collect()
+        return rows
 
     def save_df_csv_gz(self, name: str, frame: object) -> Path:
         """Save a table artifact as gzipped CSV."""
@@ -195,8 +195,8 @@ class ImageFiles:
     ) -> T:
         path = self.artifact_path(name, suffix)
         with self._reading(name, path):
-            return decode(read_file(path, limit))
-        raise AssertionError("unreachable")
+            value = decode(read_file(path, limit))
+        return value
 
     @contextmanager
     def _reading(self, name: str, path: Path) -> Iterator[None]:

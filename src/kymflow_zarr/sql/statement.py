@@ -8,7 +8,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from kymflow_sql import statement
 from kymflow_zarr.duck import value
 from kymflow_zarr.errors import QueryError
 
@@ -22,6 +21,7 @@ _EXPLAIN = re.compile(
 # the files may not be written (DuckDB 1.5).
 _REFUSED = frozenset({"query", "json_execute_serialized_sql", "enable_logging"})
 _OF_LAKES = "ducklake_"
+_SYNTAX_TREE = "SELECT json_serialize_sql($query::VARCHAR)"
 # Table functions that are given all they return.
 _SELF_CONTAINED = frozenset({"generate_series", "json_each", "json_tree", "range", "unnest"})
 
@@ -85,7 +85,7 @@ def parse(con: duckdb.DuckDBPyConnection, text: str) -> Query:
 
 
 def _select(con: duckdb.DuckDBPyConnection, text: str) -> Query:
-    tree = json.loads(value(con, statement("tables/syntax_tree"), {"query": text}))
+    tree = json.loads(value(con, _SYNTAX_TREE, {"query": text}))
     if tree.get("error"):
         raise QueryError(f"the query can't be looked into: {tree.get('error_message')}")
     nodes = list(_nodes(tree))
@@ -132,7 +132,7 @@ def _refuse(functions: Iterable[str]) -> None:
         if name in _REFUSED:
             raise QueryError(f"{name}() is not answered here; write out the SQL that it would run")
         if name.startswith(_OF_LAKES):
-            raise QueryError(f"{name}() is not answered here; `kymflow history` tells of versions")
+            raise QueryError(f"{name}() is not answered here: it belongs to the catalog")
 
 
 def _nodes(tree: Any) -> Iterator[dict[str, Any]]:

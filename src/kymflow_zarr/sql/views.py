@@ -15,7 +15,6 @@ from kymflow_zarr.tables.types import AsOf, TableKey
 if TYPE_CHECKING:
     import duckdb
 
-    from kymflow_zarr.dataset import ZarrDataset
 
 Select = Callable[["duckdb.DuckDBPyConnection", str, Hashable], str]
 
@@ -85,7 +84,6 @@ class Views:
         return replace(self, at=at)
 
 
-def table_views(dataset: ZarrDataset) -> Views:
+def table_views(backend: Backend, dataset: Path) -> Views:
     """Return a view for each table of a dataset."""
-    backend = dataset.tables.backend
-    return Views({name: View(TableKey(name)) for name in backend.names()}, backend, dataset.path)
+    return Views({name: View(TableKey(name)) for name in backend.names()}, backend, dataset)

@@ -1,21 +1,17 @@
-"""Files: atomic writes, and many small reads."""
+"""Files: written atomically and durably, replaced whole, and deleted within the dataset only."""
 
 from __future__ import annotations
 
 import os
-import re
 import shutil
 import time
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from kymflow_zarr.errors import DatasetError, WriteError
 from kymflow_zarr.reasons import escaped, reason
-
-_TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{32}\.tmp", re.DOTALL)
-_NAME_KEPT = 200  # bytes
+from kymflow_zarr.store import layout
 
 
 @contextmanager
@@ -48,7 +44,7 @@ def temporary_path(path: Path) -> Iterator[Path]:
     Raises:
         WriteError: If the system refuses something within the block.
     """
-    temporary = path.with_name(f".{_kept(path.name)}.{uuid.uuid4().hex}.tmp")
+    temporary = layout.new_temporary(path)
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
@@ -97,31 +93,17 @@ def writing(path: Path) -> Iterator[None]:
         ) from error
 
 
-def temporary_of(path: Path) -> Path | None:
-    """Return the file that a temporary file is to become, None if it is no temporary file.
-
-    A long name comes back cut short.
-    """
-    named = _TEMPORARY.fullmatch(path.name)
-    return path.with_name(named[1]) if named else None
-
-
 def sweep_temporaries(path: Path) -> None:
     """Remove what writers of a file that were killed left beside it.
 
     Args:
         path: The file. All its writers share a lock, and the caller holds it.
     """
-    if _kept(path.name) != path.name or not path.parent.is_dir():
+    if layout.is_cut_short(path.name) or not path.parent.is_dir():
         return  # a name cut short may be another file's
     for entry in path.parent.glob(".*.tmp"):
-        if temporary_of(entry) == path:
+        if layout.temporary_of(entry) == path:
             entry.unlink()
-
-
-def _kept(name: str) -> str:
-    """Return so much of a name that a longer one made of it is none too long for the system."""
-    return os.fsencode(name)[:_NAME_KEPT].decode(errors="ignore")
 
 
 def write_atomic(path: Path, data: bytes) -> None:

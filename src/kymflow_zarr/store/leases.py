@@ -13,13 +13,11 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kymflow_zarr.store import layout
 from kymflow_zarr.store.files import writing
 
 if TYPE_CHECKING:
     from kymflow_zarr.store.locks import Lock
-
-LOCK = ".lock"
-GONE = ".gone"
 
 
 @contextmanager
@@ -61,7 +59,7 @@ def take_over(folder: Path) -> Iterator[bool]:
 
 def is_leased(folder: Path) -> bool:
     """Tell whether the process that owns a folder lives."""
-    return is_held(_lock_path(folder))
+    return is_held(layout.lease(folder))
 
 
 def is_held(lock: Path) -> bool:
@@ -81,23 +79,19 @@ def is_held(lock: Path) -> bool:
 
 def delete(folder: Path) -> None:
     """Remove a folder, for all others at one moment; the caller owns it."""
-    gone = folder.with_name(f".{folder.name}{GONE}")
-    os.replace(folder, gone)
-    shutil.rmtree(gone, ignore_errors=True)
+    deleted = layout.new_deleted(folder)
+    os.replace(folder, deleted)
+    shutil.rmtree(deleted, ignore_errors=True)
 
 
 def _lock_of(folder: Path) -> Lock:
     from kymflow_zarr.store.locks import file_lock
 
-    return file_lock(_lock_path(folder))
-
-
-def _lock_path(folder: Path) -> Path:
-    return folder.with_name(f"{folder.name}{LOCK}")
+    return file_lock(layout.lease(folder))
 
 
 def _remove_lock_without(folder: Path) -> None:
     """Remove the lock of a folder that is gone; of one that is left it must stay."""
     if not folder.exists():
         with suppress(OSError):  # Windows can't remove it while another looks whether it is held
-            _lock_path(folder).unlink()
+            layout.lease(folder).unlink()

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from kymflow_zarr.duck import value
 from kymflow_zarr.errors import ReadError, TableUnreadableError, UsageError
 from kymflow_zarr.reasons import first_line, reason, refused
-from kymflow_zarr.store.files import temporary_of, writing
+from kymflow_zarr.store import layout
+from kymflow_zarr.store.files import writing
 
 if TYPE_CHECKING:
     import duckdb
@@ -81,7 +82,7 @@ def write(frame: pl.DataFrame, path: PathLike, *, level: int | None = None) -> N
     import polars as pl
 
     path = Path(path)
-    with writing(temporary_of(path) or path):
+    with writing(layout.temporary_of(path) or path):
         try:
             frame.write_parquet(path, compression="zstd", compression_level=level)
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:

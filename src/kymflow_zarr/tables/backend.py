@@ -1,4 +1,4 @@
-"""What a table backend must do: where tables lie is its matter alone."""
+"""What every back end does: it alone knows where and how its tables are stored."""
 
 from __future__ import annotations
 
@@ -6,10 +6,10 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
-from kymflow_zarr.errors import UsageError
-from kymflow_zarr.tables.types import AsOf, Change, Compacted, Merged, Reader, Stat, TableKey
+from kymflow_zarr.errors import NoHistoryError
+from kymflow_zarr.tables.types import AsOf, Change, Compacted, Kind, Merged, Reader, Stat, TableKey
 
 if TYPE_CHECKING:
     import duckdb
@@ -22,7 +22,13 @@ T = TypeVar("T")
 
 
 class Backend(ABC):
-    """The tables of one dataset; who writes holds the lock of the table's writers."""
+    """The tables of one dataset; who writes holds the lock of the table's writers.
+
+    Attributes:
+        kind: What the tables are kept in.
+    """
+
+    kind: ClassVar[Kind]
 
     def options(self) -> Mapping[str, bool]:
         """Return the options that a session's connection must be made with."""
@@ -97,25 +103,18 @@ class Backend(ABC):
         """Return what was done to a table.
 
         Raises:
-            UsageError: If no history is kept.
+            NoHistoryError: If no history is kept.
         """
-        raise self.keeps_no_history()
+        raise NoHistoryError("plain tables keep no history: what a table was is gone")
 
     def compact(self, keep: timedelta) -> Compacted:
         """Merge small files, drop deleted rows, and forget versions older than may be kept.
 
         Raises:
-            UsageError: If there is nothing of the kind.
+            NoHistoryError: If there is nothing of the kind.
             CommitError: If it can't be done; the tables stand as they were.
         """
-        raise self.keeps_no_history()
-
-    def keeps_no_history(self) -> UsageError:
-        """Return the error for whoever asks for what a table was."""
-        return UsageError(
-            "plain tables keep no history: what a table was is gone when it is replaced; have one "
-            "kept from now on with `kymflow tables convert --to ducklake`"
-        )
+        raise NoHistoryError("plain tables keep no history: what a table was is gone")
 
     @abstractmethod
     def sources(
@@ -134,5 +133,5 @@ class Backend(ABC):
             at: As they were at this version or moment; None stands for now.
 
         Raises:
-            UsageError: If what they were is not kept.
+            NoHistoryError: If what they were is not kept.
         """

@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from kymflow_zarr.errors import ReadError, TableNotFoundError, UsageError
 from kymflow_zarr.frames import as_polars, storable
-from kymflow_zarr.store import parquet
+from kymflow_zarr.store import layout, parquet
 from kymflow_zarr.store.files import sweep_temporaries, temporary_path
 from kymflow_zarr.store.names import check_image_id, check_table_name
 from kymflow_zarr.store.reads import stamp
 from kymflow_zarr.tables.backend import Backend
-from kymflow_zarr.tables.ducklake.config import config_path, read_config
+from kymflow_zarr.tables.ducklake.config import read_config
 from kymflow_zarr.tables.parquet.tables import PlainTables
 from kymflow_zarr.tables.types import Change, Compacted, Merged, Reader, Stat, TableKey
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from kymflow_zarr.dataset import ZarrDataset
     from kymflow_zarr.store.locks import Lock
-    from kymflow_zarr.tables.convert import Kind
+    from kymflow_zarr.store.store import Store
+    from kymflow_zarr.tables.types import Kind
 
 T = TypeVar("T")
 ID = "image_id"
@@ -34,17 +34,17 @@ class TableStore:
     """The tables of one dataset.
 
     Args:
-        dataset: The dataset whose tables this serves.
+        store: The dataset whose tables this serves.
     """
 
-    __slots__ = ("_backend", "_dataset")
+    __slots__ = ("_backend", "_store")
 
-    def __init__(self, dataset: ZarrDataset) -> None:
-        self._dataset = dataset
+    def __init__(self, store: Store) -> None:
+        self._store = store
         self._backend: tuple[Hashable, Backend] | None = None
 
-    def __reduce__(self) -> tuple[type[TableStore], tuple[ZarrDataset]]:
-        return type(self), (self._dataset,)
+    def __reduce__(self) -> tuple[type[TableStore], tuple[Store]]:
+        return type(self), (self._store,)
 
     @property
     def backend(self) -> Backend:
@@ -53,9 +53,9 @@ class TableStore:
         Raises:
             DatasetFormatError: If that can't be told.
         """
-        state = stamp(config_path(self._dataset.path))
+        state = stamp(layout.lake_config(self._store.path))
         if self._backend is None or self._backend[0] != state:
-            self._backend = state, _backend_of(self._dataset.path)
+            self._backend = state, _backend_of(self._store.path)
         return self._backend[1]
 
     def path(self, name: str) -> Path:
@@ -107,8 +107,8 @@ class TableStore:
             TableUnreadableError: If it can't be read.
         """
         with self.reading(name):
-            return self.backend.scan(_key(name))
-        raise AssertionError("unreachable")
+            found = self.backend.scan(_key(name))
+        return found
 
     def load(self, name: str | TableKey) -> pl.DataFrame:
         """Return a table as a frame.
@@ -118,8 +118,8 @@ class TableStore:
             TableUnreadableError: If it is damaged.
         """
         with self.reading(name):
-            return self.scan(name).collect()
-        raise AssertionError("unreachable")
+            found = self.scan(name).collect()
+        return found
 
     def count(self, name: str) -> int:
         """Return how many rows a table has.
@@ -131,8 +131,8 @@ class TableStore:
         import polars as pl
 
         with self.reading(name):
-            return int(self.scan(name).select(pl.len()).collect().item())
-        raise AssertionError("unreachable")
+            found = int(self.scan(name).select(pl.len()).collect().item())
+        return found
 
     def save(self, name: str, frame: object) -> Path:
         """Write a whole table, in place of the one of that name if there is one.
@@ -149,7 +149,7 @@ class TableStore:
             UsageError: If the frame can't be stored.
         """
         path = self.path(name)
-        self._dataset.check_writable(f"save table {name!r}", path.parent)
+        self._store.check_writable(f"save table {name!r}", path.parent)
         rows = storable(as_polars(frame))
         with self.lock(name):
             self.backend.save(_key(name), rows)
@@ -162,7 +162,7 @@ class TableStore:
             ReadOnlyError: If the dataset is open for reading only.
             TableNotFoundError: If there is no such table.
         """
-        self._dataset.check_writable(f"delete table {name!r}", self.path(name).parent)
+        self._store.check_writable(f"delete table {name!r}", self.path(name).parent)
         with self.lock(name):
             if not self.exists(name):
                 raise TableNotFoundError(f"there is no table {name!r}", dataset=self._where)
@@ -187,8 +187,8 @@ class TableStore:
         """
         import polars as pl
 
-        staging = self._dataset.path / "index" / "staging"
-        self._dataset.check_writable(f"change table {name!r}", staging)
+        staging = layout.staging(self._store.path)
+        self._store.check_writable(f"change table {name!r}", staging)
         check_image_id(image_id)
         rows = storable(as_polars(frame))
         if ID in rows.columns and not rows.filter(pl.col(ID).ne_missing(image_id)).is_empty():
@@ -243,15 +243,33 @@ class TableStore:
         """
         name = changes[0].table.name
         places = [self.backend.location(change.table).parent for change in changes]
-        self._dataset.check_writable(f"change table {name!r}", *places)
+        self._store.check_writable(f"change table {name!r}", *places)
         with self.lock(name):
             return self.backend.commit(changes, note)
 
     def convert(self, to: Kind, *, catalog: str | None = None) -> list[str]:
-        """Move all tables into a lake or back, see :func:`kymflow_zarr.tables.convert.convert`."""
+        """Move all tables into a lake or back, see :func:`kymflow_zarr.tables.convert.convert`.
+
+        Nobody may make a table of a new name meanwhile; changes of the tables there are wait.
+        """
         from kymflow_zarr.tables.convert import convert
 
-        return convert(self._dataset, to, catalog=catalog)
+        self._store.check_writable("convert the tables", layout.lake(self._store.path))
+        with ExitStack() as held:
+            for name in self.names():
+                held.enter_context(self.lock(name))
+            return convert(self._store, self.backend, to, catalog=catalog)
+
+    def abandoned(self, for_seconds: float) -> list[Path]:
+        """List files that hold nothing of any table, and were last changed that long ago.
+
+        Conversions and writers that are killed leave such.
+        """
+        from kymflow_zarr.tables.convert import left_behind
+
+        backend = self.backend
+        left = left_behind(self._store.path, backend, for_seconds)
+        return [*backend.abandoned(for_seconds), *left]
 
     def compact(self, keep: timedelta = timedelta(days=7)) -> Compacted:
         """Merge small files, drop deleted rows and forget old versions of tables in a lake.
@@ -264,7 +282,7 @@ class TableStore:
             ReadOnlyError: If the dataset is open for reading only.
             CommitError: If it can't be done; the tables stand as they were.
         """
-        self._dataset.check_writable("compact the tables", self.path("any").parent)
+        self._store.check_writable("compact the tables", self.path("any").parent)
         return self.backend.compact(keep)
 
     def history(self, name: str) -> pl.DataFrame:
@@ -279,7 +297,7 @@ class TableStore:
             table changed.
 
         Raises:
-            UsageError: If the tables are plain files, which keep no history.
+            NoHistoryError: If the tables are plain files, which keep no history.
         """
         return self.backend.history(check_table_name(name))
 
@@ -287,8 +305,8 @@ class TableStore:
         """Return the lock that the writers of a table share; it can be taken again while held."""
         from kymflow_zarr.store.locks import file_lock
 
-        path = self._dataset.path / "index" / "locks" / f"{check_table_name(name)}.lock"
-        self._dataset.check_writable("take a lock", path.parent)
+        path = layout.table_lock(self._store.path, check_table_name(name))
+        self._store.check_writable("take a lock", path.parent)
         return file_lock(path, shared=True)
 
     @contextmanager
@@ -315,7 +333,7 @@ class TableStore:
 
     @property
     def _where(self) -> str:
-        return str(self._dataset.path)
+        return str(self._store.path)
 
 
 def _backend_of(dataset: Path) -> Backend:

@@ -1,4 +1,4 @@
-"""How a locked-down connection reaches its tables."""
+"""What all code of the tables shares: keys, changes, counts, and how a session reaches rows."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     import duckdb
@@ -45,6 +45,9 @@ class Sources(Protocol):
 
 
 AsOf = int | datetime | None
+"""A version, a moment, or now."""
+Kind = Literal["ducklake", "parquet"]
+"""What tables are kept in."""
 SIDECARS = ("runs", "params")
 
 

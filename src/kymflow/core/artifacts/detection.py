@@ -18,7 +18,8 @@ from kymflow_zarr.store.codecs import decode_json
 from kymflow_zarr.store.files import temporary_path
 
 if TYPE_CHECKING:
-    from kymflow_zarr import ZarrDataset, ZarrImageRecord
+    from kymflow_zarr import ZarrImageRecord
+    from kymflow_zarr.store.store import Store
 
 DETECTION_ARTIFACT = "velocity_events/detector"
 
@@ -52,7 +53,7 @@ class DetectionRecord:
 
 
 def read_detections(
-    dataset: ZarrDataset, image_ids: Sequence[str]
+    dataset: Store, image_ids: Sequence[str]
 ) -> Iterator[DetectionRecord | None]:
     """Yield what each image's events were made with; None where that is not known."""
     keys = (f"images/{image_id}/analysis/{DETECTION_ARTIFACT}.json" for image_id in image_ids)

@@ -10,6 +10,7 @@ from kymflow.core.artifacts.events import PARAMS_ARTIFACT, TRACE_ARTIFACT
 from kymflow.core.errors import ParamsError
 from kymflow.core.kym_dataset.explain import ParamChange, param_changes
 from kymflow.core.velocity_events.params import EventParams
+from kymflow_zarr import ZarrImageRecord
 from kymflow_zarr.errors import (
     ArtifactError,
     ArtifactNotFoundError,
@@ -19,7 +20,7 @@ from kymflow_zarr.errors import (
 from kymflow_zarr.store.codecs import parse_json
 
 if TYPE_CHECKING:
-    from kymflow_zarr import ZarrDataset, ZarrImageRecord
+    from kymflow_zarr.store.store import Store
 
 
 def get_params(rec: ZarrImageRecord) -> EventParams:
@@ -77,14 +78,14 @@ def diff_params(before: EventParams, after: EventParams) -> list[ParamChange]:
 
 
 def own_params(
-    dataset: ZarrDataset, image_ids: Sequence[str]
+    dataset: Store, image_ids: Sequence[str]
 ) -> Iterator[EventParams | ArtifactError | None]:
     """Yield each image's own params, None where it has none, an error where they can't be used."""
     known: dict[bytes, EventParams | str] = {}
     keys = (f"images/{image_id}/analysis/{PARAMS_ARTIFACT}.json" for image_id in image_ids)
     for image_id, blob in zip(image_ids, dataset.get_many(keys), strict=True):
         if not isinstance(blob, bytes):
-            yield _loaded(dataset.record(image_id))
+            yield _loaded(ZarrImageRecord(dataset, image_id))
             continue
         if blob not in known:
             known[blob] = _parsed(blob)
@@ -115,7 +116,7 @@ def _loaded(rec: ZarrImageRecord) -> EventParams | ArtifactError | None:
         return error
 
 
-def _unusable(dataset: ZarrDataset, image_id: str, why: str) -> ArtifactSchemaError:
+def _unusable(dataset: Store, image_id: str, why: str) -> ArtifactSchemaError:
     return ArtifactSchemaError(
         f"the params can't be used: {why}; repair the file",
         dataset=str(dataset.path),

@@ -13,13 +13,13 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager, suppre
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kymflow_sql import statement
 from kymflow_zarr.duck import engine_connection, literal, quoted, value
 from kymflow_zarr.errors import TableUnreadableError
 from kymflow_zarr.reasons import first_line
+from kymflow_zarr.store import layout
 from kymflow_zarr.store.files import atomic_path, writing
 from kymflow_zarr.store.reads import reading, stamp
-from kymflow_zarr.tables.ducklake.config import CATALOG_LOCK, LakeConfig, config_path, lake_folder
+from kymflow_zarr.tables.ducklake.config import LakeConfig
 from kymflow_zarr.tables.ducklake.extensions import load, options
 
 if TYPE_CHECKING:
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from kymflow_zarr.store.locks import Lock
 
 LAKE = "lake"
+_CATALOG_TABLES = "SELECT table_name FROM duckdb_tables() WHERE database_name = 'copy'"
 # 0.6 MB instead of 8 to copy at every change: a catalog has many tables of few rows.
 _SMALL = "META_BLOCK_SIZE 16384"
 # Rows kept within the catalog would be out of the reach of a copy, and a NaN among them be lost.
@@ -65,8 +66,8 @@ class Catalog(ABC):
 
     def __init__(self, dataset: Path) -> None:
         self._dataset = dataset
-        self.folder = lake_folder(dataset)
-        self.data = f"{self.folder / 'data'}/"
+        self.folder = layout.lake(dataset)
+        self.data = f"{layout.lake_data(dataset)}/"
 
     def _connection(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
         return engine_connection(self.folder, options())
@@ -100,14 +101,14 @@ class FileCatalog(Catalog):
     @property
     def path(self) -> Path:
         """The file."""
-        return self.folder / "catalog.ducklake"
+        return layout.lake_catalog(self._dataset)
 
     @contextmanager
     def writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """Yield a connection to a lake that takes the place of this one when all went well."""
         with self._lock(), atomic_path(self.path) as temporary, self._connection() as con:
             load(con, "ducklake")
-            new = not config_path(self._dataset).exists()
+            new = not layout.lake_config(self._dataset).exists()
             if not new:
                 self.copy_to(temporary)
             log = temporary.with_name(f"{temporary.name}.wal")
@@ -121,7 +122,7 @@ class FileCatalog(Catalog):
     def _lock(self) -> Lock:
         from kymflow_zarr.store.locks import file_lock
 
-        return file_lock(self._dataset / "index" / "locks" / CATALOG_LOCK)
+        return file_lock(layout.catalog_lock(self._dataset))
 
     def version(self) -> Hashable:
         """Return what changes when the file is replaced."""
@@ -187,7 +188,7 @@ class PostgresCatalog(Catalog):
             attach(con, str(path), self.data, _SMALL)
             con.execute(f"DETACH {LAKE}")
             con.execute(f"ATTACH {literal(str(path))} AS copy")
-            names = con.execute(statement("ducklake/catalog_tables")).fetchall()
+            names = con.execute(_CATALOG_TABLES).fetchall()
             con.execute("BEGIN")
             for (name,) in names:
                 con.execute(f"DELETE FROM copy.{quoted(name)}")

@@ -8,11 +8,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from kymflow_zarr.errors import DatasetFormatError, UsageError
+from kymflow_zarr.store import layout
 from kymflow_zarr.store.files import write_atomic
 from kymflow_zarr.store.reads import reading
 
 POSTGRES = "postgres:"
-CATALOG_LOCK = ".lake.lock"
 _PASSWORD = re.compile(r"\bpassword\s*=|://[^/@]*:[^/@]*@", re.IGNORECASE)
 
 
@@ -34,16 +34,6 @@ class LakeConfig:
         return (self.catalog or "").removeprefix(POSTGRES)
 
 
-def config_path(dataset: Path) -> Path:
-    """Return the file whose being there says that a dataset's tables lie in a lake."""
-    return dataset / "tables" / "lake.json"
-
-
-def lake_folder(dataset: Path) -> Path:
-    """Return the folder of the lake's files."""
-    return dataset / "tables" / "lake"
-
-
 def read_config(dataset: Path) -> LakeConfig | None:
     """Return where a dataset's lake has its catalog; None if its tables are plain files.
 
@@ -51,7 +41,7 @@ def read_config(dataset: Path) -> LakeConfig | None:
         DatasetFormatError: If that is not said in a form known here.
         ReadError: If the system refuses to read it.
     """
-    path = config_path(dataset)
+    path = layout.lake_config(dataset)
     try:
         with reading(path):
             return LakeConfig(**json.loads(path.read_bytes()))
@@ -67,7 +57,7 @@ def read_config(dataset: Path) -> LakeConfig | None:
 
 def write_config(dataset: Path, config: LakeConfig) -> None:
     """Have a dataset's tables lie in a lake from now on."""
-    write_atomic(config_path(dataset), json.dumps(asdict(config), indent=2).encode())
+    write_atomic(layout.lake_config(dataset), json.dumps(asdict(config), indent=2).encode())
 
 
 def check_catalog(catalog: str) -> None:

@@ -11,7 +11,7 @@ import duckdb
 
 from kymflow_sql import statement
 from kymflow_zarr.duck import literal
-from kymflow_zarr.errors import QueryError
+from kymflow_zarr.errors import QueryError, VersionNotFoundError
 from kymflow_zarr.reasons import first_line
 from kymflow_zarr.tables.ducklake.catalog import Catalog, attach
 from kymflow_zarr.tables.ducklake.extensions import load
@@ -63,7 +63,8 @@ class LakeSources:
         try:
             attach(self._con, str(self._copy), data, "READ_ONLY", *self._moment())
         except duckdb.Error as error:
-            raise QueryError(self._why(error), artifact=str(self._catalog.folder)) from error
+            kind = QueryError if self._at is None else VersionNotFoundError
+            raise kind(self._why(error), artifact=str(self._catalog.folder)) from error
         return [f"allowed_directories = [{literal(data)}]"]
 
     def after_lock_down(self) -> None:
@@ -86,7 +87,7 @@ class LakeSources:
             return f"the catalog of the tables can't be read: {first_line(error)}"
         return (
             f"the tables can't be read as they were at {self._at}: there was no version of them, "
-            f"or it is forgotten; `kymflow history` lists those there are\n{error}"
+            f"or it is forgotten\n{error}"
         )
 
     def _moment(self) -> list[str]:

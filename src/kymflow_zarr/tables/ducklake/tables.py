@@ -6,7 +6,7 @@ import threading
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from kymflow_sql import render, statement
 from kymflow_zarr.duck import literal, value
@@ -22,12 +22,11 @@ from kymflow_zarr.tables.ducklake.catalog import LAKE, open_catalog
 from kymflow_zarr.tables.ducklake.config import LakeConfig
 from kymflow_zarr.tables.ducklake.snapshot import Snapshot, schema_of, target
 from kymflow_zarr.tables.ducklake.transaction import apply, count, create, transact
-from kymflow_zarr.tables.parquet.tables import PlainTables
 from kymflow_zarr.tables.types import (
-    SIDECARS,
     AsOf,
     Change,
     Compacted,
+    Kind,
     Merged,
     Reader,
     Stat,
@@ -43,6 +42,19 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 _GRACE = timedelta(hours=1)
+_EXPIRE = "SELECT count(*) FROM ducklake_expire_snapshots('lake', older_than => $older_than)"
+# Files of which a tenth or more of the rows are deleted.
+_REWRITE = "CALL ducklake_rewrite_data_files('lake', delete_threshold => 0.1)"
+_MERGE = "CALL ducklake_merge_adjacent_files('lake')"
+_REMOVE_UNUSED = (
+    "SELECT count(*) FROM ducklake_cleanup_old_files('lake', older_than => $older_than)"
+)
+_REMOVE_UNKNOWN = (
+    "SELECT count(*) FROM ducklake_delete_orphaned_files('lake', older_than => $older_than)"
+)
+_COUNT_FILES = (
+    "SELECT coalesce(sum(file_count + delete_file_count), 0) FROM ducklake_table_info('lake')"
+)
 
 
 class LakeTables(Backend):
@@ -56,8 +68,9 @@ class LakeTables(Backend):
         catalog: The catalog.
     """
 
+    kind: ClassVar[Kind] = "ducklake"
+
     def __init__(self, dataset: Path, config: LakeConfig) -> None:
-        self._dataset = dataset
         self.catalog = open_catalog(dataset, config)
         self._frozen: tuple[Hashable, Snapshot] | None = None
         self._one_at_a_time = threading.Lock()
@@ -228,28 +241,22 @@ class LakeTables(Backend):
         before = self._files()
         with committing("all"), self.catalog.writing() as con:
             old = {"older_than": now - keep}
-            expired = value(con, statement("ducklake/expire_snapshots"), old)
-            con.execute(statement("ducklake/rewrite_deleted")).fetchall()
-            con.execute(statement("ducklake/merge_small")).fetchall()
+            expired = value(con, _EXPIRE, old)
+            con.execute(_REWRITE).fetchall()
+            con.execute(_MERGE).fetchall()
         after = self._files()
         with committing("all"), self.catalog.writing() as con:
             ripe = {"older_than": now - _GRACE}
-            removed = value(con, statement("ducklake/remove_unused"), ripe)
-            removed += value(con, statement("ducklake/remove_orphaned"), ripe)
+            removed = value(con, _REMOVE_UNUSED, ripe)
+            removed += value(con, _REMOVE_UNKNOWN, ripe)
         return Compacted(before, after, expired, removed)
 
     def abandoned(self, for_seconds: float) -> list[Path]:
-        """Return files that no version knows, and plain files though the tables are here."""
+        """List files that no version knows."""
         on_disk = [path for path in Path(self.catalog.data).rglob("*") if path.is_file()]
         found = self.now.cursor().execute(statement("ducklake/known_files")).fetchall()
         known = {name for (name,) in found}
-        plain = PlainTables(self._dataset)
-        keys = (
-            TableKey(name, sidecar)
-            for sidecar in (None, *SIDECARS)
-            for name in plain.names(sidecar)
-        )
-        left = [*(path for path in on_disk if path.name not in known), *map(plain.location, keys)]
+        left = [path for path in on_disk if path.name not in known]
         return [path for path in left if is_old(path, for_seconds)]
 
     def _is_damaged(self, table: TableKey) -> bool:
@@ -268,4 +275,4 @@ class LakeTables(Backend):
             return apply(con, change, place)
 
     def _files(self) -> int:
-        return int(value(self.now.cursor(), statement("ducklake/count_files")))
+        return int(value(self.now.cursor(), _COUNT_FILES))

@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kymflow_sql import render, statement
+from kymflow_sql import render
 from kymflow_zarr.duck import literal, quoted, value
 from kymflow_zarr.store import parquet
 from kymflow_zarr.store.files import flush
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     import duckdb
 
 _TRIES = 10
+_LEAVE_NOTE = "CALL ducklake_set_commit_message('lake', $author, $note, extra_info => $extra)"
 
 
 def transact(
@@ -168,7 +169,7 @@ def _leave_note(
     counts = asdict(done[0]) if done and table and table.sidecar is None else {}
     extra = json.dumps({"table": table and table.name, **counts})
     inputs = {"author": _author(), "note": note, "extra": extra}
-    con.execute(statement("ducklake/leave_note"), inputs).fetchall()
+    con.execute(_LEAVE_NOTE, inputs).fetchall()
 
 
 def _author() -> str:

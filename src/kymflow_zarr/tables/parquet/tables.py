@@ -8,18 +8,17 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from kymflow_zarr.duck import engine_connection
-from kymflow_zarr.errors import TableSchemaError, TableUnreadableError
-from kymflow_zarr.store import parquet
-from kymflow_zarr.store.files import atomic_path, is_old, sweep_temporaries
+from kymflow_zarr.errors import NoHistoryError, TableSchemaError, TableUnreadableError
+from kymflow_zarr.store import layout, parquet
+from kymflow_zarr.store.files import atomic_path, sweep_temporaries
 from kymflow_zarr.store.names import check_table_name, drop_invalid
 from kymflow_zarr.store.reads import read_unchanged, reading, stamp
 from kymflow_zarr.tables.backend import Backend
-from kymflow_zarr.tables.ducklake.config import lake_folder
 from kymflow_zarr.tables.parquet.rewrite import replace_rows
-from kymflow_zarr.tables.types import AsOf, Change, Merged, Reader, Stat, TableKey
+from kymflow_zarr.tables.types import AsOf, Change, Kind, Merged, Reader, Stat, TableKey
 
 if TYPE_CHECKING:
     import duckdb
@@ -38,6 +37,8 @@ class PlainTables(Backend):
         dataset: The dataset's folder.
     """
 
+    kind: ClassVar[Kind] = "parquet"
+
     def __init__(self, dataset: Path) -> None:
         self._dataset = dataset
 
@@ -49,11 +50,11 @@ class PlainTables(Backend):
         """
         name = check_table_name(table.name)
         if table.sidecar is None:
-            return self._dataset / "tables" / f"{name}.parquet"
-        return self._dataset / "index" / f"{name}.{table.sidecar}.parquet"
+            return layout.table(self._dataset, name)
+        return layout.sidecar(self._dataset, name, table.sidecar)
 
     def names(self, sidecar: str | None = None) -> list[str]:
-        """Return the names of the tables, sorted; a file of a strange name is none."""
+        """List the names of the tables, sorted; a file whose name is not valid is passed over."""
         folder = self.location(TableKey("any", sidecar)).parent
         ending = ".parquet" if sidecar is None else f".{sidecar}.parquet"
         if not folder.is_dir():
@@ -70,8 +71,8 @@ class PlainTables(Backend):
         """Tell whether a table has a file."""
         path = self.location(table)
         with reading(path):
-            return path.is_file()
-        raise AssertionError("unreachable")
+            found = path.is_file()
+        return found
 
     def version(self, table: TableKey) -> Hashable:
         """Return what changes when the file is replaced."""
@@ -112,11 +113,6 @@ class PlainTables(Backend):
         """Remove the file."""
         self.location(table).unlink(missing_ok=True)
 
-    def abandoned(self, for_seconds: float) -> list[Path]:
-        """Return the folder of a lake, if one is left though the tables are here."""
-        lake = lake_folder(self._dataset)
-        return [lake] if is_old(lake, for_seconds) else []
-
     def sources(
         self,
         con: duckdb.DuckDBPyConnection,
@@ -126,7 +122,7 @@ class PlainTables(Backend):
     ) -> ParquetSources:
         """Hold the files open while a session reads them."""
         if at is not None:
-            raise self.keeps_no_history()
+            raise NoHistoryError("plain tables keep no history: what a table was is gone")
         from kymflow_zarr.tables.parquet.sources import ParquetSources
 
         return ParquetSources(
@@ -138,7 +134,7 @@ class PlainTables(Backend):
             return ask(_PlainReader(con, self))
 
     def _connection(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
-        return engine_connection(self._dataset / "index")
+        return engine_connection(layout.index(self._dataset))
 
     def _apply(self, con: duckdb.DuckDBPyConnection, change: Change) -> Merged:
         path = self.location(change.table)

@@ -21,6 +21,7 @@ from kymflow.core.kym_dataset.indexers.bulk import (
     scan_rows,
 )
 from kymflow.core.kym_dataset.provenance import dumps_parsed, stable_json_dumps, text_hash
+from kymflow_zarr import ZarrImageRecord
 from kymflow_zarr.errors import (
     ArtifactError,
     ArtifactNotFoundError,
@@ -34,7 +35,7 @@ from kymflow_zarr.store.codecs import gunzip, parse_json
 from kymflow_zarr.store.reads import read_many
 
 if TYPE_CHECKING:
-    from kymflow_zarr import ZarrDataset, ZarrImageRecord
+    from kymflow_zarr.store.store import Store
 
 _REMEMBERED = 4096
 
@@ -104,7 +105,7 @@ class ArtifactIndexer(BaseIndexer):
             raise error
         return batch.rows
 
-    def params_hashes(self, dataset: ZarrDataset, image_ids: Sequence[str]) -> ParamsHashes:
+    def params_hashes(self, dataset: Store, image_ids: Sequence[str]) -> ParamsHashes:
         """Return the params hash of many images; equal bytes are parsed and hashed once."""
         hashes: list[str | None] = []
         errors: dict[str, Exception] = {}
@@ -114,7 +115,7 @@ class ArtifactIndexer(BaseIndexer):
                 hashes.append(known[blob])
                 continue
             try:
-                value = text_hash(self._canonical(dataset.record(image_id), blob))
+                value = text_hash(self._canonical(ZarrImageRecord(dataset, image_id), blob))
             except ArtifactError as error:
                 hashes.append(None)
                 errors[image_id] = error
@@ -124,7 +125,7 @@ class ArtifactIndexer(BaseIndexer):
                 known[blob] = value
         return ParamsHashes(hashes, errors)
 
-    def extract_batch(self, dataset: ZarrDataset, image_ids: Sequence[str]) -> ExtractedBatch:
+    def extract_batch(self, dataset: Store, image_ids: Sequence[str]) -> ExtractedBatch:
         """Return the rows of many images, by one scan over their Parquet files where that goes."""
         sources, errors = self._sources(dataset, image_ids)
         plain = {file.path: i for i, file in sources.items() if file and file.scannable}
@@ -137,7 +138,7 @@ class ArtifactIndexer(BaseIndexer):
             if file is None or (scanned is not None and file.path in scannable):
                 continue
             try:
-                frames.append(self.read_rows(dataset.record(image_id)))
+                frames.append(self.read_rows(ZarrImageRecord(dataset, image_id)))
             except ArtifactError as error:
                 errors[image_id] = error
         frames.append(pl.DataFrame(schema=self._whole_schema))
@@ -148,7 +149,7 @@ class ArtifactIndexer(BaseIndexer):
             return ExtractedBatch(stack(fitting), errors)
 
     def _fitting(
-        self, dataset: ZarrDataset, frames: Sequence[pl.DataFrame], errors: dict[str, Exception]
+        self, dataset: Store, frames: Sequence[pl.DataFrame], errors: dict[str, Exception]
     ) -> list[pl.DataFrame]:
         """Return the frames less the images whose columns don't fit the others'; these failed."""
         fitting = []
@@ -156,7 +157,7 @@ class ArtifactIndexer(BaseIndexer):
             rest, out = without(frame, odd)
             fitting.append(rest)
             for image_id, why in out.items():
-                errors[image_id] = self._bad_rows(dataset.record(image_id), why)
+                errors[image_id] = self._bad_rows(ZarrImageRecord(dataset, image_id), why)
         return fitting
 
     def _scan(self, paths: Mapping[str, str]) -> pl.DataFrame | None:
@@ -194,20 +195,20 @@ class ArtifactIndexer(BaseIndexer):
         raise self._no_rows(rec)
 
     def _sources(
-        self, dataset: ZarrDataset, image_ids: Sequence[str]
+        self, dataset: Store, image_ids: Sequence[str]
     ) -> tuple[dict[str, RowsFile | None], dict[str, Exception]]:
         """Return each image's rows file, None for an image that was never analysed."""
         sources: dict[str, RowsFile | None] = {}
         errors: dict[str, Exception] = {}
         for image_id in image_ids:
             found = self._rows_file(dataset, image_id)
-            if found is None and self._blob(dataset.record(image_id)) is not None:
-                errors[image_id] = self._no_rows(dataset.record(image_id))
+            if found is None and self._blob(ZarrImageRecord(dataset, image_id)) is not None:
+                errors[image_id] = self._no_rows(ZarrImageRecord(dataset, image_id))
             else:
                 sources[image_id] = found
         return sources, errors
 
-    def _rows_file(self, dataset: ZarrDataset, image_id: str) -> RowsFile | None:
+    def _rows_file(self, dataset: Store, image_id: str) -> RowsFile | None:
         return find_rows_file(f"{dataset.path}/images/{image_id}/analysis", self.rows_artifacts)
 
     def _no_rows(self, rec: ZarrImageRecord) -> ArtifactNotFoundError:
@@ -219,12 +220,12 @@ class ArtifactIndexer(BaseIndexer):
             artifact=self.rows_artifacts[0],
         )
 
-    def _blobs(self, dataset: ZarrDataset, image_ids: Sequence[str]) -> Iterator[Blob]:
+    def _blobs(self, dataset: Store, image_ids: Sequence[str]) -> Iterator[Blob]:
         """Yield each image's params bytes; a ``.json.gz`` is looked for where no ``.json`` is."""
         stem = f"analysis/{self.params_artifact}.json"
         blobs = dataset.get_many(f"images/{image_id}/{stem}" for image_id in image_ids)
         for image_id, blob in zip(image_ids, blobs, strict=True):
-            yield self._unpacked(dataset.record(image_id)) if blob is None else blob
+            yield self._unpacked(ZarrImageRecord(dataset, image_id)) if blob is None else blob
 
     def _blob(self, rec: ZarrImageRecord) -> Blob:
         return next(self._blobs(rec.dataset, [rec.image_id]))

@@ -23,7 +23,8 @@ from kymflow.core.kym_dataset.provenance import params_hash as hash_params
 if TYPE_CHECKING:
     import polars as pl
 
-    from kymflow_zarr import ZarrDataset, ZarrImageRecord
+    from kymflow_zarr import ZarrImageRecord
+    from kymflow_zarr.store.store import Store
 
 NAME_PATTERN = r"[a-z0-9_]+"
 TABLE_PREFIX = "kym_"
@@ -115,7 +116,7 @@ class ExtractedBatch:
 class BulkHasher(Protocol):
     """An indexer that hashes the params of many images at once."""
 
-    def params_hashes(self, dataset: ZarrDataset, image_ids: Sequence[str]) -> ParamsHashes:
+    def params_hashes(self, dataset: Store, image_ids: Sequence[str]) -> ParamsHashes:
         """Return the params hashes of many images."""
         ...
 
@@ -124,7 +125,7 @@ class BulkHasher(Protocol):
 class BulkExtractor(Protocol):
     """An indexer that extracts the rows of many images at once."""
 
-    def extract_batch(self, dataset: ZarrDataset, image_ids: Sequence[str]) -> ExtractedBatch:
+    def extract_batch(self, dataset: Store, image_ids: Sequence[str]) -> ExtractedBatch:
         """Return the rows of many images."""
         ...
 

@@ -13,6 +13,7 @@ from kymflow.core.artifacts.conform import conform
 from kymflow.core.kym_dataset.indexers.artifact import ArtifactIndexer, Blob
 from kymflow.core.kym_dataset.indexers.base import ExtractedBatch
 from kymflow.core.kym_dataset.schemas import PROVENANCE
+from kymflow_zarr import ZarrImageRecord
 from kymflow_zarr.errors import (
     ArtifactError,
     ArtifactSchemaError,
@@ -24,7 +25,7 @@ from kymflow_zarr.reasons import first_line
 from kymflow_zarr.store.codecs import decode_object
 
 if TYPE_CHECKING:
-    from kymflow_zarr import ZarrDataset, ZarrImageRecord
+    from kymflow_zarr.store.store import Store
 
 EXPERIMENT_TEXT = (
     "species",
@@ -82,7 +83,7 @@ class ImageIndexer(ArtifactIndexer):
         "accepted": pl.Boolean(),
     }
 
-    def extract_batch(self, dataset: ZarrDataset, image_ids: Sequence[str]) -> ExtractedBatch:
+    def extract_batch(self, dataset: Store, image_ids: Sequence[str]) -> ExtractedBatch:
         """Return a row for each of many images."""
         array = "data/zarr.json" if dataset.zarr_format == 3 else "data/.zarray"
         pixels = dataset.get_many(f"images/{image_id}/{array}" for image_id in image_ids)
@@ -90,7 +91,7 @@ class ImageIndexer(ArtifactIndexer):
         rows: list[dict[str, Any]] = []
         errors: dict[str, Exception] = {}
         for image_id, blob, array_blob in zip(image_ids, blobs, pixels, strict=True):
-            rec = dataset.record(image_id)
+            rec = ZarrImageRecord(dataset, image_id)
             try:
                 metadata = self._params_of(rec, blob) or {}
                 row = {"image_id": image_id, **self._row(rec, metadata, array_blob)}

@@ -20,7 +20,7 @@ from kymflow.core.kym_dataset.indexers.base import ExtractedBatch
 from kymflow_zarr.errors import ArtifactSchemaError
 
 if TYPE_CHECKING:
-    from kymflow_zarr import ZarrDataset
+    from kymflow_zarr.store.store import Store
 
 
 class VelocityEventIndexer(ArtifactIndexer):
@@ -40,14 +40,14 @@ class VelocityEventIndexer(ArtifactIndexer):
     schema: ClassVar[Mapping[str, pl.DataType]] = EVENT_SCHEMA
     aliases: ClassVar[Mapping[str, str]] = COLUMN_ALIASES
 
-    def extract_batch(self, dataset: ZarrDataset, image_ids: Sequence[str]) -> ExtractedBatch:
+    def extract_batch(self, dataset: Store, image_ids: Sequence[str]) -> ExtractedBatch:
         """Return the rows of many images."""
         outdated = self._made_with_other_params(dataset, image_ids)
         batch = super().extract_batch(dataset, [i for i in image_ids if i not in outdated])
         return ExtractedBatch(batch.rows, {**batch.errors, **outdated})
 
     def _made_with_other_params(
-        self, dataset: ZarrDataset, image_ids: Sequence[str]
+        self, dataset: Store, image_ids: Sequence[str]
     ) -> dict[str, Exception]:
         made = {
             image_id: known.params_hash

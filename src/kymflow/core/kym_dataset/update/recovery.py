@@ -16,8 +16,8 @@ import polars as pl
 
 from kymflow.core.kym_dataset.update.staging import BEGUN, MAKER, Part, Staging, staging_home
 from kymflow_zarr.reasons import escaped, first_line
-from kymflow_zarr.store import parquet
-from kymflow_zarr.store.leases import GONE, delete, take_over
+from kymflow_zarr.store import layout, parquet
+from kymflow_zarr.store.leases import delete, take_over
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -61,7 +61,7 @@ class DeadRuns:
         for entry in sorted(self._staging.home.iterdir()):
             if not entry.is_dir() or entry.is_symlink() or entry == self._staging.folder:
                 continue
-            if entry.name.endswith(GONE):
+            if layout.is_deleted(entry):
                 shutil.rmtree(entry, ignore_errors=True)
             elif self._held.enter_context(take_over(entry)):
                 self._folders.append(entry)
