@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
-
-from kymflow.core.errors import InvalidIndexerError
-
-if TYPE_CHECKING:
-    pass
-
-
 import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
-from dataclasses import field
-from typing import TYPE_CHECKING, Any, runtime_checkable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from kymflow.core.errors import InvalidIndexerError
 from kymflow.core.kym_dataset.provenance import params_hash as hash_params
 
 if TYPE_CHECKING:
