@@ -1,4 +1,4 @@
-"""The shape of the tree: nothing imports in a circle, neither files nor packages, types included."""
+"""The tree has no import circles: neither of files nor of packages, types included."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Graph = dict[str, set[str]]
 
 
 def modules(root: str) -> dict[str, list[Path]]:
-    """Find every module of a package but its tests, with its source and, if it has one, its stub."""
+    """Find every module of a package but its tests, with its source and its stub, if any."""
     found: dict[str, list[Path]] = {}
     folder = SOURCES[root]
     for path in sorted(folder.rglob("*.py*")):

@@ -6,13 +6,13 @@ import json
 import logging
 import time
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from concurrent.futures import Executor
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import polars as pl
 
-from kymflow.core.errors import CodeChangedWarning, InvalidIndexerError, ParamsError
+from kymflow.core.errors import CodeChangedWarning, InvalidIndexerError, ParamsError, check_choice
 from kymflow.core.kym_dataset.explain import Explanation, explain
 from kymflow.core.kym_dataset.indexers.base import Indexer, check_can_travel, table_name
 from kymflow.core.kym_dataset.ledger import Ledger
@@ -25,9 +25,10 @@ from kymflow.core.kym_dataset.update.pipeline import Update
 from kymflow.core.kym_dataset.update.race import Race
 from kymflow.core.kym_dataset.update.report import UpdateReport
 from kymflow.core.kym_dataset.update.survey import Survey, take_survey
+from kymflow.core.workers.job import ImageRun, OnError
 from kymflow.core.workers.pool import worker_pool
 from kymflow.core.workers.progress import ProgressCallback
-from kymflow_zarr.errors import ArtifactError, ImageNotFoundError, UsageError
+from kymflow_zarr.errors import ArtifactError, ImageNotFoundError
 from kymflow_zarr.sql.queryable import Queryable
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class KymDataset(Queryable):
         *,
         mode: Mode = "replace",
         image_ids: Iterable[str] | None = None,
-        on_error: Literal["raise", "record"] = "raise",
+        on_error: OnError = "raise",
         progress: ProgressCallback | None = None,
         workers: int | None = None,
         executor: Executor | None = None,
@@ -103,8 +104,8 @@ class KymDataset(Queryable):
         """
         started = time.perf_counter()
         table = table_name(indexer)
-        _check_choice("mode", mode, ("replace", "incremental"))
-        _check_choice("on_error", on_error, ("raise", "record"))
+        check_choice("mode", mode, "replace", "incremental")
+        check_choice("on_error", on_error, "raise", "record")
         self.dataset.check_writable(f"update table {table!r}")
         if workers is not None or executor is not None:
             check_can_travel(indexer)
@@ -115,16 +116,15 @@ class KymDataset(Queryable):
         decision = self._decide(survey, job, ledger, mode)
         if mode == "incremental":
             _warn_of_changed_code(job, ledger)
-        if on_error == "raise":
-            _raise_first(survey.errors)
-        work = Update(job, survey, decision, ledger, table)
+        images = ImageRun("extract", on_error, progress, errors={**survey.errors})
+        images.raise_first()
+        work = Update(job, survey, decision, ledger, table, images)
         with worker_pool(workers, executor) as pool:
-            work.run(stop_at_failure=on_error == "raise", progress=progress, pool=pool, race=race)
+            work.run(pool=pool, race=race)
         report = work.report(mode, time.perf_counter() - started)
         self.last_update_stats = report
         log.info(report.summary)
-        if on_error == "raise":
-            _raise_first(work.errors)
+        images.raise_first()
         return report
 
     def staleness(
@@ -276,13 +276,3 @@ def _warn_of_changed_code(job: Job, ledger: Ledger) -> None:
             CodeChangedWarning,
             stacklevel=3,
         )
-
-
-def _raise_first(errors: Mapping[str, Exception]) -> None:
-    for error in errors.values():
-        raise error
-
-
-def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise UsageError(f"{name} must be one of {', '.join(choices)}, not {value!r}")

@@ -61,8 +61,8 @@ class Ledger:
 
         Returns:
             Frame (image_id, params_hash, analysis_version, status ``ok``/``failed``/
-            ``outdated``, n_rows, error, indexed_at UTC, code_hash), one row an image; empty where
-            nothing was run.
+            ``outdated``, n_rows, error, code of the error, indexed_at UTC, code_hash), one row per
+            image; empty where nothing was run.
         """
         return self._load(self.runs, pl.Schema({name: RUNS[name] for name in columns or RUNS}))
 

@@ -14,7 +14,8 @@ from kymflow.core.artifacts.events import (
     EVENTS_ARTIFACT,
     PARAMS_ARTIFACT,
 )
-from kymflow.core.artifacts.trace import _OWNER, _bad_trace, load_trace
+from kymflow.core.artifacts.trace import _OWNER, _bad_trace
+from kymflow.core.artifacts.trace import load_trace as load_trace
 from kymflow.core.errors import TraceError
 from kymflow.core.kym_dataset.indexers.velocity_events import VelocityEventIndexer
 from kymflow.core.review.carry_over import Merged, Owner, Row, merge_reviewed

@@ -7,17 +7,18 @@ from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import polars as pl
 
-from kymflow.core.errors import IndexerOutputError, ParamsError, WorkerError
+from kymflow.core.errors import IndexerOutputError, ParamsError
 from kymflow.core.kym_dataset.indexers.base import BulkExtractor, ExtractedBatch, Indexer
 from kymflow.core.kym_dataset.provenance import stable_json_dumps, text_hash
 from kymflow.core.kym_dataset.schemas import PARAMS, PROVENANCE, RUNS
 from kymflow.core.kym_dataset.update.staging import Part, Staging
+from kymflow.core.workers.job import BatchJob, BatchResult, do_each
 from kymflow.core.workers.pool import Pool, batch_size
-from kymflow.core.workers.work import Work, check_in_reach
+from kymflow.core.workers.progress import Failure
 from kymflow_zarr.errors import ArtifactError, UsageError
 from kymflow_zarr.frames import as_polars, stack, storable
 
@@ -29,7 +30,6 @@ FATAL = (
     "whoever extracts it dies of it, for lack of memory or by a fault of a library; repair its "
     "artifacts, or delete them"
 )
-"""What is said of an image that kills its process; the ledger remembers it by this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +65,22 @@ class Task:
     part: Part
     is_suspect: bool = False
 
+    @property
+    def dataset(self) -> ZarrDataset:
+        """The dataset of its images."""
+        return self.job.dataset
+
+    @property
+    def names(self) -> list[str]:
+        """The ids of its images."""
+        return self.due["image_id"].to_list()
+
+    def halves(self) -> list[Self]:
+        """Return it cut in two; nothing if it is one image."""
+        half = self.due.height // 2
+        dues = (self.due[:half], self.due[half:]) if half else ()
+        return [replace(self, due=due, part=self.part.half(n)) for n, due in enumerate(dues)]
+
     def __reduce__(self) -> tuple[object, ...]:
         packed = io.BytesIO()
         self.due.write_ipc(packed, compression="zstd")  # a fifth of what a pickled frame takes
@@ -73,21 +89,6 @@ class Task:
 
 def _unpacked(job: Job, due: bytes, part: Part, is_suspect: bool) -> Task:
     return Task(job, pl.read_ipc(due), part, is_suspect)
-
-
-@dataclass(frozen=True, slots=True)
-class StagedBatch:
-    """A batch written to disk.
-
-    Attributes:
-        part: Where it lies, if anywhere.
-        n_ok: Images whose rows it holds, zero rows included.
-        errors: The error of each image that could not be read.
-    """
-
-    part: Part | None
-    n_ok: int
-    errors: Mapping[str, Exception]
 
 
 def plan(
@@ -129,41 +130,23 @@ def _stretches(due: pl.DataFrame, culprits: AbstractSet[str]) -> list[pl.DataFra
     return due.with_columns(stretch).partition_by("stretch", include_key=False)
 
 
-def extract(task: Task) -> StagedBatch:
+def extract(task: Task) -> BatchResult[Part]:
     """Extract one batch into its staged part; this runs here or in a worker.
 
     Raises:
-        DatasetNotFoundError: If the dataset can't be seen from here.
         IndexerOutputError: If the indexer returns rows that can't go into the table.
         Exception: Whatever else the indexer raises, with the image noted on it.
     """
-    job, image_ids = task.job, task.due["image_id"].to_list()
-    check_in_reach(job.dataset)
+    job, image_ids = task.job, task.names
     with task.part.begun(image_ids):
         extracted = _extract_batch(job, image_ids)
         good = task.due.filter(~pl.col("image_id").is_in(list(extracted.errors))).drop("is_new")
         rows = _with_provenance(job, extracted.rows, good)
         task.part.write(rows, _runs(job, good, rows), _params(job, task.due.filter("is_new")))
-    return StagedBatch(task.part, good.height, extracted.errors)
+    return BatchResult(task.part, good.height, extracted.errors)
 
 
-def halves(task: Task) -> list[Task]:
-    """Return a batch as two; nothing if it is one image."""
-    half = task.due.height // 2
-    if not half:
-        return []
-    dues = (task.due[:half], task.due[half:])
-    return [replace(task, due=due, part=task.part.half(n)) for n, due in enumerate(dues)]
-
-
-def given_up(task: Task) -> StagedBatch:
-    """Return what is made of an image that kills the process that extracts it."""
-    [image_id] = task.due["image_id"]
-    error = WorkerError(FATAL, dataset=str(task.job.dataset.path), image_id=image_id)
-    return StagedBatch(None, 0, {image_id: error})
-
-
-EXTRACTION = Work(extract, halves, given_up, lambda task: task.is_suspect)
+EXTRACTION = BatchJob(extract, FATAL)
 
 
 def failed_runs(job: Job, current: pl.DataFrame, errors: Mapping[str, Exception]) -> pl.DataFrame:
@@ -174,10 +157,11 @@ def failed_runs(job: Job, current: pl.DataFrame, errors: Mapping[str, Exception]
         current: Frame (image_id, params_hash) that includes the images.
         errors: The error of each failed image.
     """
-    text = [f"{getattr(error, 'message', error)}" for error in errors.values()]
+    failures = [Failure.of(image_id, error) for image_id, error in errors.items()]
     failed = pl.DataFrame(
-        {"image_id": list(errors), "error": text},
-        schema={"image_id": pl.String, "error": pl.String},
+        [(failure.image_id, failure.message, failure.code) for failure in failures],
+        schema={"image_id": pl.String, "error": pl.String, "code": pl.String},
+        orient="row",
     ).join(current, on="image_id", how="left")
     return _stamped(job, failed, "failed")
 
@@ -198,19 +182,12 @@ def _extract_batch(job: Job, image_ids: Sequence[str]) -> ExtractedBatch:
 
 
 def _extract_one_by_one(job: Job, image_ids: Sequence[str]) -> ExtractedBatch:
-    frames: dict[str, pl.DataFrame] = {}
-    errors: dict[str, Exception] = {}
-    for image_id in image_ids:
-        try:
-            rows = as_polars(job.indexer.extract_rows(job.dataset.record(image_id)))
-        except ArtifactError as error:
-            errors[image_id] = error
-            continue
-        except Exception as error:
-            error.add_note(f"while extracting image_id {image_id}")
-            raise
+    def rows_of(image_id: str) -> pl.DataFrame:
+        rows = as_polars(job.indexer.extract_rows(job.dataset.record(image_id)))
         reserved = PROVENANCE.keys() & rows.columns
-        frames[image_id] = rows.drop(*reserved) if reserved else rows
+        return rows.drop(*reserved) if reserved else rows
+
+    frames, errors = do_each(rows_of, zip(image_ids, image_ids, strict=True), "extracting image_id")
     try:
         return ExtractedBatch(_stacked(frames), errors)
     except UsageError as error:

@@ -6,20 +6,22 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import polars as pl
 
+from kymflow.core.errors import WorkerError
 from kymflow.core.kym_dataset.conflicts import affected_images, conflicting_columns
 from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow.core.kym_dataset.schemas import PARAMS
 from kymflow.core.kym_dataset.update.commit import commit
 from kymflow.core.kym_dataset.update.decide import Mode
-from kymflow.core.kym_dataset.update.extract import EXTRACTION, FATAL, Job, Task, failed_runs, plan
+from kymflow.core.kym_dataset.update.extract import EXTRACTION, Job, Task, failed_runs, plan
 from kymflow.core.kym_dataset.update.race import Race
 from kymflow.core.kym_dataset.update.recovery import DeadRuns, runs_are_left
 from kymflow.core.kym_dataset.update.report import UpdateReport
 from kymflow.core.kym_dataset.update.staging import Part, Staging
 from kymflow.core.kym_dataset.update.survey import Survey
 from kymflow.core.workers.isolated import can_be_sent
-from kymflow.core.workers.pool import Pool, run
-from kymflow.core.workers.progress import Failure, Progress, ProgressCallback
+from kymflow.core.workers.job import ImageRun
+from kymflow.core.workers.pool import Pool
+from kymflow.core.workers.progress import Progress
 from kymflow_zarr.errors import TableSchemaError
 from kymflow_zarr.store import parquet
 
@@ -35,26 +37,29 @@ class Update:
         table: The table's name.
 
     Attributes:
-        errors: The error of each image that could not be indexed, so far.
+        images: Which images are done and which failed, so far.
     """
 
     def __init__(
-        self, job: Job, survey: Survey, decision: pl.DataFrame, ledger: Ledger, table: str
+        self,
+        job: Job,
+        survey: Survey,
+        decision: pl.DataFrame,
+        ledger: Ledger,
+        table: str,
+        images: ImageRun,
     ) -> None:
         self.job = job
         self.survey = survey
         self.decision = decision
         self.ledger = ledger
         self.table = table
-        self.errors: dict[str, Exception] = dict(survey.errors)
-        self.updated = 0
+        self.images = images
         self.resumed = 0
 
     def run(
         self,
         *,
-        stop_at_failure: bool,
-        progress: ProgressCallback | None,
         pool: Pool | None,
         race: Race,
     ) -> None:
@@ -66,10 +71,10 @@ class Update:
             maintain_order="left",
         ).drop_nulls("params_hash")
         gone = [*self._pruned(), *self._forgotten()]
-        if due.is_empty() and not gone and not self.errors and self._is_settled():
+        if due.is_empty() and not gone and not self.images.errors and self._is_settled():
             return
-        tell = progress or (lambda step: None)
-        dataset = self.job.dataset
+        images, dataset = self.images, self.job.dataset
+        images.total = due.height
         with Staging(dataset, self.table, self.job.maker) as staging:
             with DeadRuns(dataset, staging) as dead:
                 with staging.reading():
@@ -77,21 +82,16 @@ class Update:
                     standing = dead.record_committed(self._unrecorded()) if dead else []
                     self.resumed = sum(_images_in(part) for part in parts)
                     left = _without(due, parts)
-                self.updated += self.resumed
-                self._tell(tell, due)
+                images.n_done += self.resumed
+                images.tell()
                 tasks = self._tasks(left, staging, dead, pool)
-                for batch in run(EXTRACTION, tasks, pool):
-                    parts += [batch.part] if batch.part else []
-                    self.updated += batch.n_ok
-                    self.errors.update(batch.errors)
-                    self._tell(tell, due)
-                    if batch.errors and stop_at_failure:
-                        break
+                for batch in images.over(EXTRACTION, tasks, pool):
+                    parts += [batch.value] if batch.value else []
                 with staging.reading():
                     parts.sort(key=lambda part: part.rows.name)  # they came as they were done
                     parts = self._fitting(staging, parts, gone)
                     standing += self._stage_failures(staging)
-                tell(Progress("commit", 0, self.updated))
+                self._tell_commit(0)
                 with staging.reading():
                     commit(
                         dataset,
@@ -104,7 +104,7 @@ class Update:
                         standing=standing,
                         note=f"{self.job.indexer.name} {self.job.analysis_version}",
                     )
-                tell(Progress("commit", self.updated, self.updated))
+                self._tell_commit(images.n_done)
                 if self.survey.whole:
                     dead.clear()
             staging.clear()
@@ -122,8 +122,8 @@ class Update:
         """Return the images that killed the process which tried them last."""
         if self.decision.filter(pl.col("reason") == "failed").is_empty():
             return set()
-        runs = self.ledger.load("image_id", "error")
-        return set(runs.filter(pl.col("error").str.starts_with(FATAL))["image_id"])
+        runs = self.ledger.load("image_id", "code")
+        return set(runs.filter(pl.col("code") == WorkerError.code)["image_id"])
 
     def report(self, mode: Mode, seconds: float) -> UpdateReport:
         """Return what was done."""
@@ -134,15 +134,15 @@ class Update:
             indexer=self.job.indexer.name,
             mode=mode,
             table=self.table,
-            updated=self.updated,
+            updated=self.images.n_done,
             skipped=actions.get("skip", 0),
             missing=counts.get("missing", 0),
             pruned=actions.get("prune", 0),
-            failed=len(self.errors),
+            failed=len(self.images.errors),
             resumed=self.resumed,
             rows=rows,
             reasons=counts,
-            failures=tuple(Failure.of(image_id, e) for image_id, e in sorted(self.errors.items())),
+            failures=self.images.failures,
             seconds=seconds,
         )
 
@@ -198,8 +198,8 @@ class Update:
     def _without_odd(self, staging: Staging, part: Part, columns: Mapping[str, str]) -> Part:
         fitting = staging.next_part()
         out = part.copy_to(fitting, columns)
-        self.updated -= len(out)
-        self.errors.update((image_id, self._odd(image_id, why)) for image_id, why in out.items())
+        self.images.n_done -= len(out)
+        self.images.errors.update((i, self._odd(i, why)) for i, why in out.items())
         return fitting
 
     def _odd(self, image_id: str, why: str) -> TableSchemaError:
@@ -211,10 +211,10 @@ class Update:
         )
 
     def _stage_failures(self, staging: Staging) -> list[Part]:
-        if not self.errors:
+        if not self.images.errors:
             return []
         part = staging.ledger_only_part()
-        failed = failed_runs(self.job, self.survey.current, self.errors)
+        failed = failed_runs(self.job, self.survey.current, self.images.errors)
         part.write_runs(failed, pl.DataFrame(schema=PARAMS))
         return [part]
 
@@ -223,9 +223,9 @@ class Update:
         dataset = self.job.dataset
         return dataset.tables.exists(self.table) and not runs_are_left(dataset, self.table)
 
-    def _tell(self, tell: ProgressCallback, due: pl.DataFrame) -> None:
-        done = self.updated + len(self.errors) - len(self.survey.errors)
-        tell(Progress("extract", done, due.height))
+    def _tell_commit(self, done: int) -> None:
+        if self.images.progress:
+            self.images.progress(Progress("commit", done, self.images.n_done))
 
 
 def _without(due: pl.DataFrame, parts: Sequence[Part]) -> pl.DataFrame:

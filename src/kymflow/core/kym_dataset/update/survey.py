@@ -10,6 +10,7 @@ import polars as pl
 
 from kymflow.core.errors import InvalidIndexerError, ParamsError
 from kymflow.core.kym_dataset.indexers.base import BulkHasher, Indexer, ParamsHashes
+from kymflow.core.workers.job import do_each
 from kymflow.core.workers.progress import Progress, ProgressCallback
 from kymflow_zarr.errors import ArtifactError
 from kymflow_zarr.store.names import check_image_id
@@ -95,23 +96,18 @@ def _hash_chunk(dataset: ZarrDataset, indexer: Indexer, image_ids: Sequence[str]
 def _hash_one_by_one(
     dataset: ZarrDataset, indexer: Indexer, image_ids: Sequence[str]
 ) -> ParamsHashes:
-    hashes: list[str | None] = []
-    errors: dict[str, Exception] = {}
-    for image_id in image_ids:
-        try:
-            hashes.append(_checked(indexer, indexer.params_hash(dataset.record(image_id))))
-        except (ArtifactError, ParamsError) as error:
-            hashes.append(None)
-            errors[image_id] = error
-        except Exception as error:
-            error.add_note(f"while hashing the params of image_id {image_id}")
-            raise
-    return ParamsHashes(hashes, errors)
+    def hash_of(image_id: str) -> str:
+        value: object = indexer.params_hash(dataset.record(image_id))
+        if isinstance(value, str) and value:
+            return value
+        raise InvalidIndexerError(
+            f"indexer {indexer.name!r} returned {value!r} for a params_hash; it must be a text"
+        )
 
-
-def _checked(indexer: Indexer, value: object) -> str:
-    if isinstance(value, str) and value:
-        return value
-    raise InvalidIndexerError(
-        f"indexer {indexer.name!r} returned {value!r} for a params_hash; it must be a text"
+    found, errors = do_each(
+        hash_of,
+        zip(image_ids, image_ids, strict=True),
+        "hashing the params of image_id",
+        failures=(ArtifactError, ParamsError),
     )
+    return ParamsHashes([found.get(image_id) for image_id in image_ids], errors)
