@@ -113,14 +113,14 @@ class KymDataset(Queryable):
         ledger = Ledger(self.dataset, table)
         race = Race(self.dataset.tables, ledger)
         survey = take_survey(self.dataset, indexer, image_ids, progress)
-        decision = self._decide(survey, job, ledger, mode)
+        decision = self._decide(survey, job, race.before, mode)
         if mode == "incremental":
-            _warn_of_changed_code(job, ledger)
+            _warn_of_changed_code(job, race.before)
         images = ImageRun("extract", on_error, progress, errors={**survey.errors})
         images.raise_first()
-        work = Update(job, survey, decision, ledger, table, images)
+        work = Update(job, survey, decision, ledger, race, images)
         with worker_pool(workers, executor) as pool:
-            work.run(pool=pool, race=race)
+            work.run(pool)
         report = work.report(mode, time.perf_counter() - started)
         self.last_update_stats = report
         log.info(report.summary)
@@ -148,11 +148,12 @@ class KymDataset(Queryable):
         Warns:
             CodeChangedWarning: If rows that are fresh were made by other code of the same version.
         """
-        ledger = Ledger(self.dataset, table_name(indexer))
+        runs = Ledger(self.dataset, table_name(indexer)).load()
         job = Job(self.dataset, indexer, _version(indexer), code_fingerprint(indexer))
-        decision = self._decide(take_survey(self.dataset, indexer, image_ids), job, ledger, mode)
-        _warn_of_changed_code(job, ledger)
-        return decision.sort("image_id")
+        decision = self._decide(take_survey(self.dataset, indexer, image_ids), job, runs, mode)
+        _warn_of_changed_code(job, runs)
+        known = decision.filter(pl.col("action") != "forget").sort("image_id")
+        return known.select("image_id", "action", "reason", "n_rows")
 
     def mark_outdated(self, indexer: Indexer, image_ids: Iterable[str]) -> None:
         """Have the next update make some images again, though params and version stay the same.
@@ -187,9 +188,10 @@ class KymDataset(Queryable):
         table = table_name(indexer)
         ledger = Ledger(self.dataset, table)
         version = _version(indexer)
+        runs = ledger.load().filter(pl.col("image_id") == image_id)
         survey = take_survey(self.dataset, indexer, [image_id])
         job = Job(self.dataset, indexer, version, None)
-        verdict = self._decide(survey, job, ledger, "incremental").row(0, named=True)
+        verdict = self._decide(survey, job, runs, "incremental").row(0, named=True)
         rows = pl.DataFrame(schema={"params_hash": pl.String, "analysis_version": pl.String})
         if verdict["n_rows"]:
             of_image = self.dataset.scan_table(table).filter(pl.col("image_id") == image_id)
@@ -198,7 +200,8 @@ class KymDataset(Queryable):
         error = survey.errors.get(image_id)
         present = not survey.absent
         params = self._params(indexer, image_id) if present and error is None else ...
-        return explain(verdict, rows, ledger, version, params, str(error) if error else None)
+        texts = dict(ledger.load_params().iter_rows())
+        return explain(verdict, rows, runs, texts, version, params, str(error) if error else None)
 
     def diff(self, indexer: Indexer | str, before: AsOf, after: AsOf = None) -> pl.DataFrame:
         """Tell which images are otherwise in one version of a table than in another, and why.
@@ -234,10 +237,11 @@ class KymDataset(Queryable):
 
         return kym_views(self.dataset)
 
-    def _decide(self, survey: Survey, job: Job, ledger: Ledger, mode: Mode) -> pl.DataFrame:
+    def _decide(self, survey: Survey, job: Job, runs: pl.DataFrame, mode: Mode) -> pl.DataFrame:
         tables, table = self.dataset.tables, table_name(job.indexer)
-        decision = decide(survey, tables, table, ledger, job.analysis_version, mode)
-        unknown = sorted(set(survey.absent) - set(decision["image_id"])) if survey.absent else []
+        decision = decide(survey, tables, table, runs, job.analysis_version, mode)
+        known = decision.filter(pl.col("action") != "forget")
+        unknown = sorted(set(survey.absent) - set(known["image_id"])) if survey.absent else []
         if unknown:
             raise ImageNotFoundError(
                 f"no image of this id, and no rows of it: {', '.join(unknown[:5])}",
@@ -266,8 +270,12 @@ def _version(indexer: Indexer) -> str:
     )
 
 
-def _warn_of_changed_code(job: Job, ledger: Ledger) -> None:
-    stale = ledger.runs_by_other_code(job.analysis_version, job.code_hash)
+def _warn_of_changed_code(job: Job, runs: pl.DataFrame) -> None:
+    stale = runs.filter(
+        pl.col("status") == "ok",
+        pl.col("analysis_version") == job.analysis_version,
+        pl.col("code_hash") != job.code_hash,  # null where there is none to read: none is other
+    ).height
     if stale:
         warnings.warn(
             f"indexer {job.indexer.name!r}: code changed, version did not: {stale} images were "

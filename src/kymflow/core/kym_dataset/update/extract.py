@@ -12,10 +12,15 @@ from typing import TYPE_CHECKING, Self
 import polars as pl
 
 from kymflow.core.errors import IndexerOutputError, ParamsError
-from kymflow.core.kym_dataset.indexers.base import BulkExtractor, ExtractedBatch, Indexer
+from kymflow.core.kym_dataset.indexers.base import (
+    BulkExtractor,
+    DueImages,
+    ExtractedBatch,
+    Indexer,
+)
 from kymflow.core.kym_dataset.provenance import stable_json_dumps, text_hash
 from kymflow.core.kym_dataset.schemas import PARAMS, PROVENANCE, RUNS
-from kymflow.core.kym_dataset.update.staging import Part, Staging
+from kymflow.core.kym_dataset.update.staging import Part, StagedPart, Staging
 from kymflow.core.workers.job import BatchJob, BatchResult, do_each
 from kymflow.core.workers.pool import Pool, batch_size
 from kymflow.core.workers.progress import Failure
@@ -54,8 +59,9 @@ class Task:
 
     Attributes:
         job: What to extract it with.
-        due: Frame (image_id, params_hash, is_new) of its images; the first image of the update
-            with its params is new.
+        due: Frame (image_id, params_hash, params, is_new) of its images. Their canonical params
+            JSON is null where it was not kept; the first image of the update with its params is
+            new.
         part: Where to put it.
         is_suspect: Whether it may kill the process that extracts it.
     """
@@ -97,6 +103,7 @@ def plan(
     staging: Staging,
     pool: Pool | None,
     *,
+    texts: Mapping[str, str] | None = None,
     suspects: AbstractSet[str] = frozenset(),
     culprits: AbstractSet[str] = frozenset(),
 ) -> Iterator[Task]:
@@ -107,6 +114,7 @@ def plan(
         due: Frame (image_id, params_hash) of the images to compute.
         staging: Where to put the parts.
         pool: Who will do them.
+        texts: The canonical params JSON behind hashes, which travels with the task.
         suspects: Images one of which may kill the process that extracts it.
         culprits: Images that did so; each is a batch of its own.
 
@@ -119,6 +127,8 @@ def plan(
         fatal = not culprits.isdisjoint(stretch["image_id"][:1])
         for batch in stretch.iter_slices(1 if fatal else size):
             is_suspect = fatal or not suspects.isdisjoint(batch["image_id"])
+            params = [(texts or {}).get(params_hash) for params_hash in batch["params_hash"]]
+            batch = batch.with_columns(params=pl.Series(params, dtype=pl.String))
             yield Task(job, batch, staging.next_part(), is_suspect)
 
 
@@ -130,20 +140,21 @@ def _stretches(due: pl.DataFrame, culprits: AbstractSet[str]) -> list[pl.DataFra
     return due.with_columns(stretch).partition_by("stretch", include_key=False)
 
 
-def extract(task: Task) -> BatchResult[Part]:
+def extract(task: Task) -> BatchResult[StagedPart]:
     """Extract one batch into its staged part; this runs here or in a worker.
 
     Raises:
         IndexerOutputError: If the indexer returns rows that can't go into the table.
         Exception: Whatever else the indexer raises, with the image noted on it.
     """
-    job, image_ids = task.job, task.names
-    with task.part.begun(image_ids):
-        extracted = _extract_batch(job, image_ids)
-        good = task.due.filter(~pl.col("image_id").is_in(list(extracted.errors))).drop("is_new")
+    job, due = task.job, task.due
+    with task.part.begun(task.names):
+        extracted = _extract_batch(job, due)
+        failed = pl.col("image_id").is_in(list(extracted.errors))
+        good = due.filter(~failed).select("image_id", "params_hash")
         rows = _with_provenance(job, extracted.rows, good)
-        task.part.write(rows, _runs(job, good, rows), _params(job, task.due.filter("is_new")))
-    return BatchResult(task.part, good.height, extracted.errors)
+        task.part.write(rows, _runs(job, good, rows), _params(job, due.filter("is_new")))
+    return BatchResult(StagedPart(task.part, rows.schema), good.height, extracted.errors)
 
 
 EXTRACTION = BatchJob(extract, FATAL)
@@ -154,7 +165,7 @@ def failed_runs(job: Job, current: pl.DataFrame, errors: Mapping[str, Exception]
 
     Args:
         job: The dataset and the indexer.
-        current: Frame (image_id, params_hash) that includes the images.
+        current: Frame with image_id and params_hash that includes the images.
         errors: The error of each failed image.
     """
     failures = [Failure.of(image_id, error) for image_id, error in errors.items()]
@@ -162,7 +173,7 @@ def failed_runs(job: Job, current: pl.DataFrame, errors: Mapping[str, Exception]
         [(failure.image_id, failure.message, failure.code) for failure in failures],
         schema={"image_id": pl.String, "error": pl.String, "code": pl.String},
         orient="row",
-    ).join(current, on="image_id", how="left")
+    ).join(current.select("image_id", "params_hash"), on="image_id", how="left")
     return _stamped(job, failed, "failed")
 
 
@@ -171,7 +182,10 @@ def outdated_runs(job: Job, current: pl.DataFrame, now: datetime) -> pl.DataFram
     return _stamped(replace(job, began=now), current.drop_nulls("params_hash"), "outdated")
 
 
-def _extract_batch(job: Job, image_ids: Sequence[str]) -> ExtractedBatch:
+def _extract_batch(job: Job, due: pl.DataFrame) -> ExtractedBatch:
+    hashes = dict(due.select("image_id", "params_hash").iter_rows())
+    texts = dict(due.select("params_hash", "params").drop_nulls().unique().iter_rows())
+    image_ids = DueImages(hashes, hashes, texts)
     if isinstance(job.indexer, BulkExtractor):
         try:
             return job.indexer.extract_batch(job.dataset, image_ids)
@@ -263,17 +277,20 @@ def _stamped(job: Job, runs: pl.DataFrame, status: str) -> pl.DataFrame:
 def _params(job: Job, new: pl.DataFrame) -> pl.DataFrame:
     """Return the params JSON behind each new hash.
 
-    Params that changed since the survey are left out: the next update finds the image stale and
-    records them.
+    Params that were not kept are read again. Those that changed since the survey are left out: the
+    next update finds the image stale and records them.
     """
     found: dict[str, str] = {}
-    read = getattr(job.indexer, "params", None)
-    if callable(read):
-        for image_id, params_hash in new.select("image_id", "params_hash").iter_rows():
-            try:
-                text = stable_json_dumps(read(job.dataset.record(image_id)))
-            except (ArtifactError, ParamsError, NotImplementedError):
-                continue
-            if text_hash(text) == params_hash:
-                found[params_hash] = text
+    for image_id, params_hash, kept in new.select("image_id", "params_hash", "params").iter_rows():
+        text = _read_params(job, image_id) if kept is None else kept
+        if text is not None and text_hash(text) == params_hash:
+            found[params_hash] = text
     return pl.DataFrame({"params_hash": list(found), "params": list(found.values())}, PARAMS)
+
+
+def _read_params(job: Job, image_id: str) -> str | None:
+    read = getattr(job.indexer, "params", None)
+    try:
+        return stable_json_dumps(read(job.dataset.record(image_id))) if callable(read) else None
+    except (ArtifactError, ParamsError, NotImplementedError):
+        return None

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
 
 CHUNK = 10_000
+KEPT = 64 << 20
+"""Characters of params kept: those of kym_images, which differ by image, take 1 kB each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +32,21 @@ class Survey:
         errors: The error of each such image.
         absent: Images asked for that are not in the dataset.
         whole: Whether every image of the dataset was surveyed.
+        texts: The canonical params JSON behind hashes, so that no later step reads it again; of
+            those that came first, where all together are too much to keep.
     """
 
     current: pl.DataFrame
     errors: Mapping[str, Exception]
     absent: tuple[str, ...]
     whole: bool
+    texts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def asked(self) -> pl.DataFrame:
+        """Frame (image_id) of the images surveyed, those that are absent too."""
+        absent = pl.DataFrame({"image_id": self.absent}, {"image_id": pl.String})
+        return pl.concat([self.current.select("image_id"), absent])
 
 
 def take_survey(
@@ -67,17 +78,23 @@ def take_survey(
         absent = sorted(set(asked) - set(present))
     hashes: list[str | None] = []
     errors: dict[str, Exception] = {}
+    texts: dict[str, str] = {}
+    room = KEPT
     for start in range(0, len(present), CHUNK):
         answer = _hash_chunk(dataset, indexer, present[start : start + CHUNK])
         hashes.extend(answer.hashes)
         errors.update(answer.errors)
+        new = {key: text for key, text in answer.texts.items() if key not in texts}
+        room -= sum(map(len, new.values()))
+        if room > 0:
+            texts.update(new)
         if progress:
             progress(Progress("survey", len(hashes), len(present)))
     current = pl.DataFrame(
         {"image_id": present, "params_hash": hashes},
         schema={"image_id": pl.String, "params_hash": pl.String},
     )
-    return Survey(current, errors, tuple(absent), whole=image_ids is None)
+    return Survey(current, errors, tuple(absent), whole=image_ids is None, texts=texts)
 
 
 def _hash_chunk(dataset: ZarrDataset, indexer: Indexer, image_ids: Sequence[str]) -> ParamsHashes:
