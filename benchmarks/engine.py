@@ -81,7 +81,7 @@ def decide(place: Path) -> Work:
     def check(decision: pl.DataFrame) -> str:
         return answers.of_frame(decision.group_by("action", "reason").len())
 
-    return Work(lambda: engine_decide(survey, tables, TABLE, ledger, case.version), check)
+    return Work(lambda: engine_decide(survey, tables, TABLE, ledger.load(), case.version), check)
 
 
 def query(place: Path, name: str) -> Work:

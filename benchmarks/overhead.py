@@ -63,7 +63,7 @@ def do_nothing(task: Task) -> str:
 
 WORK: dict[str, Work[Task, Any]] = {
     "empty": Work(do_nothing, lambda task: [], str),
-    "staged": EXTRACTION,
+    "staged": EXTRACTION.work,
 }
 Figures = dict[str, dict[str, float]]
 
@@ -104,7 +104,7 @@ def bytes_there_and_back() -> tuple[int, int]:
     with TemporaryDirectory(prefix="kymflow-") as folder:
         dataset = ZarrDataset(Path(folder) / "data.zarr")
         with _tasks(dataset, 1) as [task]:
-            return len(pickle.dumps(task)), len(pickle.dumps(EXTRACTION.do(task)))
+            return len(pickle.dumps(task)), len(pickle.dumps(EXTRACTION.work.do(task)))
 
 
 def main() -> None:

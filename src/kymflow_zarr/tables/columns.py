@@ -6,9 +6,10 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kymflow_zarr.duck import quoted
+from kymflow_zarr.duck import literal, quoted
 from kymflow_zarr.errors import TableSchemaError
 from kymflow_zarr.frames import common_dtype
+from kymflow_zarr.store import parquet
 
 if TYPE_CHECKING:
     import duckdb
@@ -67,6 +68,49 @@ def select_list(schema: Mapping[str, str], relation: str, present: Collection[st
         f" AS {quoted(name)}"
         for name, dtype in schema.items()
     )
+
+
+def scan_new(rows: Sequence[Path] | pl.DataFrame) -> list[pl.LazyFrame]:
+    """Return new rows as lazy frames, one per file."""
+    import polars as pl
+
+    if isinstance(rows, pl.DataFrame):
+        return [rows.lazy()]
+    return [parquet.scan(path) for path in rows]
+
+
+def count_new(con: duckdb.DuckDBPyConnection, rows: Sequence[Path] | pl.DataFrame) -> int:
+    """Return how many new rows there are."""
+    import polars as pl
+
+    return rows.height if isinstance(rows, pl.DataFrame) else parquet.count_rows(con, rows)
+
+
+def select_new(
+    con: duckdb.DuckDBPyConnection,
+    rows: Sequence[Path] | pl.DataFrame,
+    schema: Mapping[str, str],
+    present: Collection[str],
+) -> str:
+    """Return the SQL that reads new rows in a table's form.
+
+    Args:
+        con: The connection that will run it; it gets to know the rows.
+        rows: The new rows: a frame, or Parquet files whose columns are united by name.
+        schema: The table's columns with their types.
+        present: The columns that the new rows have.
+    """
+    import polars as pl
+
+    columns = select_list(schema, "new", present)
+    if not present:
+        return f"SELECT {columns} WHERE false"
+    if isinstance(rows, pl.DataFrame):
+        con.register("new_rows", rows)
+        return f"SELECT {columns} FROM new_rows AS new"
+    paths = ", ".join(literal(parquet.duckdb_path(path)) for path in rows)
+    files = f"read_parquet([{paths}], union_by_name = true, hive_partitioning = false)"
+    return f"SELECT {columns} FROM {files} AS new"
 
 
 def _all_null(sources: Sequence[pl.LazyFrame], column: str) -> bool:

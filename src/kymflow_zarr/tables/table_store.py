@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, TypeVar
 from kymflow_zarr.errors import ReadError, TableNotFoundError, UsageError
 from kymflow_zarr.frames import as_polars, storable
 from kymflow_zarr.store import layout, parquet
-from kymflow_zarr.store.files import sweep_temporaries, temporary_path
 from kymflow_zarr.store.names import check_image_id, check_table_name
 from kymflow_zarr.store.reads import stamp
 from kymflow_zarr.tables.backend import Backend
@@ -187,8 +186,7 @@ class TableStore:
         """
         import polars as pl
 
-        staging = layout.staging(self._store.path)
-        self._store.check_writable(f"change table {name!r}", staging)
+        self._store.check_writable(f"change table {name!r}", self.path(name).parent)
         check_image_id(image_id)
         rows = storable(as_polars(frame))
         if ID in rows.columns and not rows.filter(pl.col(ID).ne_missing(image_id)).is_empty():
@@ -199,13 +197,8 @@ class TableStore:
                 image_id=image_id,
             )
         rows = rows.with_columns(pl.lit(image_id, dtype=pl.String).alias(ID))
-        staged = self.path(name).with_suffix(".rows")
-        with self.lock(name):
-            sweep_temporaries(staged)
-            with temporary_path(staged) as part:
-                parquet.write(rows, part)
-                replaced = pl.DataFrame({ID: [image_id]})
-                return self.replace_rows(name, replaced=replaced, parts=[part], empty=rows.clear())
+        replaced = pl.DataFrame({ID: [image_id]})
+        return self.commit([Change(_key(name), ID, replaced, rows, rows.clear())])[0]
 
     def replace_rows(
         self, name: str, *, replaced: pl.DataFrame, parts: Sequence[Path], empty: pl.DataFrame
@@ -214,7 +207,7 @@ class TableStore:
 
         Args:
             name: The table's name; the table is made if it does not exist.
-            replaced: Frame with the column ``image_id``: the images whose old rows go.
+            replaced: Frame with the column ``image_id``: the images whose old rows are removed.
             parts: Parquet files with the new rows, each row with its ``image_id``.
             empty: Zero-row frame of the columns that the table always has.
 
@@ -223,7 +216,7 @@ class TableStore:
 
         Raises:
             TableSchemaError: If a column's types can't be reconciled.
-            CommitError: If the row counts don't add up. The table stands as it was.
+            CommitError: If the row counts don't add up. The table stays as it was.
         """
         return self.commit([Change(_key(name), ID, replaced, parts, empty)])[0]
 

@@ -81,15 +81,15 @@ class Change:
     Attributes:
         table: The table.
         key: The column that tells which rows belong together.
-        replaced: Frame whose column ``key`` lists the keys whose old rows go.
-        parts: Parquet files with the new rows; columns are united by name.
+        replaced: Frame whose column ``key`` lists the keys whose old rows are removed.
+        rows: The new rows: a frame, or Parquet files whose columns are united by name.
         empty: Zero-row frame of the columns that the table always has.
     """
 
     table: TableKey
     key: str
     replaced: pl.DataFrame
-    parts: Sequence[Path]
+    rows: Sequence[Path] | pl.DataFrame
     empty: pl.DataFrame
 
 

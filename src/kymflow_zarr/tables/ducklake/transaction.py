@@ -5,17 +5,22 @@ from __future__ import annotations
 import getpass
 import json
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kymflow_sql import render
-from kymflow_zarr.duck import literal, quoted, value
-from kymflow_zarr.store import parquet
+from kymflow_zarr.duck import quoted, value
 from kymflow_zarr.store.files import flush
-from kymflow_zarr.tables.columns import duckdb_types, select_list, united
+from kymflow_zarr.tables.columns import (
+    count_new,
+    duckdb_types,
+    scan_new,
+    select_list,
+    select_new,
+    united,
+)
 from kymflow_zarr.tables.commit import check_count, committing
 from kymflow_zarr.tables.ducklake.catalog import LAKE, Catalog
 from kymflow_zarr.tables.ducklake.snapshot import schema_of, target
@@ -83,11 +88,12 @@ def apply(con: duckdb.DuckDBPyConnection, change: Change, place: Path) -> Merged
     before = _count(con, table) if old else 0
     removed = _delete(con, change, table) if old else 0
     kept = before - removed
-    added = parquet.count_rows(con, change.parts)
-    parts = [parquet.scan(part) for part in change.parts]
+    added = count_new(con, change.rows)
+    new = scan_new(change.rows)
     standing = [con.table(table).pl(lazy=True)] if kept else []
-    schema = duckdb_types(con, united([*standing, *parts, change.empty.lazy()], place))
-    rows = _new_rows(schema, change.parts, {n for part in parts for n in part.collect_schema()})
+    schema = duckdb_types(con, united([*standing, *new, change.empty.lazy()], place))
+    present = {name for source in new for name in source.collect_schema()}
+    rows = select_new(con, change.rows, schema, present)
     if not kept:
         create(con, change.table, rows)
     elif any(schema[name] != dtype for name, dtype in old.items()):
@@ -145,16 +151,6 @@ def _delete(con: duckdb.DuckDBPyConnection, change: Change, table: str) -> int:
     column = quoted(change.key)
     nulls = f" OR {column} IS NULL" if keys["key"].null_count() else ""
     return int(value(con, f"DELETE FROM {table} WHERE {column} IN (FROM replaced){nulls}"))
-
-
-def _new_rows(schema: Mapping[str, str], parts: Sequence[Path], present: Collection[str]) -> str:
-    """Return the SQL that reads the new rows in the table's form."""
-    columns = select_list(schema, "new", present)
-    if not parts:
-        return f"SELECT {columns} WHERE false"
-    paths = ", ".join(literal(parquet.duckdb_path(part)) for part in parts)
-    read: str = render("ducklake/new_rows", columns=columns, parts=f"[{paths}]")
-    return read
 
 
 def _keep_order(con: duckdb.DuckDBPyConnection) -> None:

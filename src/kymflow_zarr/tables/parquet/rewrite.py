@@ -1,9 +1,8 @@
-"""Rewrite one Parquet table: old rows less the replaced keys, plus the rows of staged files."""
+"""Rewrite one Parquet table: old rows less the replaced keys, plus the new rows."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,9 +11,16 @@ from kymflow_zarr.duck import quoted, value
 from kymflow_zarr.errors import CommitError
 from kymflow_zarr.reasons import first_line
 from kymflow_zarr.store import parquet
-from kymflow_zarr.store.files import atomic_path, sweep_temporaries, temporary_path
+from kymflow_zarr.store.files import atomic_path, sweep_temporaries
 from kymflow_zarr.store.parquet import duckdb_path
-from kymflow_zarr.tables.columns import duckdb_types, select_list, united
+from kymflow_zarr.tables.columns import (
+    count_new,
+    duckdb_types,
+    scan_new,
+    select_list,
+    select_new,
+    united,
+)
 from kymflow_zarr.tables.commit import check_count, committing
 from kymflow_zarr.tables.types import Change, Merged
 
@@ -46,18 +52,26 @@ def replace_rows(con: duckdb.DuckDBPyConnection, change: Change, file: Path) -> 
     sweep_temporaries(file)
     con.register("replaced", change.replaced.select(key=change.key).unique())
     kept, removed = _mark_replaced(con, file, change.key)
-    with (
-        committing(change.table.name, file),
-        atomic_path(file) as output,
-        temporary_path(file) as bare,
-    ):
-        parquet.write(change.empty, bare)
-        sources = [*change.parts, bare]
-        old = [file] if kept else []
-        held = [parquet.scan(path) for path in (*old, *sources)]
+    with committing(change.table.name, file), atomic_path(file) as output:
+        old = parquet.scan(file) if kept else None
+        new = scan_new(change.rows)
+        held = [*([] if old is None else [old]), *new, change.empty.lazy()]
         schema = duckdb_types(con, united(held, file))
-        written = _copy(con, file, sources, output, schema, merge=kept > 0)
-        added = parquet.count_rows(con, change.parts)
+        present = {name for source in new for name in source.collect_schema()}
+        fragments = {"new_rows": select_new(con, change.rows, schema, present)}
+        inputs: dict[str, object] = {"output": os.fspath(output)}
+        if old is not None:
+            name = "tables/replace_rows"
+            fragments["kept"] = select_list(schema, "old", set(old.collect_schema()))
+            inputs["table"] = duckdb_path(file)
+            con.execute("RESET threads")
+        else:
+            name = "tables/write_rows"
+            # A whole build is bound by reading artifacts. One thread holds one row group in
+            # memory, two hold a dozen, and gain half a second on two million rows.
+            con.execute("SET threads = 1")
+        written = int(value(con, render(name, **fragments), inputs))
+        added = count_new(con, change.rows)
         check_count(change.table.name, written, kept + added, file)
     return Merged(kept, added, removed)
 
@@ -84,31 +98,3 @@ def _mark_replaced(con: duckdb.DuckDBPyConnection, file: Path, key: str) -> tupl
     except duckdb.Error as error:
         raise parquet.unreadable(file, error) from error
     return rows - marked, marked
-
-
-def _copy(
-    con: duckdb.DuckDBPyConnection,
-    file: Path,
-    sources: Sequence[Path],
-    output: Path,
-    schema: Mapping[str, str],
-    *,
-    merge: bool,
-) -> int:
-    present = {name for path in sources for name in parquet.schema(path)}
-    fragments = {"added": select_list(schema, "new", present)}
-    inputs: dict[str, object] = {
-        "parts": [duckdb_path(path) for path in sources],
-        "output": os.fspath(output),
-    }
-    if merge:
-        name = "tables/replace_rows"
-        fragments["kept"] = select_list(schema, "old", set(parquet.schema(file)))
-        inputs["table"] = duckdb_path(file)
-        con.execute("RESET threads")
-    else:
-        name = "tables/write_rows"
-        # A whole build is bound by reading artifacts. One thread holds one row group in memory,
-        # two hold a dozen, and gain half a second on two million rows.
-        con.execute("SET threads = 1")
-    return int(value(con, render(name, **fragments), inputs))
