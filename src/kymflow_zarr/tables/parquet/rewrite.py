@@ -41,7 +41,7 @@ def replace_rows(con: duckdb.DuckDBPyConnection, change: Change, file: Path) -> 
         TableUnreadableError: If the old table is damaged.
         ReadError: If the system refuses to read it.
         CommitError: If the new table can't be written, or its rows are not the rows kept plus the
-            rows new; the old table stands.
+            rows new; the old table is unchanged.
     """
     sweep_temporaries(file)
     con.register("replaced", change.replaced.select(key=change.key).unique())
@@ -63,7 +63,7 @@ def replace_rows(con: duckdb.DuckDBPyConnection, change: Change, file: Path) -> 
 
 
 def _mark_replaced(con: duckdb.DuckDBPyConnection, file: Path, key: str) -> tuple[int, int]:
-    """Mark the rows of the replaced keys; return how many are kept and how many go."""
+    """Mark the rows of the replaced keys; return how many are kept and how many removed."""
     import duckdb
 
     if not file.exists():
@@ -77,8 +77,8 @@ def _mark_replaced(con: duckdb.DuckDBPyConnection, file: Path, key: str) -> tupl
         marked = int(value(con, "SELECT bit_count(getvariable('replaced_rows'))") or 0)
     except duckdb.OutOfMemoryException as error:
         raise CommitError(
-            f"memory ran out ({first_line(error)}); the table stands as it was: free some, and run "
-            f"the update again",
+            f"memory ran out ({first_line(error)}); the table is unchanged: free some memory and "
+            f"try again",
             artifact=str(file),
         ) from error
     except duckdb.Error as error:
@@ -108,7 +108,7 @@ def _copy(
         con.execute("RESET threads")
     else:
         name = "tables/write_rows"
-        # A whole build is bound by reading artifacts. One thread holds one row group in memory,
-        # two hold a dozen, and gain half a second on two million rows.
+        # A whole build waits for artifacts. One thread holds one row group in memory (90 MB for two
+        # million rows), two hold a dozen (320 MB), and save 0.2 s.
         con.execute("SET threads = 1")
     return int(value(con, render(name, **fragments), inputs))
