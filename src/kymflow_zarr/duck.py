@@ -23,9 +23,9 @@ def engine_connection(
     By default it would spill to the working directory.
 
     Args:
-        folder: A folder of the dataset. What does not fit into memory goes to a hidden folder in
-            it, made when needed and removed at the end; if the folder is a link or can't be written
-            to, to a private temporary folder.
+        folder: A folder of the dataset. What does not fit into memory is spilled to a hidden
+            folder in it, made when needed and removed at the end; if the folder is a link or can't
+            be written to, to a private temporary folder.
         config: Further options of the connection.
     """
     import duckdb

@@ -83,8 +83,8 @@ def _frame(rows: duckdb.DuckDBPyRelation) -> pl.DataFrame:
     for name, kind in zip(rows.columns, rows.types, strict=True):
         if found := _NOT_IN_FRAMES.search(_QUOTED.sub("", str(kind))):
             raise QueryError(
-                f"column {name!r} holds a value of type {found[0]}, which frames can't hold; turn an "
-                f"INTERVAL into seconds by epoch(…), a UNION into text by CAST(… AS VARCHAR)"
+                f"column {name!r} holds a value of type {found[0]}, which frames can't hold; turn "
+                f"an INTERVAL into seconds by epoch(…), a UNION into text by CAST(… AS VARCHAR)"
             )
     names = _distinct(rows.columns)
     wide = [n for n, kind in zip(names, rows.types, strict=True) if str(kind) in _WIDE]

@@ -19,9 +19,7 @@ if TYPE_CHECKING:
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
-MAX_INDENTED = (
-    256 << 10
-)  # indenting what is nested a thousand deep makes it a thousand times longer
+MAX_INDENTED = 256 << 10  # a value nested a thousand deep grows a thousandfold by indents
 MAX_UNPACKED = 256 << 20
 MAX_COLUMNS = 20_000
 MAX_HEADER = 4 << 20

@@ -16,7 +16,7 @@ from kymflow_zarr.reasons import escaped, reason
 T = TypeVar("T")
 _READ_TRIES = 50
 _SMALL = 16 * 1024
-_O_BINARY = getattr(os, "O_BINARY", 0)  # Windows alone knows it, and needs it
+_O_BINARY = getattr(os, "O_BINARY", 0)  # exists on Windows only, which needs it
 _O_NONBLOCK = getattr(os, "O_NONBLOCK", 0)  # a pipe among the files must not be waited for
 MAX_BLOB = 64 << 20
 

@@ -83,8 +83,8 @@ class ParquetSources:
             return self._files_held.add(self._file(table))
         except OSError as error:
             raise QueryError(
-                f"table {table.name!r} can't be read; restore its file, or delete it and rebuild the "
-                f"table\n{error}",
+                f"table {table.name!r} can't be read; restore its file, or delete it and rebuild "
+                f"the table\n{error}",
                 artifact=str(self._files[table]),
             ) from error
 
