@@ -1,4 +1,4 @@
--- Decide, for every image known to the dataset or to the table, what an update has to do with it.
+-- Decide for every image in the dataset or in the table: skip, update or prune, and why.
 --
 -- Inputs   current   relation (image_id, params_hash): each image in the dataset; the hash is NULL
 --                    where its params could not be read
@@ -6,12 +6,12 @@
 --          ledger    relation (image_id, params_hash, analysis_version, status, n_rows): the last
 --                    run of each image; may be empty
 --          variable analysis_version: the indexer's version now
--- Output   (image_id, action, reason, n_rows), one row an image; n_rows counts its rows in the table
+-- Output   (image_id, action, reason, n_rows), one row per image; n_rows: its rows in the table
 --
 -- Every comparison is NULL-safe. The table is the truth for images that have rows; the ledger is
 -- the memory for those that have none.
 --
--- Hashes and versions are compared by their MD5 as a number: DuckDB takes it once a dictionary
+-- Hashes and versions are compared by their MD5 as a number: DuckDB takes it once per dictionary
 -- entry of the Parquet file, and numbers aggregate four times as fast as 64-character texts.
 WITH held AS (
     SELECT
