@@ -1,7 +1,7 @@
 -- How long each region of each image was stalled.
 -- A stall is what a person called a true stall, or a candidate that nobody has reviewed. Where
--- two overlap, the time counts once. A drop without a recorded end lasts at most until the next rise
--- in the same region and channel, or else to the end of the recording.
+-- two overlap, the time counts once. A drop without a recorded end lasts at most until the next
+-- rise in the same region and channel, or else to the end of the recording.
 -- Tables   kym_images, kym_velocity_events
 -- Params   reviewed_only  boolean  = false  only true stalls, no candidates
 -- Output   image_id; source_path; roi_id, NULL for an image without stalls; n_stalls; n_open of them

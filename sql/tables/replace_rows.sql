@@ -5,8 +5,8 @@
 -- Output     a Parquet file; a row with the number of rows written
 --
 -- A join would not keep the order of the rows, and one image's rows must stay together and in
--- order. Looking up a bit does: 1.7 s for 1.9 million rows, against 1.6 s for a plain copy and 3.4 s
--- for a join with a sort.
+-- order. Looking up a bit does: 1.7 s for 1.9 million rows, against 1.6 s for a plain copy and
+-- 3.4 s for a join with a sort.
 COPY (
     SELECT {kept}
     FROM read_parquet($table, file_row_number = true, hive_partitioning = false) AS old
