@@ -1,4 +1,4 @@
--- Decide, for every image known to the dataset or to the table, what an update has to do with it.
+-- Decide for every image in the dataset or in the table: skip, update or prune, and why.
 --
 -- Inputs   current   relation (image_id, params_hash): each image in the dataset; the hash is NULL
 --                    where its params could not be read
@@ -15,7 +15,7 @@
 -- Every comparison is NULL-safe. The table is the truth for images that have rows; the ledger is
 -- the memory for those that have none.
 --
--- Hashes and versions are compared by their MD5 as a number: DuckDB takes it once a dictionary
+-- Hashes and versions are compared by their MD5 as a number: DuckDB takes it once per dictionary
 -- entry of the Parquet file, and numbers aggregate four times as fast as 64-character texts.
 WITH held AS (
     SELECT

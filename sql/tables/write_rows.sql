@@ -1,5 +1,5 @@
 -- Write a table from new rows alone.
--- Inputs   $output  path to write
--- Fragments   {new_rows}  SELECT of the rows
--- Output   a Parquet file; a row with the number of rows written
+-- Inputs     $output  path to write
+-- Fragments  {new_rows}  SELECT of the rows
+-- Output     a Parquet file; a row with the number of rows written
 COPY ({new_rows}) TO $output (FORMAT parquet, COMPRESSION zstd)

@@ -1,4 +1,4 @@
-"""The columns of old and new rows taken together, and the SQL that brings rows into that form."""
+"""The columns of old and new rows united, and the SQL that casts rows to them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def united(sources: Sequence[pl.LazyFrame], table: Path) -> dict[str, pl.DataType]:
-    """Return the type of every column of some rows taken together.
+    """Unite the columns of several sources of rows: each name with its common type.
 
     Args:
         sources: The rows, those of the table first.
@@ -42,7 +42,7 @@ def united(sources: Sequence[pl.LazyFrame], table: Path) -> dict[str, pl.DataTyp
                 raise TableSchemaError(
                     f"column {name!r} holds {before} in the table's rows and {dtype} in the new "
                     f"ones, which have no common type; rename the column or rebuild the whole "
-                    f'table with mode="replace". The table stands as it was',
+                    f'table with mode="replace". The table is unchanged',
                     artifact=str(table),
                 )
             found[name] = common
@@ -62,7 +62,7 @@ def duckdb_types(
 
 
 def select_list(schema: Mapping[str, str], relation: str, present: Collection[str]) -> str:
-    """Return the SQL that selects columns with their types; those not present are null."""
+    """Write the SQL that selects columns with their types; missing ones are null."""
     return ", ".join(
         f"CAST({f'{relation}.{quoted(name)}' if name in present else 'NULL'} AS {dtype})"
         f" AS {quoted(name)}"

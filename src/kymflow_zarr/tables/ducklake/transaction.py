@@ -1,4 +1,4 @@
-"""Change a lake: all or nothing, with row counts checked before it shows."""
+"""Change a lake in one transaction, with row counts checked before it is committed."""
 
 from __future__ import annotations
 
@@ -43,32 +43,24 @@ def transact(
 
     Args:
         catalog: The lake's catalog.
-        table: The table concerned, the first to be changed; None stands for all of them.
+        table: The table concerned, the first to be changed; None: all of them.
         note: What is done, for the history.
-        work: Changes the lake, and returns what that did to the rows, the table's first; it is
-            done again where another writer of the same files was faster.
+        work: Changes the lake and returns the counts of rows, the table's first; it is repeated
+            if another writer changed the same files first.
 
     Raises:
-        CommitError: If it can't be done; the lake stands as it was.
+        CommitError: If it fails; the lake is unchanged.
     """
     import duckdb
 
-    for left in reversed(range(_TRIES)):
-        before = _files(catalog)
-        with committing(table.name if table else "all"):
-            try:
-                with catalog.writing() as con:
-                    con.execute("BEGIN")
-                    done = work(con)
-                    _leave_note(con, table, note, done)
-                    for file in _files(catalog) - before:
-                        flush(Path(file))
-                    con.execute("COMMIT")
-                    return done
-            except duckdb.TransactionException:
-                if not left:
-                    raise
-    raise AssertionError("unreachable")
+    with committing(table.name if table else "all"):
+        for _ in range(_TRIES - 1):
+            with suppress(duckdb.TransactionException):  # another writer was faster
+                done = _attempt(catalog, table, note, work)
+                break
+        else:
+            done = _attempt(catalog, table, note, work)
+    return done
 
 
 def apply(con: duckdb.DuckDBPyConnection, change: Change, place: Path) -> Merged:
@@ -77,7 +69,7 @@ def apply(con: duckdb.DuckDBPyConnection, change: Change, place: Path) -> Merged
     Args:
         con: A connection that changes the lake.
         change: What to replace by what.
-        place: The table's place, for errors.
+        place: The table's folder, for errors.
 
     Raises:
         TableSchemaError: If a column's types can't be reconciled.
@@ -110,7 +102,7 @@ def apply(con: duckdb.DuckDBPyConnection, change: Change, place: Path) -> Merged
 
 
 def create(con: duckdb.DuckDBPyConnection, table: TableKey, rows: str) -> None:
-    """Make a table of some rows, in place of the one of its name if there is one.
+    """Make a table of some rows, in place of any of its name.
 
     Args:
         con: A connection that changes the lake.
@@ -123,8 +115,25 @@ def create(con: duckdb.DuckDBPyConnection, table: TableKey, rows: str) -> None:
 
 
 def count(con: duckdb.DuckDBPyConnection, table: TableKey) -> int:
-    """Return how many rows a table has; none where there is no such table."""
+    """Count the rows of a table; 0 if there is no such table."""
     return _count(con, target(table)) if _types(con, table) else 0
+
+
+def _attempt(
+    catalog: Catalog,
+    table: TableKey | None,
+    note: str,
+    work: Callable[[duckdb.DuckDBPyConnection], list[Merged]],
+) -> list[Merged]:
+    before = _files(catalog)
+    with catalog.writing() as con:
+        con.execute("BEGIN")
+        done = work(con)
+        _leave_note(con, table, note, done)
+        for file in _files(catalog) - before:
+            flush(Path(file))
+        con.execute("COMMIT")
+    return done
 
 
 def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:
@@ -132,7 +141,7 @@ def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:
 
 
 def _types(con: duckdb.DuckDBPyConnection, table: TableKey) -> dict[str, str]:
-    """Return a table's columns with their types; nothing where there is no such table."""
+    """Return a table's columns with their types; empty if there is no such table."""
     import duckdb
 
     try:  # duckdb_columns() would take 20 ms, to bind all of DuckDB's own views
@@ -143,7 +152,7 @@ def _types(con: duckdb.DuckDBPyConnection, table: TableKey) -> dict[str, str]:
 
 
 def _delete(con: duckdb.DuckDBPyConnection, change: Change, table: str) -> int:
-    """Delete the rows of the replaced keys and return how many there were."""
+    """Delete the rows of the replaced keys; return how many."""
     keys = change.replaced.select(key=change.key).unique()
     if keys.is_empty():
         return 0
@@ -154,14 +163,14 @@ def _delete(con: duckdb.DuckDBPyConnection, change: Change, table: str) -> int:
 
 
 def _keep_order(con: duckdb.DuckDBPyConnection) -> None:
-    """Have rows written as they come: several threads would mix those of one image with others'."""
+    """Write rows in order: several threads would mix the rows of one image with others'."""
     con.execute("SET threads = 1")
 
 
 def _leave_note(
     con: duckdb.DuckDBPyConnection, table: TableKey | None, note: str, done: Sequence[Merged]
 ) -> None:
-    """Say in the history who did what; counts are of a table's own rows."""
+    """Record in the history who did what; counts are of a table's own rows."""
     counts = asdict(done[0]) if done and table and table.sidecar is None else {}
     extra = json.dumps({"table": table and table.name, **counts})
     inputs = {"author": _author(), "note": note, "extra": extra}

@@ -47,7 +47,7 @@ def replace_rows(con: duckdb.DuckDBPyConnection, change: Change, file: Path) -> 
         TableUnreadableError: If the old table is damaged.
         ReadError: If the system refuses to read it.
         CommitError: If the new table can't be written, or its rows are not the rows kept plus the
-            rows new; the old table stands.
+            rows new; the old table is unchanged.
     """
     sweep_temporaries(file)
     con.register("replaced", change.replaced.select(key=change.key).unique())
@@ -77,7 +77,7 @@ def replace_rows(con: duckdb.DuckDBPyConnection, change: Change, file: Path) -> 
 
 
 def _mark_replaced(con: duckdb.DuckDBPyConnection, file: Path, key: str) -> tuple[int, int]:
-    """Mark the rows of the replaced keys; return how many are kept and how many go."""
+    """Mark the rows of the replaced keys; return how many are kept and how many removed."""
     import duckdb
 
     if not file.exists():
@@ -91,8 +91,8 @@ def _mark_replaced(con: duckdb.DuckDBPyConnection, file: Path, key: str) -> tupl
         marked = int(value(con, "SELECT bit_count(getvariable('replaced_rows'))") or 0)
     except duckdb.OutOfMemoryException as error:
         raise CommitError(
-            f"memory ran out ({first_line(error)}); the table stands as it was: free some, and run "
-            f"the update again",
+            f"memory ran out ({first_line(error)}); the table is unchanged: free some memory and "
+            f"try again",
             artifact=str(file),
         ) from error
     except duckdb.Error as error:

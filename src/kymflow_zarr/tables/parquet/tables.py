@@ -1,4 +1,4 @@
-"""Tables as one plain Parquet file each, replaced whole and atomically."""
+"""The plain back end: one Parquet file per table, replaced whole and atomically."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 class PlainTables(Backend):
-    """A dataset's tables in ``tables/<name>.parquet``, those beside them in ``index/``.
+    """A dataset's tables in ``tables/<name>.parquet``, their sidecars in ``index/``.
 
     Args:
         dataset: The dataset's folder.
@@ -54,7 +54,7 @@ class PlainTables(Backend):
         return layout.sidecar(self._dataset, name, table.sidecar)
 
     def names(self, sidecar: str | None = None) -> list[str]:
-        """List the names of the tables, sorted; a file whose name is not valid is passed over."""
+        """List the names of the tables, sorted; a file whose name is not valid is skipped."""
         folder = self.location(TableKey("any", sidecar)).parent
         ending = ".parquet" if sidecar is None else f".{sidecar}.parquet"
         if not folder.is_dir():
@@ -75,7 +75,7 @@ class PlainTables(Backend):
         return found
 
     def version(self, table: TableKey) -> Hashable:
-        """Return what changes when the file is replaced."""
+        """Return the file's stamp, which differs after every replacement."""
         return stamp(self.location(table))
 
     def stat(self, name: str) -> Stat:
@@ -84,7 +84,7 @@ class PlainTables(Backend):
         return Stat(status.st_size, datetime.fromtimestamp(int(status.st_mtime), UTC))
 
     def read_error(self, table: TableKey) -> str | None:
-        """Read the file to its end; return why it can't be."""
+        """Read the file to its end; return why that failed."""
         return parquet.read_error(self.location(table))
 
     def scan(self, table: TableKey) -> pl.LazyFrame:
@@ -94,7 +94,7 @@ class PlainTables(Backend):
         return frame
 
     def read(self, tables: Sequence[TableKey], ask: Callable[[Reader], T]) -> T:
-        """Ask again when a file was replaced meanwhile."""
+        """Answer a question; ask it again if a file was replaced meanwhile."""
         return read_unchanged([self.location(table) for table in tables], partial(self._ask, ask))
 
     def commit(self, changes: Sequence[Change], note: str) -> list[Merged]:
@@ -122,7 +122,7 @@ class PlainTables(Backend):
     ) -> ParquetSources:
         """Hold the files open while a session reads them."""
         if at is not None:
-            raise NoHistoryError("plain tables keep no history: what a table was is gone")
+            raise NoHistoryError("these tables keep no history: earlier versions are gone")
         from kymflow_zarr.tables.parquet.sources import ParquetSources
 
         return ParquetSources(
