@@ -2,7 +2,8 @@
 -- Inputs     $table   path of the old table file; $output  path to write; variable replaced_rows, see
 --            mark_replaced
 -- Fragments  {kept}      select list over the old rows
---             {new_rows}  SELECT of the new rows: same columns, same types
+--            {new_rows}  SELECT of the new rows: same columns, same types
+--            {options}   further options of the COPY, each after a comma
 -- Output     a Parquet file; a row with the number of rows written
 --
 -- A join would not keep the order of the rows, and one image's rows must stay together and in
@@ -14,4 +15,4 @@ COPY (
     WHERE coalesce(get_bit(getvariable('replaced_rows'), old.file_row_number::INTEGER), 0) = 0
     UNION ALL
     {new_rows}
-) TO $output (FORMAT parquet, COMPRESSION zstd)
+) TO $output (FORMAT parquet, COMPRESSION zstd{options})

@@ -68,6 +68,16 @@ def schema(path: PathLike) -> pl.Schema:
     return scan(path).collect_schema()
 
 
+def metadata(path: PathLike) -> dict[str, str]:
+    """Read the texts that the footer of a Parquet file keeps by name; empty if it can't be read."""
+    import polars as pl
+
+    try:
+        return pl.read_parquet_metadata(path)
+    except read_errors():
+        return {}
+
+
 def write(frame: pl.DataFrame, path: PathLike, *, level: int | None = None) -> None:
     """Write a frame as a Parquet file.
 

@@ -48,7 +48,7 @@ AsOf = int | datetime | None
 """A version, a moment, or now."""
 Kind = Literal["ducklake", "parquet"]
 """The format that tables are kept in."""
-SIDECARS = ("runs", "params")
+SIDECARS = ("runs", "params", "seen")
 
 
 class TableKey(NamedTuple):
@@ -130,4 +130,11 @@ class Reader(Protocol):
 
         Raises:
             duckdb.Error: If it can't be read.
+        """
+
+    def is_for_table(self, sidecar: TableKey) -> bool:
+        """Tell whether a sidecar was written for its table as it is now.
+
+        If not, the table was changed since by other means: another program, a restored backup, a
+        process killed between the two.
         """

@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypeVar
 
+from kymflow_sql import statement
 from kymflow_zarr.duck import engine_connection, quoted
 from kymflow_zarr.errors import TableUnreadableError
 from kymflow_zarr.reasons import first_line
@@ -87,3 +88,9 @@ class Snapshot:
     def relation(self, table: TableKey) -> duckdb.DuckDBPyRelation | None:
         """Return the rows of a table, None if there is no such table."""
         return self.con.table(target(table)) if table in self.tables else None
+
+    def is_for_table(self, sidecar: TableKey) -> bool:
+        """Compare when the table and its sidecar last changed: both change in one transaction."""
+        inputs = {"name": sidecar.name, "sidecar": schema_of(sidecar)}
+        [[table, beside]] = self.con.execute(statement("ducklake/last_changes"), inputs).fetchall()
+        return table is not None and beside is not None and table <= beside

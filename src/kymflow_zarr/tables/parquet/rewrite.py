@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kymflow_sql import render
-from kymflow_zarr.duck import quoted, value
+from kymflow_zarr.duck import literal, quoted, value
 from kymflow_zarr.errors import CommitError
 from kymflow_zarr.reasons import first_line
 from kymflow_zarr.store import parquet
@@ -28,7 +29,12 @@ if TYPE_CHECKING:
     import duckdb
 
 
-def replace_rows(con: duckdb.DuckDBPyConnection, change: Change, file: Path) -> Merged:
+def replace_rows(
+    con: duckdb.DuckDBPyConnection,
+    change: Change,
+    file: Path,
+    metadata: Mapping[str, str] | None = None,
+) -> Merged:
     """Replace all rows of some keys in a table file, atomically.
 
     The new table is written beside the old one by one streaming DuckDB ``COPY``, its row count
@@ -38,6 +44,7 @@ def replace_rows(con: duckdb.DuckDBPyConnection, change: Change, file: Path) -> 
         con: A connection to work with.
         change: What to replace by what. The caller holds the lock of the table's writers.
         file: The table's file; it need not exist yet.
+        metadata: Texts to keep in the file's footer, by name.
 
     Returns:
         The counts of rows kept, added and removed.
@@ -58,7 +65,10 @@ def replace_rows(con: duckdb.DuckDBPyConnection, change: Change, file: Path) -> 
         held = [*([] if old is None else [old]), *new, change.empty.lazy()]
         schema = duckdb_types(con, united(held, file))
         present = {name for source in new for name in source.collect_schema()}
-        fragments = {"new_rows": select_new(con, change.rows, schema, present)}
+        fragments = {
+            "new_rows": select_new(con, change.rows, schema, present),
+            "options": _options(metadata or {}),
+        }
         inputs: dict[str, object] = {"output": os.fspath(output)}
         if old is not None:
             name = "tables/replace_rows"
@@ -98,3 +108,8 @@ def _mark_replaced(con: duckdb.DuckDBPyConnection, file: Path, key: str) -> tupl
     except duckdb.Error as error:
         raise parquet.unreadable(file, error) from error
     return rows - marked, marked
+
+
+def _options(metadata: Mapping[str, str]) -> str:
+    kept = ", ".join(f"{quoted(name)}: {literal(text)}" for name, text in metadata.items())
+    return f", KV_METADATA {{{kept}}}" if kept else ""

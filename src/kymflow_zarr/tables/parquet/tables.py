@@ -17,6 +17,7 @@ from kymflow_zarr.store.files import atomic_path, sweep_temporaries
 from kymflow_zarr.store.names import check_table_name, drop_invalid
 from kymflow_zarr.store.reads import read_unchanged, reading, stamp
 from kymflow_zarr.tables.backend import Backend
+from kymflow_zarr.tables.parquet.identity import TABLE, is_identical, table_identity
 from kymflow_zarr.tables.parquet.rewrite import replace_rows
 from kymflow_zarr.tables.types import AsOf, Change, Kind, Merged, Reader, Stat, TableKey
 
@@ -138,13 +139,15 @@ class PlainTables(Backend):
 
     def _apply(self, con: duckdb.DuckDBPyConnection, change: Change) -> Merged:
         path = self.location(change.table)
+        if change.table.sidecar is None:
+            return replace_rows(con, change, path)
+        # Written after the table, a sidecar says which table it was written for.
+        metadata = {TABLE: table_identity(self.location(TableKey(change.table.name)))}
         try:
-            return replace_rows(con, change, path)
+            return replace_rows(con, change, path, metadata)
         except (TableUnreadableError, TableSchemaError):
-            if change.table.sidecar is None:
-                raise
             path.unlink()
-            return replace_rows(con, change, path)
+            return replace_rows(con, change, path, metadata)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,3 +163,9 @@ class _PlainReader:
         if not path.exists():
             return None
         return self.con.read_parquet(parquet.duckdb_path(path), hive_partitioning=False)
+
+    def is_for_table(self, sidecar: TableKey) -> bool:
+        """Compare the table's file with what the sidecar's footer says of it."""
+        told = parquet.metadata(self.tables.location(sidecar)).get(TABLE)
+        table = self.tables.location(TableKey(sidecar.name))
+        return told is not None and is_identical(table, told)
