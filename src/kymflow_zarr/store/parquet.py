@@ -73,7 +73,7 @@ def metadata(path: PathLike) -> dict[str, str]:
     import polars as pl
 
     try:
-        return pl.read_parquet_metadata(path)
+        return pl.read_parquet_metadata(os.fspath(path))
     except read_errors():
         return {}
 
