@@ -1,8 +1,8 @@
 -- Write a table again: the old rows less those marked, then the new rows.
 -- Inputs   $table   path of the old table file; $output  path to write; variable replaced_rows, see
 --          mark_replaced
--- Fragments   {kept}      select list over the old rows
---             {new_rows}  SELECT of the new rows: same columns, same types
+-- Fragments   {kept}  select list over the old rows, {added}  over the new: same columns, same types;
+--             {new_rows}  what stands for the new rows after FROM
 -- Output   a Parquet file; a row with the number of rows written
 --
 -- A join would not keep the order of the rows, and one image's rows must stay together and in order.
@@ -12,5 +12,6 @@ COPY (
     FROM read_parquet($table, file_row_number = true, hive_partitioning = false) AS old
     WHERE coalesce(get_bit(getvariable('replaced_rows'), old.file_row_number::INTEGER), 0) = 0
     UNION ALL
-    {new_rows}
+    SELECT {added}
+    FROM {new_rows} AS new
 ) TO $output (FORMAT parquet, COMPRESSION zstd)
