@@ -125,6 +125,7 @@ def runs_of(images: pl.DataFrame, n_rows: pl.Expr) -> pl.DataFrame:
         status=pl.lit("ok"),
         n_rows=n_rows,
         error=pl.lit(None, pl.String),
+        code=pl.lit(None, pl.String),
         indexed_at=pl.lit(content.FIRST_DAY),
         code_hash=pl.lit(None, pl.String),
     ).cast(RUNS)

@@ -1,8 +1,9 @@
--- Write a table again: the old rows less those marked, then the new rows.
--- Inputs     $table   path of the old table file; $output  path to write; variable replaced_rows, see
---            mark_replaced
+-- Rewrite a table: the old rows less those marked, then the new rows.
+-- Inputs     $table   path of the old table file; $output  path to write; variable replaced_rows,
+--            see mark_replaced
 -- Fragments  {kept}      select list over the old rows
---            {new_rows}  SELECT of the new rows: same columns, same types
+--            {added}     select list over the new rows: same columns, same types
+--            {new_rows}  the relation of the new rows
 --            {options}   further options of the COPY, each after a comma
 -- Output     a Parquet file; a row with the number of rows written
 --
@@ -14,5 +15,6 @@ COPY (
     FROM read_parquet($table, file_row_number = true, hive_partitioning = false) AS old
     WHERE coalesce(get_bit(getvariable('replaced_rows'), old.file_row_number::INTEGER), 0) = 0
     UNION ALL
-    {new_rows}
+    SELECT {added}
+    FROM {new_rows} AS new
 ) TO $output (FORMAT parquet, COMPRESSION zstd{options})

@@ -86,31 +86,21 @@ def count_new(con: duckdb.DuckDBPyConnection, rows: Sequence[Path] | pl.DataFram
     return rows.height if isinstance(rows, pl.DataFrame) else parquet.count_rows(con, rows)
 
 
-def select_new(
-    con: duckdb.DuckDBPyConnection,
-    rows: Sequence[Path] | pl.DataFrame,
-    schema: Mapping[str, str],
-    present: Collection[str],
-) -> str:
-    """Return the SQL that reads new rows in a table's form.
+def new_source(con: duckdb.DuckDBPyConnection, rows: Sequence[Path] | pl.DataFrame) -> str:
+    """Return what stands for new rows after ``FROM``.
 
     Args:
-        con: The connection that will run it; it gets to know the rows.
-        rows: The new rows: a frame, or Parquet files whose columns are united by name.
-        schema: The table's columns with their types.
-        present: The columns that the new rows have.
+        con: The connection that will read them; it gets to know a frame as ``new_rows``.
+        rows: A frame, or Parquet files whose columns are united by name.
     """
     import polars as pl
 
-    columns = select_list(schema, "new", present)
-    if not present:
-        return f"SELECT {columns} WHERE false"
-    if isinstance(rows, pl.DataFrame):
-        con.register("new_rows", rows)
-        return f"SELECT {columns} FROM new_rows AS new"
-    paths = ", ".join(literal(parquet.duckdb_path(path)) for path in rows)
-    files = f"read_parquet([{paths}], union_by_name = true, hive_partitioning = false)"
-    return f"SELECT {columns} FROM {files} AS new"
+    if not isinstance(rows, pl.DataFrame):
+        paths = ", ".join(literal(parquet.duckdb_path(path)) for path in rows)
+        files = f"read_parquet([{paths}], union_by_name = true, hive_partitioning = false)"
+        return files if rows else "(SELECT 1 WHERE false)"
+    con.register("new_rows", rows)
+    return "new_rows"
 
 
 def _all_null(sources: Sequence[pl.LazyFrame], column: str) -> bool:

@@ -271,10 +271,12 @@ def _version(indexer: Indexer) -> str:
 
 
 def _warn_of_changed_code(job: Job, runs: pl.DataFrame) -> None:
+    if job.code_hash is None:
+        return
     stale = runs.filter(
         pl.col("status") == "ok",
         pl.col("analysis_version") == job.analysis_version,
-        pl.col("code_hash") != job.code_hash,  # null where there is none to read: none is other
+        pl.col("code_hash") != job.code_hash,
     ).height
     if stale:
         warnings.warn(

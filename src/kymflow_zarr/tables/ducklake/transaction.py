@@ -11,14 +11,15 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kymflow_sql import render
 from kymflow_zarr.duck import quoted, value
 from kymflow_zarr.store.files import flush
 from kymflow_zarr.tables.columns import (
     count_new,
     duckdb_types,
+    new_source,
     scan_new,
     select_list,
-    select_new,
     united,
 )
 from kymflow_zarr.tables.commit import check_count, committing
@@ -85,7 +86,11 @@ def apply(con: duckdb.DuckDBPyConnection, change: Change, place: Path) -> Merged
     standing = [con.table(table).pl(lazy=True)] if kept else []
     schema = duckdb_types(con, united([*standing, *new, change.empty.lazy()], place))
     present = {name for source in new for name in source.collect_schema()}
-    rows = select_new(con, change.rows, schema, present)
+    rows = render(
+        "ducklake/new_rows",
+        columns=select_list(schema, "new", present),
+        rows=new_source(con, change.rows),
+    )
     if not kept:
         create(con, change.table, rows)
     elif any(schema[name] != dtype for name, dtype in old.items()):

@@ -10,7 +10,7 @@ from functools import cache
 from types import ModuleType
 from typing import Any
 
-_SHIPPED = "kymflow"
+_WITHOUT = ("builtins", "abc", "typing")
 
 
 def code_fingerprint(indexer: object) -> str | None:
@@ -36,7 +36,7 @@ def code_fingerprint(indexer: object) -> str | None:
 def _fingerprint(indexer: type) -> str | None:
     pieces: list[str] = []
     for cls in indexer.__mro__:
-        if cls.__module__.partition(".")[0] in ("builtins", "abc", "typing", _SHIPPED):
+        if cls.__module__ in _WITHOUT or _is_shipped(cls.__module__):
             continue
         try:
             tree = ast.parse(textwrap.dedent(inspect.getsource(cls)))
@@ -45,6 +45,12 @@ def _fingerprint(indexer: type) -> str | None:
         pieces.append(_normal(tree))
         pieces.extend(_used_definitions(tree, inspect.getmodule(cls)))
     return hashlib.sha256("\n".join(pieces).encode()).hexdigest() if pieces else None
+
+
+def _is_shipped(module: str) -> bool:
+    """Tell whether a module comes with kymflow; its tests don't."""
+    package, *inner = module.split(".")
+    return package == "kymflow" and "tests" not in inner
 
 
 def _used_definitions(tree: ast.AST, module: ModuleType | None) -> list[str]:
