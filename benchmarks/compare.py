@@ -25,8 +25,8 @@ class Change:
         images: The size.
         seconds: kymflow's medians before and after, s.
         change: Relative change of that value: −0.2 is a fifth less.
-        noise: The change that the repetitions alone could cause: their spread (largest less smallest,
-            over the median) before and after, added up. None for one repetition.
+        noise: The change that the repetitions alone could cause: their spread (largest less
+            smallest, over the median) before and after, added up. None for one repetition.
     """
 
     case: str
