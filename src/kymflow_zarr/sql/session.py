@@ -93,9 +93,9 @@ class Session:
 
         Args:
             names: Of the views.
-            descriptors: Whether there is one query only, which reads views by their names and can do
-                nothing else: the fastest way, in which what is opened for the views could also be
-                opened otherwise.
+            descriptors: Whether there is one query only, which reads views by their names and can
+                do nothing else: the fastest way, in which what is opened for the views could also
+                be opened otherwise.
 
         Raises:
             QueryError: If a table can't be read, or two names differ by case only.

@@ -188,7 +188,8 @@ class TableStore:
         import polars as pl
 
         staging = layout.staging(self._store.path)
-        self._store.check_writable(f"change table {name!r}", staging)
+        place = self.path(name).parent
+        self._store.check_writable(f"change table {name!r}", staging, place)
         check_image_id(image_id)
         rows = storable(as_polars(frame))
         if ID in rows.columns and not rows.filter(pl.col(ID).ne_missing(image_id)).is_empty():
@@ -259,6 +260,32 @@ class TableStore:
             for name in self.names():
                 held.enter_context(self.lock(name))
             return convert(self._store, self.backend, to, catalog=catalog)
+
+    def adopt(self, *, moved: bool = False) -> int | None:
+        """Have this dataset be the only one of its catalog, where it was copied or moved.
+
+        A copy of a dataset whose catalog is on a server names the catalog of its original, and its
+        tables are only read until it has one of its own.
+
+        Args:
+            moved: Whether this is the original, at a new place, rather than a copy.
+
+        Returns:
+            The version of a copy's tables: the newest whose files it has. None where it was moved.
+
+        Raises:
+            UsageError: If nothing is to be adopted, or the dataset was not moved.
+            ReadOnlyError: If the dataset is open for reading only.
+            TableUnreadableError: If no version of the tables has all its files here.
+            UntrustedHostError: If its user did not allow the host of the catalog.
+        """
+        from kymflow_zarr.tables.ducklake.adopt import adopt
+
+        self._store.check_writable("adopt the tables", layout.lake_config(self._store.path))
+        with ExitStack() as held:
+            for name in self.names():
+                held.enter_context(self.lock(name))
+            return adopt(self._store.path, moved=moved)
 
     def abandoned(self, for_seconds: float) -> list[Path]:
         """List files that hold nothing of any table, and were last changed that long ago.

@@ -24,9 +24,9 @@ class Sources(Protocol):
         """Open the tables, before the session's connection is locked down.
 
         Args:
-            descriptors: Whether the session's only query reads views by their names and can do nothing
-                else. Then files may be opened by their own names or descriptors, which is the
-                fastest way. What can be opened so can also be written to by ``COPY``, or read
+            descriptors: Whether the session's only query reads views by their names and can do
+                nothing else. Then files may be opened by their own names or descriptors, which is
+                the fastest way. What can be opened so can also be written to by ``COPY``, or read
                 otherwise than by its view.
 
         Returns:

@@ -16,7 +16,7 @@ from kymflow.core.lab_folder.pixels import read_pixels
 from kymflow.core.lab_folder.source import describe_source
 from kymflow.core.lab_folder.traces import read_trace
 from kymflow.core.workers.work import Work, check_in_reach
-from kymflow_zarr.errors import ArtifactError, ArtifactSchemaError, InvalidNameError
+from kymflow_zarr.errors import ArtifactError, ArtifactSchemaError, InvalidNameError, OutsideError
 from kymflow_zarr.reasons import first_line
 from kymflow_zarr.store.names import check_artifact_name
 
@@ -67,7 +67,7 @@ def _import(task: Task) -> Imported:
     check_in_reach(task.dataset)
     try:
         return Imported(task, _write(task.image, task.root, task.dataset, task.replaced))
-    except (SourceFileError, ArtifactError) as error:
+    except (SourceFileError, ArtifactError, OutsideError) as error:
         return Imported(task, error=error.message)
 
 
@@ -113,7 +113,7 @@ def _keep_own_artifacts(old: ZarrImageRecord, staged: ZarrImageRecord) -> None:
         if (old.path / folder).is_dir():
             shutil.copytree(old.path / folder, staged.path / folder, symlinks=True)
     for key in _imported(old):
-        (staged.path / "analysis" / key).unlink(missing_ok=True)
+        staged.delete_file(key)
 
 
 def _imported(old: ZarrImageRecord) -> list[str]:

@@ -35,7 +35,8 @@ _IS_TABLE = (
 )
 _COMPUTED = (
     "SELECT count(*) FROM {catalog}.ducklake_column "
-    "WHERE coalesce(default_value_type, 'literal') <> 'literal'"
+    "WHERE coalesce(default_value_type, 'literal') <> 'literal' "
+    "AND coalesce(default_value, 'NULL') <> 'NULL'"
 )
 
 

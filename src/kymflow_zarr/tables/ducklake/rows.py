@@ -41,7 +41,7 @@ class Rows(pyarrow.dataset.Dataset):  # type: ignore[misc]  # PyArrow is not typ
     def scanner(
         self,
         columns: Sequence[str] | None = None,
-        filter: Any = None,
+        filter: Any = None,  # noqa: A002 (DuckDB names it)
         **_: Any,
     ) -> Any:
         """Return a scanner of some columns of the rows that meet a condition."""
