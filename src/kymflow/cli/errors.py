@@ -29,7 +29,7 @@ USAGE = 2
 INTERRUPTED = 130
 _INTERRUPTED_IN_DUCKDB = "Query interrupted"
 REMEDIES = {
-    "copied-dataset": "`kymflow tables adopt` gives a copy a catalog of its own, and `--moved` says "
+    "copied-dataset": "`kymflow tables adopt` gives a copy a catalog of its own; `--moved` says "
     "that there is no other",
     "host-not-trusted": "allow it with `kymflow trust HOST`",
     "no-history": "have one kept from now on with `kymflow tables convert --to ducklake`",

@@ -8,7 +8,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from kymflow_zarr.errors import ReadError, TableNotFoundError, UsageError
+from kymflow_zarr.errors import (
+    ReadError,
+    ReadOnlyError,
+    TableNotFoundError,
+    UntrustedHostError,
+    UsageError,
+)
 from kymflow_zarr.frames import as_polars, storable
 from kymflow_zarr.store import layout, parquet
 from kymflow_zarr.store.files import sweep_temporaries, temporary_path
@@ -24,6 +30,7 @@ if TYPE_CHECKING:
 
     from kymflow_zarr.store.locks import Lock
     from kymflow_zarr.store.store import Store
+    from kymflow_zarr.tables.ducklake.adopt import Adopted
     from kymflow_zarr.tables.types import Kind
 
 T = TypeVar("T")
@@ -94,8 +101,19 @@ class TableStore:
 
         Returns:
             Its answer.
+
+        Raises:
+            TableUnreadableError: If one of them is damaged.
+            ReadError: If the system refuses to read it.
         """
-        return self.backend.read(tables, ask)
+        import duckdb
+
+        try:
+            return self.backend.read(tables, ask)
+        except duckdb.InterruptException:
+            raise
+        except duckdb.Error as error:
+            raise parquet.unreadable(self.backend.location(tables[0]), error) from error
 
     def scan(self, name: str | TableKey) -> pl.LazyFrame:
         """Return a table as a lazy frame, of the table as it is now.
@@ -261,7 +279,7 @@ class TableStore:
                 held.enter_context(self.lock(name))
             return convert(self._store, self.backend, to, catalog=catalog)
 
-    def adopt(self, *, moved: bool = False) -> int | None:
+    def adopt(self, *, moved: bool = False) -> Adopted | None:
         """Have this dataset be the only one of its catalog, where it was copied or moved.
 
         A copy of a dataset whose catalog is on a server names the catalog of its original, and its
@@ -271,7 +289,8 @@ class TableStore:
             moved: Whether this is the original, at a new place, rather than a copy.
 
         Returns:
-            The version of a copy's tables: the newest whose files it has. None where it was moved.
+            The version of a copy's tables: the newest whose files it has; what its original did
+            after the copy was made is not in it. None where it was moved.
 
         Raises:
             UsageError: If nothing is to be adopted, or the dataset was not moved.
@@ -353,7 +372,7 @@ class TableStore:
             raise TableNotFoundError(
                 f"there is no table {table.name!r}; tables here: {known}", dataset=self._where
             ) from error
-        except ReadError:
+        except (ReadError, ReadOnlyError, UntrustedHostError):
             raise
         except parquet.read_errors() as error:
             raise parquet.unreadable(self.backend.location(table), error) from error

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from kymflow.cli.errors import warn
 from kymflow.cli.options import dataset_argument, open_dataset, open_tables
 from kymflow.cli.output import Output, output_options
 
@@ -80,8 +81,13 @@ def adopt_tables(path: Path, moved: bool) -> None:
     tables are only read. Its own is on the same server, and holds all versions up to the newest
     whose files were copied.
     """
-    version = open_dataset(path, writing=True).tables.adopt(moved=moved)
-    click.echo("adopt moved=yes" if version is None else f"adopt version={version}")
+    adopted = open_dataset(path, writing=True).tables.adopt(moved=moved)
+    if adopted is None:
+        click.echo("adopt moved=yes")
+        return
+    click.echo(f"adopt version={adopted.version} newest={adopted.newest}")
+    if adopted.version < adopted.newest:
+        warn("the original was changed since it was copied; `kymflow index` makes up for that")
 
 
 @command.command("compact")

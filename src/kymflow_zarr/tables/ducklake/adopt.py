@@ -5,10 +5,10 @@ from __future__ import annotations
 import uuid
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from kymflow_sql import statement
-from kymflow_zarr.duck import literal
+from kymflow_zarr.duck import literal, value
 from kymflow_zarr.errors import TableUnreadableError, UsageError
 from kymflow_zarr.reasons import escaped
 from kymflow_zarr.store.containment import resolve_within
@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 _CUT = (
     "DELETE FROM copy.ducklake_{} WHERE begin_snapshot > $version",
     "UPDATE copy.ducklake_{} SET end_snapshot = NULL WHERE end_snapshot > $version",
+)
+_WITH_TABLES = (  # before a lake is filled, it has an empty version
+    "SELECT snapshot_id FROM copy.ducklake_snapshot "
+    "WHERE snapshot_id >= (SELECT min(begin_snapshot) FROM copy.ducklake_table)"
 )
 _VERSIONED = ("schema", "table", "column", "data_file", "delete_file")
 _REST = (
@@ -36,7 +40,19 @@ def new_config(catalog: str) -> LakeConfig:
     return LakeConfig(catalog, f"kymflow_{uuid.uuid4().hex}", uuid.uuid4().hex)
 
 
-def adopt(dataset: Path, *, moved: bool) -> int | None:
+class Adopted(NamedTuple):
+    """What became of the tables of a copy.
+
+    Attributes:
+        version: Their version: the newest whose files were copied.
+        newest: The newest version of the original, whose later ones the copy does not have.
+    """
+
+    version: int
+    newest: int
+
+
+def adopt(dataset: Path, *, moved: bool) -> Adopted | None:
     """Have a dataset be the only one of its catalog.
 
     Args:
@@ -46,7 +62,7 @@ def adopt(dataset: Path, *, moved: bool) -> int | None:
             files it has.
 
     Returns:
-        That version; None where it was moved.
+        Which version that is; None where it was moved.
 
     Raises:
         UsageError: If its tables have no catalog that could be shared, or it is their owner
@@ -69,19 +85,20 @@ def adopt(dataset: Path, *, moved: bool) -> int | None:
     with TemporaryDirectory(prefix="kymflow-", ignore_cleanup_errors=True) as scratch:
         copy = Path(scratch, "catalog.ducklake")
         old.copy_to(copy)
-        version = _cut(old, copy)
+        adopted = _cut(old, copy)
         own = PostgresCatalog(dataset, new)
         own.fill_from(copy)
     write_config(dataset, new)
     own.claim()
-    return version
+    return adopted
 
 
-def _cut(catalog: PostgresCatalog, copy: Path) -> int:
+def _cut(catalog: PostgresCatalog, copy: Path) -> Adopted:
     """Take out of a copy of a catalog what came after the newest version whose files are here."""
     with catalog.connection() as con:
         catalog.inspect_copy(con, copy)
         con.execute(f"ATTACH {literal(str(copy))} AS copy")
+        newest = int(value(con, "SELECT max(snapshot_id) FROM copy.ducklake_snapshot"))
         version = _newest_whole(con, Path(catalog.data))
         if version is None:
             raise TableUnreadableError(
@@ -96,7 +113,7 @@ def _cut(catalog: PostgresCatalog, copy: Path) -> int:
             con.execute(cut, given)
         con.execute("COMMIT")
         con.execute("DETACH copy")
-    return version
+    return Adopted(version, newest)
 
 
 def _newest_whole(con: duckdb.DuckDBPyConnection, data: Path) -> int | None:
@@ -104,7 +121,7 @@ def _newest_whole(con: duckdb.DuckDBPyConnection, data: Path) -> int | None:
     lost = [
         (begin, end) for place, begin, end in files if not resolve_within(data, place).is_file()
     ]
-    versions = con.execute("SELECT snapshot_id FROM copy.ducklake_snapshot").fetchall()
+    versions = con.execute(_WITH_TABLES).fetchall()
     whole = [
         version
         for (version,) in versions
