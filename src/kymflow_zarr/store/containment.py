@@ -7,11 +7,15 @@ resolved at the moment it is used, links at any depth followed, and refused wher
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from kymflow_zarr.errors import OutsideError
 from kymflow_zarr.reasons import escaped
+
+# DuckDB takes "file:/x" for a path, too; of one letter it is a drive.
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:")
 
 
 def resolve_within(root: Path, place: str | os.PathLike[str]) -> Path:
@@ -45,6 +49,8 @@ def resolve_all_within(root: Path, places: Iterable[str]) -> list[Path]:
     for place in places:
         path = os.path.join(root, place)
         folder, name = os.path.split(path)
+        if _SCHEME.match(place):
+            raise _outside(root, place)
         if name in ("", ".", "..") or os.path.islink(path):
             real = os.path.realpath(path)
         else:
