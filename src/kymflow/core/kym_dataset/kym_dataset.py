@@ -30,6 +30,7 @@ from kymflow.core.workers.pool import worker_pool
 from kymflow.core.workers.progress import ProgressCallback
 from kymflow_zarr.errors import ArtifactError, ImageNotFoundError
 from kymflow_zarr.sql.queryable import Queryable
+from kymflow_zarr.store import layout
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
@@ -169,7 +170,8 @@ class KymDataset(Queryable):
             ReadOnlyError: If the dataset is open for reading only.
         """
         table = table_name(indexer)
-        self.dataset.check_writable(f"mark rows of table {table!r}")
+        index = layout.index(self.dataset.path)
+        self.dataset.check_writable(f"mark rows of table {table!r}", index)
         asked = list(image_ids)
         if asked and self.dataset.tables.exists(table):
             job = Job(self.dataset, indexer, _version(indexer), code_fingerprint(indexer))
