@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from kymflow_zarr.errors import (
+    CommitError,
     ReadError,
     ReadOnlyError,
     TableNotFoundError,
     UntrustedHostError,
     UsageError,
+    WriteError,
 )
 from kymflow_zarr.frames import as_polars, storable
 from kymflow_zarr.store import layout, parquet
@@ -201,6 +203,8 @@ class TableStore:
         Raises:
             UsageError: If the frame holds rows of another image.
             TableSchemaError: If a column's type can't be reconciled with the table's.
+            WriteError: If the system refuses to write the table, as on a full disk.
+            CommitError: If the row counts don't add up. The table stays as it was.
         """
         import polars as pl
 
@@ -216,7 +220,14 @@ class TableStore:
             )
         rows = rows.with_columns(pl.lit(image_id, dtype=pl.String).alias(ID))
         replaced = pl.DataFrame({ID: [image_id]})
-        return self.commit([Change(_key(name), ID, replaced, rows, rows.clear())])[0]
+        try:
+            return self.commit([Change(_key(name), ID, replaced, rows, rows.clear())])[0]
+        except CommitError as error:
+            import duckdb
+
+            if isinstance(error.__cause__, (OSError, duckdb.IOException)):
+                raise WriteError(error.message, artifact=error.artifact) from error.__cause__
+            raise
 
     def replace_rows(
         self, name: str, *, replaced: pl.DataFrame, parts: Sequence[Path], empty: pl.DataFrame
