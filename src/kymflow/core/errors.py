@@ -6,6 +6,8 @@
     ├── UsageError
     │   ├── InvalidIndexerError         an indexer's name or verbs are not as they must be
     │   ├── ParamsError                 params that can't be used: a value, a key, no JSON form
+    │   ├── PixelsError                 pixels, or an ROI, that no velocity can be measured in
+    │   ├── ScaleError                  seconds per line or µm per pixel are unknown or no scale
     │   └── TraceError                  times and velocities that are no trace
     ├── IndexerOutputError              an indexer returned rows that can't go into its table
     ├── SourceFileError                 a file of a lab folder can't be read
@@ -25,6 +27,8 @@ __all__ = [
     "InvalidIndexerError",
     "MissingExtraError",
     "ParamsError",
+    "PixelsError",
+    "ScaleError",
     "SourceFileError",
     "TraceError",
     "WorkerError",
@@ -41,6 +45,18 @@ class ParamsError(UsageError):
     """Params that can't be used, or have no canonical JSON form; change the value named."""
 
     code = "invalid-params"
+
+
+class PixelsError(UsageError):
+    """Pixels, or an ROI, that no velocity can be measured in; the message says why not."""
+
+    code = "invalid-pixels"
+
+
+class ScaleError(UsageError):
+    """Seconds per line or µm per pixel are unknown, or are no scale; set them."""
+
+    code = "no-scale"
 
 
 class TraceError(UsageError):
