@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Sequence
 from numbers import Real
 from typing import Any
@@ -92,19 +92,19 @@ def measure_velocity(
         [0.5, 0.5, 0.5, 0.5, 0.5]
     """
     params = VelocityParams() if params is None else params
-    for name, value in (("seconds_per_line", seconds_per_line), ("um_per_pixel", um_per_pixel)):
-        _check_scale(name, value)
+    seconds = _scale("seconds_per_line", seconds_per_line)
+    um = _scale("um_per_pixel", um_per_pixel)
     image = _image(pixels)
     cut = Roi.of(roi, image.shape)
     region = _region(image, cut, params.window_lines)
     windows = Windows(region, params.window_lines)
     streaks = find_streaks(windows)
-    velocity = um_per_pixel / seconds_per_line * _tangent(streaks.angle) / 1000
+    velocity = um / seconds * _tangent(streaks.angle) / 1000
     measured = (np.abs(velocity) <= FASTEST) & (streaks.quality >= params.min_quality)
     centres = cut.t0 + np.arange(len(windows)) * windows.step + params.window_lines / 2
     return pl.DataFrame(
         {
-            "time": centres * seconds_per_line,
+            "time": centres * seconds,
             "velocity": np.where(measured, velocity, np.nan),
             "angle_deg": streaks.angle,
             "quality": streaks.quality,
@@ -118,15 +118,19 @@ def _tangent(degrees: Floats) -> Floats:
     return tangents
 
 
-def _check_scale(name: str, value: Any) -> None:
+def _scale(name: str, value: Any) -> float:
     number = isinstance(value, Real) and not isinstance(value, bool)
-    if not (number and math.isfinite(value) and value > 0):
-        raise ScaleError(f"{name} must be a number above 0, not {value!r}")
+    if number and 0 < value <= sys.float_info.max:
+        return float(value)
+    raise ScaleError(f"{name} must be a number above 0, not {value!r}")
 
 
 def _image(pixels: object) -> np.ndarray[Any, Any]:
     """Return pixels as a 2-D array of numbers."""
-    image = np.asarray(pixels)
+    try:
+        image = np.asarray(pixels)
+    except ValueError as error:
+        raise PixelsError(f"pixels must be lines of one length: {error}") from error
     if image.ndim != 2 or image.dtype.kind not in "iuf":
         raise PixelsError(
             f"pixels must be integers or floats of lines × pixels, "
@@ -143,6 +147,6 @@ def _region(image: np.ndarray[Any, Any], roi: Roi, window_lines: int) -> np.ndar
             f"{len(region)} lines are fewer than the {window_lines} of one window; "
             "choose a longer ROI or a smaller window_lines"
         )
-    if region.dtype.kind == "f" and not (np.abs(region) <= BRIGHTEST).all():
+    if region.dtype.kind == "f" and not float(np.abs(region).max()) <= BRIGHTEST:
         raise PixelsError(f"pixels must be finite, and within ±{BRIGHTEST:g}; some are not")
     return region

@@ -10,6 +10,7 @@ import numpy as np
 from scipy.sparse import csr_array
 
 from kymflow.core.velocity.radon import HEAVIEST_PIXEL, Floats, n_bins, projection_matrix
+from kymflow.core.velocity.recent import RecentMatrices
 
 Array = np.ndarray[Any, Any]
 
@@ -20,16 +21,19 @@ QUARTERS = 4
 FINE = np.arange(-2 * QUARTERS, 2 * QUARTERS + 1) / QUARTERS
 """Fine angles less the coarse one: -2, -1.75 … 2°."""
 
-_KEPT_BYTES = 32 << 20
-"""Matrices kept per shape. Windows of 16 × 38 pixels need 18 MB; of wider ones some are made again,
-which takes about as long as projecting 400 windows."""
-_CACHED = 1 << 17
-"""Numbers that windows and their projections may have to stay in a processor's cache."""
+_BLOCK, _BLOCK_PIXELS = 128, 1 << 20
+"""Windows that are best projected at a time, and their pixels at the most: 8 MB of float64."""
+_AT_ONCE, _AT_ONCE_PIXELS = 15, 1 << 17
+"""Coarse angles per matrix, and the most of their number times pixels: 3.5 MB."""
 
 
-@lru_cache(maxsize=4)
+_recent = RecentMatrices(96 << 20)
+"""Windows of 16 × 38 pixels need 18 MB for all angles, in proportion to their pixels."""
+
+
+@lru_cache(maxsize=32)
 def projections_of(lines: int, pixels: int) -> Projections:
-    """Return the projections of windows of a shape; those used last are kept."""
+    """Return the projections of windows of a shape."""
     return Projections(lines, pixels)
 
 
@@ -47,9 +51,8 @@ class Projections:
     def __init__(self, lines: int, pixels: int) -> None:
         self._shape = (lines, pixels)
         self._bins = n_bins(lines, pixels)
-        self.block = min(max(_CACHED // (lines * pixels), 16), 256)
-        self._kept: dict[tuple[float, int, int], csr_array] = {}
-        self._n_bytes = 0
+        self.block = min(max(_BLOCK_PIXELS // (lines * pixels), 1), _BLOCK)
+        self._at_once = min(max(_AT_ONCE_PIXELS // (lines * pixels), 1), _AT_ONCE)
 
     def coarse(self, blocks: Sequence[Array]) -> Array:
         """Return the variances at 0, 1 … 179°.
@@ -75,7 +78,9 @@ class Projections:
         Returns:
             Shape (17, n).
         """
-        parts = (self._matrix(degree, QUARTERS) for degree in range(coarse - 2, coarse + 3))
+        parts = (
+            self._matrix(degree, QUARTERS, QUARTERS) for degree in range(coarse - 2, coarse + 3)
+        )
         return np.vstack([self._variances(part, windows) for part in parts])[: len(FINE)]
 
     @cached_property
@@ -104,19 +109,14 @@ class Projections:
 
     def _coarse_matrices(self) -> Iterator[csr_array]:
         """Yield the matrices of the coarse angles, several at a time."""
-        count = min(max(_CACHED // (self._bins * self.block), 1), ANGLES)
-        for first in range(0, ANGLES, count):
-            yield self._matrix(first, 1, min(count, ANGLES - first))
+        for first in range(0, ANGLES, self._at_once):
+            yield self._matrix(first, 1, min(self._at_once, ANGLES - first))
 
-    def _matrix(self, first: float, per_degree: int, count: int = QUARTERS) -> csr_array:
-        key = (first, per_degree, count)
-        if key in self._kept:
-            return self._kept[key]
-        made = projection_matrix(*self._shape, first + np.arange(count) / per_degree)
-        self._n_bytes += made.data.nbytes + made.indices.nbytes + made.indptr.nbytes
-        if self._n_bytes <= _KEPT_BYTES:
-            self._kept[key] = made
-        return made
+    def _matrix(self, first: int, per_degree: int, count: int) -> csr_array:
+        def make() -> csr_array:
+            return projection_matrix(*self._shape, first + np.arange(count) / per_degree)
+
+        return _recent.get((*self._shape, first, per_degree, count), make)
 
 
 def _gamma(operations: Any) -> Any:

@@ -20,8 +20,8 @@ TIE = 1e-12
 Float64 gets them to 2e-14, so it is chance which of two equal ones comes out greater: those of a
 window that is its own mirror image, at θ and 180° - θ, say.
 """
-_BATCH_BYTES = 16 << 20
-"""Windows in float32 that are looked at together."""
+_BATCH_PIXELS = 1 << 22
+"""Pixels of the windows that are projected by one matrix after another: 16 MB in float32."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,43 +45,37 @@ def find_streaks(windows: Windows) -> Streaks:
     variances by the variance at the angle, and 0 where all variances are 0.
     """
     projections = projections_of(*windows.shape)
-    batch = max(_BATCH_BYTES // (4 * windows.shape[0] * windows.shape[1]), projections.block)
-    found = [
-        _find(windows, np.arange(first, min(first + batch, len(windows))), projections)
-        for first in range(0, len(windows), batch)
-    ]
-    angles, qualities = zip(*found, strict=True)
-    return Streaks(np.concatenate(angles), np.concatenate(qualities))
-
-
-def _find(windows: Windows, which: Indices, projections: Projections) -> tuple[Floats, Floats]:
-    coarse, means = _coarse(windows, which, projections)
-    angles, peaks = np.empty(len(which)), np.empty(len(which))
+    coarse, means = _coarse(windows, projections)
+    angles, peaks = np.empty(len(windows)), np.empty(len(windows))
     for degree in np.unique(coarse):
         [of_degree] = np.nonzero(coarse == degree)
-        for some in _blocks(of_degree, projections.block):
-            variances = projections.fine(windows.take(which[some]), int(degree))
+        for some in _parts(of_degree, projections.block):
+            variances = projections.fine(windows.take(some), int(degree))
             angles[some] = degree + FINE[first_greatest(variances)]
             peaks[some] = variances.max(axis=0)
-    ratios = np.divide(means, peaks, out=np.ones(len(which)), where=peaks > 0)
-    return angles, np.clip(1 - ratios, 0, 1)
+    ratios = np.divide(means, peaks, out=np.ones(len(windows)), where=peaks > 0)
+    return Streaks(angles, np.clip(1 - ratios, 0, 1))
 
 
-def _coarse(windows: Windows, which: Indices, projections: Projections) -> tuple[Indices, Floats]:
+def _coarse(windows: Windows, projections: Projections) -> tuple[Indices, Floats]:
     """Return the coarse angles, and the means of the coarse variances.
 
     Float32 takes half the time of float64. It decides where the greatest variance leads by more
     than both may be off; the others, one window in a hundred, are projected again.
     """
-    blocks = [windows.take(some).astype(np.float32) for some in _blocks(which, projections.block)]
-    variances = projections.coarse(blocks)
-    deviations, error = np.sqrt(variances), projections.float32_error[:, None]
-    candidates = deviations + error >= (deviations - error).max(axis=0)
-    angles = candidates.argmax(axis=0)
-    [doubtful] = np.nonzero(candidates.sum(axis=0) > 1)
-    for some in _blocks(doubtful, projections.block):
-        angles[some] = first_greatest(projections.coarse([windows.take(which[some])]))
-    return angles, variances.mean(axis=0, dtype=np.float64)
+    angles, means = np.empty(len(windows), np.intp), np.empty(len(windows))
+    error = projections.float32_error[:, None]
+    batch = max(_BATCH_PIXELS // (windows.shape[0] * windows.shape[1]), projections.block)
+    for which in _parts(np.arange(len(windows)), batch):
+        parts = _parts(which, projections.block)
+        variances = projections.coarse([windows.take(part).astype(np.float32) for part in parts])
+        deviations = np.sqrt(variances)
+        candidates = deviations + error >= (deviations - error).max(axis=0)
+        angles[which] = candidates.argmax(axis=0)
+        means[which] = variances.mean(axis=0, dtype=np.float64)
+        for part in _parts(which[candidates.sum(axis=0) > 1], projections.block):
+            angles[part] = first_greatest(projections.coarse([windows.take(part)]))
+    return angles, means
 
 
 def first_greatest(variances: Floats) -> Indices:
@@ -90,5 +84,5 @@ def first_greatest(variances: Floats) -> Indices:
     return first
 
 
-def _blocks(which: Indices, size: int) -> list[Indices]:
+def _parts(which: Indices, size: int) -> list[Indices]:
     return [which[first : first + size] for first in range(0, len(which), size)]
