@@ -16,6 +16,7 @@ decision     a table, a ledger and a survey for the decision alone, without imag
 cases        the list of cases: what kymflow does, what the floor is, what has to lie on disk
 engine       kymflow's side of every case; ``indexers`` are its users' own code
 detector     both sides of the cases of event detection
+velocity     both sides of the cases of velocity from pixels
 floors       the least work each phase could do, in plain code
 rivals       the same work done as one would do it without kymflow
 stage        brings the disk into the state that a phase starts from
