@@ -49,7 +49,8 @@ def test_windows_and_times_are_as_documented(n_lines: int, window_lines: int) ->
     assert trace.height == n_lines // step - 3
     first_lines = np.arange(trace.height) * step
     assert np.allclose(trace["time"], (first_lines + window_lines / 2) * 0.001, rtol=1e-12)
-    for number, first in enumerate(first_lines):
+    for number in (0, trace.height // 2, trace.height - 1):
+        first = first_lines[number]
         alone = flow(0.5, lines=n_lines)[first : first + window_lines]
         [angle] = measure_velocity(alone, **SCALE, params=params)["angle_deg"]
         assert angle == trace["angle_deg"][number]
@@ -114,15 +115,15 @@ def test_pixels_outside_the_roi_do_not_matter() -> None:
 
 def test_quality_tells_streaks_from_noise() -> None:
     """Moving cells and standing ones alike; more noise, less quality."""
-    noise = qualities(np.random.default_rng(0).normal(size=(4000, 38)))
+    noise = qualities(np.random.default_rng(0).normal(size=(2000, 38)))
     assert 0.4 < np.median(noise) < 0.5
     assert np.quantile(noise, 0.95) < 0.65
     for speed in (0.0, 0.5, 2.0, -1.0):
         clean, noisy, lost = (
-            np.median(qualities(flow(speed, noise=amount, width=60))) for amount in (0, 1, 8)
+            np.median(qualities(flow(speed, lines=800, noise=amount))) for amount in (0, 1, 8)
         )
         assert clean > noisy > lost
-        assert clean > 0.7
+        assert clean > 0.65
         assert lost == pytest.approx(np.median(noise), abs=0.06)
 
 
@@ -147,7 +148,7 @@ def test_windows_below_the_least_quality_have_no_velocity() -> None:
 
 
 def test_threads_find_what_one_thread_finds() -> None:
-    recordings = [flow(0.5, lines=400, width=width, seed=width) for width in range(5, 25)]
+    recordings = [flow(0.5, lines=400, width=width, seed=width) for width in range(5, 17)]
     expected = [velocities(pixels).tolist() for pixels in recordings]
     with ThreadPoolExecutor(4) as pool:
         assert [found.tolist() for found in pool.map(velocities, recordings)] == expected

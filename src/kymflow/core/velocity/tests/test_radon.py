@@ -39,7 +39,7 @@ def test_every_projection_is_that_of_skimage(shape: tuple[int, int]) -> None:
     assert np.abs(projected - expected).max() < 1e-12 * np.linalg.norm(window)
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(pixels.windows(), st.lists(st.sampled_from(list(QUARTERS)), min_size=1, max_size=9))
 def test_every_variance_is_that_of_skimage(window: np.ndarray, angles: list[float]) -> None:
     [taken] = Windows(window, len(window)).take(slice(None)).T
@@ -61,7 +61,7 @@ def test_no_pixel_weighs_more_than_the_heaviest(shape: tuple[int, int]) -> None:
         assert heaviest > HEAVIEST_PIXEL - 1e-6, "reached at 45°"
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=40)
 @given(st.lists(pixels.windows(widest=60), min_size=1, max_size=4))
 def test_float32_is_as_good_as_it_is_said_to_be(windows: list[np.ndarray]) -> None:
     for window in windows:
