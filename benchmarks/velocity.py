@@ -15,7 +15,7 @@ LINES, PIXELS, WINDOW = 30_000, 38, 16
 TIMES = 10
 EVERY = 25
 """The loop takes minutes for all windows; it does one in so many."""
-SCALE = {"seconds_per_line": 0.00117, "um_per_pixel": 0.284}
+SECONDS_PER_LINE, UM_PER_PIXEL = 0.00117, 0.284
 
 Array = np.ndarray[Any, Any]
 
@@ -49,7 +49,9 @@ def measure_ten(_: Path) -> Work:
 
 def _measure(pixels: Array, times: int) -> list[float]:
     for _ in range(times):
-        trace = measure_velocity(pixels, **SCALE)
+        trace = measure_velocity(
+            pixels, seconds_per_line=SECONDS_PER_LINE, um_per_pixel=UM_PER_PIXEL
+        )
     return trace["angle_deg"].to_list()
 
 

@@ -1,7 +1,7 @@
 -- Find the whole numbers among params that do not fit into 64 bits.
--- Inputs   $pointers  JSON pointers of keys that hold whole numbers
--- Fragments   {source}   reads (params_hash, params)
--- Output   (pointer), one row for each that has at least one such number
+-- Inputs     $pointers  JSON pointers of keys that hold whole numbers
+-- Fragments  {source}   reads (params_hash, params)
+-- Output     (pointer), one row per key that has at least one such number
 SELECT DISTINCT pointer
 FROM (
     SELECT

@@ -12,6 +12,7 @@ from .errors import InvalidArrayError as InvalidArrayError
 from .errors import InvalidNameError as InvalidNameError
 from .errors import MetadataNotFoundError as MetadataNotFoundError
 from .errors import MissingExtraError as MissingExtraError
+from .errors import NoHistoryError as NoHistoryError
 from .errors import NotFoundError as NotFoundError
 from .errors import QueryError as QueryError
 from .errors import QueryTimeoutError as QueryTimeoutError
@@ -22,6 +23,8 @@ from .errors import TableNotFoundError as TableNotFoundError
 from .errors import TableSchemaError as TableSchemaError
 from .errors import TableUnreadableError as TableUnreadableError
 from .errors import UsageError as UsageError
+from .errors import VersionNotFoundError as VersionNotFoundError
 from .errors import WriteError as WriteError
 from .images.record import ZarrImageRecord as ZarrImageRecord
+from .store.store import Store as Store
 from .tables.table_store import TableStore as TableStore

@@ -5,32 +5,32 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from kymflow_zarr.errors import (
     DatasetFormatError,
     DatasetNotFoundError,
     ImageNotFoundError,
-    ReadOnlyError,
     UsageError,
 )
 from kymflow_zarr.images.record import ZarrImageRecord
 from kymflow_zarr.images.replacement import put_in_place, recover_replacements
 from kymflow_zarr.sql.queryable import Queryable
-from kymflow_zarr.store.files import leads_out, remove
+from kymflow_zarr.store import layout
+from kymflow_zarr.store.files import remove
 from kymflow_zarr.store.groups import (
-    ZarrFormat,
     check_root,
     create_root,
     group_format,
     is_root_metadata,
 )
 from kymflow_zarr.store.leases import lease
-from kymflow_zarr.store.names import check_dataset_path, check_image_id, drop_invalid
-from kymflow_zarr.store.reads import read_many, reading
+from kymflow_zarr.store.names import check_image_id, drop_invalid
+from kymflow_zarr.store.reads import reading
+from kymflow_zarr.store.store import Mode, Store
 from kymflow_zarr.tables.table_store import TableStore
 
 if TYPE_CHECKING:
@@ -39,20 +39,17 @@ if TYPE_CHECKING:
     from kymflow_zarr.sql.views import Views
     from kymflow_zarr.tables.types import Merged
 
-_STAGED = ".staged-"
-_DELETED = ".deleted-"
 
-
-class ZarrDataset(Queryable):
+class ZarrDataset(Store, Queryable):
     """A dataset of images, their artifacts and its tables, in one folder.
 
     The root group's attributes hold ``format`` and ``schema_version``. New datasets are Zarr v3;
     Zarr v2 ones of the same format open as well and keep their Zarr format.
 
     Args:
-        path: The dataset's folder, by custom named ``….zarr``.
+        path: The dataset's folder, usually named ``*.zarr``.
         mode: ``"r"`` reads an existing dataset, ``"a"`` opens or makes one for writing, ``"w"``
-            makes an empty one, over a dataset of this format if there is one.
+            makes an empty one, in place of any dataset of this format at the path.
 
     Attributes:
         path: The absolute path of the folder.
@@ -62,16 +59,13 @@ class ZarrDataset(Queryable):
 
     Raises:
         DatasetNotFoundError: With ``"r"``, if there is nothing at the path.
-        DatasetFormatError: If something else lies there, or a schema version not known here.
+        DatasetFormatError: If something else is there, or a schema version not known here.
         UsageError: If the path is empty or not valid Unicode.
         ReadError: If the folder may not be read.
     """
 
-    def __init__(self, path: str | os.PathLike[str], mode: Literal["a", "r", "w"] = "a") -> None:
-        if mode not in ("a", "r", "w"):
-            raise UsageError(f"mode must be 'a', 'r' or 'w', not {mode!r}")
-        self.path = check_dataset_path(path)
-        self.mode = mode
+    def __init__(self, path: str | os.PathLike[str], mode: Mode = "a") -> None:
+        super().__init__(path, mode)
         self.tables = TableStore(self)
         with reading(self.path):
             found = group_format(self.path)
@@ -92,39 +86,11 @@ class ZarrDataset(Queryable):
         if found is None or mode == "w":
             found = 3
             create_root(self.path)
-        self.zarr_format: ZarrFormat = found
-        recover_replacements(self, self._images)
+        self.zarr_format = found
+        recover_replacements(self)
 
     def __repr__(self) -> str:
         return f"ZarrDataset({str(self.path)!r}, mode={self.mode!r})"
-
-    @property
-    def read_only(self) -> bool:
-        """Whether the dataset is open for reading only."""
-        return self.mode == "r"
-
-    def check_writable(self, action: str, *places: Path) -> None:
-        """Refuse a write on a dataset open for reading only, or beyond a link out of it.
-
-        Args:
-            action: What is to be done, for the message.
-            places: The folders to be written in or deleted from.
-
-        Raises:
-            ReadOnlyError: If it is, or one of the places lies behind such a link.
-        """
-        if self.read_only:
-            raise ReadOnlyError(
-                f'can\'t {action}: the dataset is open for reading only; open it with mode="a"',
-                dataset=str(self.path),
-            )
-        for place in places:
-            if leads_out(self.path, place):
-                raise ReadOnlyError(
-                    f"can't {action}: {place} lies behind a link out of the dataset, and what lies "
-                    f"there is only read; put the folder itself in the place of the link",
-                    dataset=str(self.path),
-                )
 
     # Images
 
@@ -136,11 +102,11 @@ class ZarrDataset(Queryable):
         chunks: Sequence[int] | None = None,
         image_id: str | None = None,
     ) -> ZarrImageRecord:
-        """Add an image; it appears whole or not at all.
+        """Add an image atomically: readers see all of it or nothing.
 
         Args:
             arr: Pixels, 2-D to 5-D.
-            axes: One name an axis; by default ``yx``, ``zyx``, ``zyxc``, ``tzyxc``.
+            axes: One name per axis; by default ``yx``, ``zyx``, ``zyxc``, ``tzyxc``.
             chunks: Chunk shape; by default about 1 MiB, cut along the leading axes.
             image_id: The id; a random UUID by default.
 
@@ -149,7 +115,7 @@ class ZarrDataset(Queryable):
 
         Raises:
             InvalidArrayError: If the pixels, axes or chunks can't be stored.
-            InvalidNameError: If the id may not be one.
+            InvalidNameError: If the id is not valid.
             UsageError: If there is an image of that id.
             ReadOnlyError: If the dataset is open for reading only.
         """
@@ -161,14 +127,14 @@ class ZarrDataset(Queryable):
     def stage_image(
         self, image_id: str | None = None, *, replacing: bool = False
     ) -> Iterator[ZarrImageRecord]:
-        """Yield an image in a hidden folder, which joins the dataset when the block ends well.
+        """Yield an image in a hidden folder, which joins the dataset when the block succeeds.
 
         Args:
             image_id: The id; a random UUID by default.
             replacing: Whether to take the place of an image of that id.
 
         Raises:
-            UsageError: If there is an image of that id and it is not to be replaced.
+            UsageError: If there is an image of that id and ``replacing`` is false.
             ReadOnlyError: If the dataset is open for reading only.
         """
         self.check_writable("add an image", self._images)
@@ -179,7 +145,7 @@ class ZarrDataset(Queryable):
                 dataset=str(self.path),
                 image_id=name,
             )
-        hidden = self._images / f"{_STAGED}{uuid.uuid4().hex}"
+        hidden = layout.new_staged_image(self.path)
         with lease(hidden):
             try:
                 yield ZarrImageRecord(self, name, hidden)
@@ -188,10 +154,10 @@ class ZarrDataset(Queryable):
                 shutil.rmtree(hidden, ignore_errors=True)
 
     def record(self, image_id: str) -> ZarrImageRecord:
-        """Return a handle on an image, without looking whether it is there.
+        """Return a handle on an image, without checking that it exists.
 
         Raises:
-            InvalidNameError: If the id may not be one.
+            InvalidNameError: If the id is not valid.
         """
         return ZarrImageRecord(self, check_image_id(image_id))
 
@@ -199,13 +165,13 @@ class ZarrDataset(Queryable):
         """Tell whether an image is in the dataset."""
         path = self._images / check_image_id(image_id)
         with reading(path):
-            return path.is_dir()
-        raise AssertionError("unreachable")
+            found = path.is_dir()
+        return found
 
     def list_image_ids(self) -> list[str]:
-        """Return the ids of all images, sorted.
+        """List the ids of all images, sorted.
 
-        A folder whose name may not be an id is no image; a warning is logged.
+        A folder whose name is not a valid id is skipped, with a warning in the log.
 
         Raises:
             ReadError: If the folder of the images can't be listed.
@@ -232,11 +198,11 @@ class ZarrDataset(Queryable):
         else:
             from kymflow_zarr.images.manifest import sorted_ids
 
-            ids = sorted_ids(self, order_by)
+            ids = sorted_ids(self, self.list_image_ids(), order_by)
         yield from map(self.record, ids)
 
     def delete_image(self, image_id: str) -> None:
-        """Delete an image with all its artifacts. Rows of tables go with the next update.
+        """Delete an image with all its artifacts; the next update removes its rows from the tables.
 
         Raises:
             ImageNotFoundError: If there is no such image.
@@ -244,7 +210,7 @@ class ZarrDataset(Queryable):
         """
         self.check_writable("delete an image", self._images)
         path = self.record(image_id).path
-        deleted = self._images / f"{_DELETED}{uuid.uuid4().hex}"
+        deleted = layout.new_deleted(path)
         try:
             os.replace(path, deleted)
         except FileNotFoundError as error:
@@ -253,39 +219,26 @@ class ZarrDataset(Queryable):
             ) from error
         remove(deleted)
 
-    def get_many(self, keys: Iterable[str]) -> Iterator[bytes | OSError | None]:
-        """Read many small blobs.
-
-        Args:
-            keys: Paths relative to the dataset, of parts already checked, such as
-                ``images/<image_id>/analysis/<name>.json``.
-
-        Yields:
-            Each blob, None where there is none, the error where it can't be read.
-        """
-        root = f"{self.path}/"
-        return read_many(root + key for key in keys)
-
     def update_manifest(self) -> pl.DataFrame:
-        """Write ``index/manifest.parquet`` again and return it, see :meth:`load_manifest`."""
+        """Rebuild ``index/manifest.parquet`` and return it, see :meth:`load_manifest`."""
         from kymflow_zarr.images.manifest import build_manifest, save_manifest
 
-        self.check_writable("update the manifest", self.path / "index")
-        manifest = build_manifest(self)
+        self.check_writable("update the manifest", layout.index(self.path))
+        manifest = build_manifest(self, self.list_image_ids())
         save_manifest(self, manifest)
         return manifest
 
     def load_manifest(self) -> pl.DataFrame:
-        """Return what the images are, as last written; built afresh where nothing was.
+        """Return the manifest as last written; built now if it never was.
 
         Returns:
             Frame (image_id, created_utc, updated_utc, shape list of int, dtype, axes list of
-            str), a row an image, sorted by image_id.
+            str), one row per image, sorted by image_id.
         """
         from kymflow_zarr.images.manifest import build_manifest, read_manifest
 
         stored = read_manifest(self)
-        return build_manifest(self) if stored is None else stored
+        return build_manifest(self, self.list_image_ids()) if stored is None else stored
 
     # Tables
 
@@ -316,11 +269,11 @@ class ZarrDataset(Queryable):
     def _views(self) -> Views:
         from kymflow_zarr.sql.views import table_views
 
-        return table_views(self)
+        return table_views(self.tables.backend, self.path)
 
     @property
     def _images(self) -> Path:
-        return self.path / "images"
+        return layout.images(self.path)
 
     def _is_empty_folder(self) -> bool:
         return self.path.is_dir() and next(self.path.iterdir(), None) is None

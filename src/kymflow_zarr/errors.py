@@ -5,18 +5,19 @@
     DatasetError                        everything raised on purpose
     ├── UsageError                      the call is wrong: change the call    (ValueError)
     │   ├── InvalidNameError
-    │   └── InvalidArrayError
+    │   ├── InvalidArrayError
+    │   └── NoHistoryError              convert the tables to a kind that keeps one
     ├── ReadOnlyError                   open the dataset for writing          (PermissionError)
-    ├── WriteError                      free space, repair access, do it again  (OSError)
-    ├── ReadError                       repair access or the disk, do it again  (OSError)
+    ├── WriteError                      free space or fix permissions, retry  (OSError)
+    ├── ReadError                       fix permissions or the disk, retry    (OSError)
     ├── NotFoundError                   nothing there by that name            (FileNotFoundError)
     │   ├── DatasetNotFoundError
     │   ├── ImageNotFoundError
     │   ├── TableNotFoundError
     │   └── ArtifactNotFoundError       (also an ArtifactError)
     │       └── MetadataNotFoundError
-    ├── DatasetFormatError              not a dataset of ours                 (ValueError)
-    ├── ArtifactError                   one image's artifact: repair it or make it again
+    ├── DatasetFormatError              not a dataset of this format          (ValueError)
+    ├── ArtifactError                   one image's artifact: repair or rebuild it
     │   ├── ArtifactUnreadableError                                           (ValueError)
     │   └── ArtifactSchemaError                                               (ValueError)
     ├── TableError                      a dataset table                       (ValueError)
@@ -25,7 +26,8 @@
     │   └── CommitError
     ├── MissingExtraError               install the optional extra            (ImportError)
     └── QueryError                      change the SQL, or what it is given   (ValueError)
-        └── QueryTimeoutError           ask for less, or allow more time      (TimeoutError)
+        ├── QueryTimeoutError           ask for less, or allow more time      (TimeoutError)
+        └── VersionNotFoundError        ask for a version that is kept
 """
 
 from __future__ import annotations
@@ -93,7 +95,7 @@ class UsageError(DatasetError, ValueError):
 
 
 class InvalidNameError(UsageError):
-    """An image id, artifact name or table name that may not be one."""
+    """An image id, artifact name or table name that is not valid."""
 
     code = "invalid-name"
 
@@ -105,21 +107,27 @@ class InvalidArrayError(UsageError):
 
 
 class ReadOnlyError(DatasetError, PermissionError):
-    """The dataset is open for reading only, or what is to change lies behind a link out of it."""
+    """The dataset is open for reading only, or the write would follow a link out of it."""
 
     code = "read-only"
 
 
 class WriteError(DatasetError, OSError):
-    """A file can't be written, as on a full disk; what was there before stands."""
+    """A file can't be written, as on a full disk; its old version is unchanged."""
 
     code = "write"
 
 
 class ReadError(DatasetError, OSError):
-    """The system refuses to read a file or folder, which says nothing of what is in it."""
+    """The system refuses to read a file or folder, whose content may be intact."""
 
     code = "read"
+
+
+class NoHistoryError(UsageError):
+    """An earlier version of the tables was asked for, and they keep no history."""
+
+    code = "no-history"
 
 
 class NotFoundError(DatasetError, FileNotFoundError):
@@ -147,7 +155,7 @@ class TableNotFoundError(NotFoundError):
 
 
 class DatasetFormatError(DatasetError, ValueError):
-    """What lies at the path is not a dataset of ours, or of a version not known here."""
+    """The path holds something other than a dataset of this format and a known version."""
 
     code = "dataset-format"
 
@@ -171,13 +179,13 @@ class MetadataNotFoundError(ArtifactNotFoundError):
 
 
 class ArtifactUnreadableError(ArtifactError, ValueError):
-    """An artifact's bytes can't be read as what they should be."""
+    """An artifact's bytes are not in the format they should be in."""
 
     code = "artifact-unreadable"
 
 
 class ArtifactSchemaError(ArtifactError, ValueError):
-    """An artifact reads well but does not hold what it should."""
+    """An artifact can be read but does not hold what it should."""
 
     code = "artifact-schema"
 
@@ -201,7 +209,7 @@ class TableSchemaError(TableError):
 
 
 class CommitError(TableError):
-    """A table was not written as it should be; the old one stands."""
+    """A table could not be written; the old one is unchanged."""
 
     code = "commit"
 
@@ -222,3 +230,9 @@ class QueryTimeoutError(QueryError, TimeoutError):
     """A SQL query took longer than it was allowed to, and was stopped."""
 
     code = "query-timeout"
+
+
+class VersionNotFoundError(QueryError):
+    """The tables were asked for at a version that never existed or is no longer kept."""
+
+    code = "version-not-found"

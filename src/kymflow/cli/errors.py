@@ -28,6 +28,11 @@ FAILED = 1
 USAGE = 2
 INTERRUPTED = 130
 _INTERRUPTED_IN_DUCKDB = "Query interrupted"
+REMEDIES = {
+    "no-history": "have one kept from now on with `kymflow tables convert --to ducklake`",
+    "version-not-found": "`kymflow history` lists the versions there are",
+}
+"""Commands that help, by the code of the error: storage does not know of commands."""
 
 
 def reported(app: click.Command, arguments: Sequence[str]) -> int:
@@ -73,7 +78,10 @@ def report(error: Exception, *, where: bool = True) -> int:
             warn(error.format_message(), kind="error")
         return error.exit_code
     text = error.message if isinstance(error, DatasetError) and not where else str(error)
-    _tell(text.rstrip(), "error")
+    first, *details = text.rstrip().split("\n", 1)
+    if isinstance(error, DatasetError) and error.code in REMEDIES:
+        first = f"{first}; {REMEDIES[error.code]}"
+    _tell("\n".join([first, *details]), "error")
     return USAGE if isinstance(error, UsageError) else FAILED
 
 

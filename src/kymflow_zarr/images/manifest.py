@@ -1,21 +1,20 @@
-"""The manifest: what the images are, read in bulk from their Zarr metadata."""
+"""The manifest: shape, dtype, axes and times of each image, read in bulk from Zarr metadata."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from pathlib import Path
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from kymflow_zarr.errors import UsageError
-from kymflow_zarr.store import parquet
+from kymflow_zarr.store import layout, parquet
 from kymflow_zarr.store.codecs import decode_object
 from kymflow_zarr.store.files import atomic_path
 from kymflow_zarr.store.groups import attributes_file, parse_attributes
 
 if TYPE_CHECKING:
-    from kymflow_zarr.dataset import ZarrDataset
+    from kymflow_zarr.store.store import Store
 
 SCHEMA = pl.Schema(
     {
@@ -32,35 +31,34 @@ Blob = bytes | OSError | None
 _SORTABLE = ("image_id", "created_utc", "updated_utc", "dtype")
 
 
-def build_manifest(dataset: ZarrDataset) -> pl.DataFrame:
-    """Read the manifest off the images; what an image does not tell is null."""
-    ids = dataset.list_image_ids()
-    group_file = attributes_file(dataset.zarr_format)
-    array_file = "data/zarr.json" if dataset.zarr_format == 3 else "data/.zarray"
-    groups = dataset.get_many(f"images/{image_id}/{group_file}" for image_id in ids)
-    arrays = dataset.get_many(f"images/{image_id}/{array_file}" for image_id in ids)
+def build_manifest(store: Store, ids: Sequence[str]) -> pl.DataFrame:
+    """Build the manifest from the images' metadata; what is missing there is null."""
+    group_file = attributes_file(store.zarr_format)
+    array_file = "data/zarr.json" if store.zarr_format == 3 else "data/.zarray"
+    groups = store.get_many(f"images/{image_id}/{group_file}" for image_id in ids)
+    arrays = store.get_many(f"images/{image_id}/{array_file}" for image_id in ids)
     rows = [
-        _row(dataset, image_id, group, array)
+        _row(store, image_id, group, array)
         for image_id, group, array in zip(ids, groups, arrays, strict=True)
     ]
     return pl.DataFrame(rows, schema=SCHEMA, orient="row")
 
 
-def save_manifest(dataset: ZarrDataset, manifest: pl.DataFrame) -> None:
+def save_manifest(store: Store, manifest: pl.DataFrame) -> None:
     """Write the manifest."""
-    with atomic_path(_path(dataset)) as temporary:
+    with atomic_path(layout.manifest(store.path)) as temporary:
         parquet.write(manifest, temporary)
 
 
-def read_manifest(dataset: ZarrDataset) -> pl.DataFrame | None:
-    """Return the manifest as last written, None where there is none that can be read."""
+def read_manifest(store: Store) -> pl.DataFrame | None:
+    """Return the manifest as last written; None if there is no file or it can't be read."""
     try:
-        return parquet.scan(_path(dataset)).collect()
+        return parquet.scan(layout.manifest(store.path)).collect()
     except parquet.read_errors():
         return None
 
 
-def sorted_ids(dataset: ZarrDataset, column: str) -> list[str]:
+def sorted_ids(store: Store, ids: Sequence[str], column: str) -> list[str]:
     """Return the image ids in the order of a manifest column, nulls last.
 
     Raises:
@@ -68,15 +66,15 @@ def sorted_ids(dataset: ZarrDataset, column: str) -> list[str]:
     """
     if column not in _SORTABLE:
         raise UsageError(f"order_by must be one of {', '.join(_SORTABLE)}, not {column!r}")
-    ordered = build_manifest(dataset).sort(column, "image_id", nulls_last=True)
+    ordered = build_manifest(store, ids).sort(column, "image_id", nulls_last=True)
     return ordered["image_id"].to_list()
 
 
 def _row(
-    dataset: ZarrDataset, image_id: str, group: Blob, array: Blob
+    store: Store, image_id: str, group: Blob, array: Blob
 ) -> tuple[str, str | None, str | None, list[int] | None, str | None, list[str] | None]:
-    attributes = _told(group, lambda blob: parse_attributes(blob, dataset.zarr_format))
-    header = _told(array, decode_object)
+    attributes = _parsed(group, lambda blob: parse_attributes(blob, store.zarr_format))
+    header = _parsed(array, decode_object)
     return (
         image_id,
         _text(attributes.get("created_utc")),
@@ -87,7 +85,7 @@ def _row(
     )
 
 
-def _told(blob: Blob, parse: Callable[[bytes], dict[str, Any]]) -> dict[str, Any]:
+def _parsed(blob: Blob, parse: Callable[[bytes], dict[str, Any]]) -> dict[str, Any]:
     try:
         return parse(blob) if isinstance(blob, bytes) else {}
     except ValueError:
@@ -110,7 +108,3 @@ def _texts(value: object) -> list[str] | None:
         return None
     texts = [text for text in map(_text, value) if text is not None]
     return texts if len(texts) == len(value) else None
-
-
-def _path(dataset: ZarrDataset) -> Path:
-    return dataset.path / "index" / "manifest.parquet"

@@ -1,4 +1,4 @@
-"""Put one image in the place of another, and put back what was interrupted at it."""
+"""Replace one image by another, and recover replacements that were interrupted."""
 
 from __future__ import annotations
 
@@ -6,62 +6,61 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from kymflow_zarr.store import layout
 from kymflow_zarr.store.files import remove
 from kymflow_zarr.store.reads import reading
 
 if TYPE_CHECKING:
-    from kymflow_zarr.dataset import ZarrDataset
     from kymflow_zarr.store.locks import Lock
+    from kymflow_zarr.store.store import Store
 
-_SWAPPED = ".swapped"
 
-
-def put_in_place(dataset: ZarrDataset, hidden: Path, image_id: str) -> None:
-    """Make a hidden folder the image of an id, in place of the one there is.
+def put_in_place(store: Store, hidden: Path, image_id: str) -> None:
+    """Make a hidden folder the image of an id, in place of any there is.
 
     Raises:
-        ReadOnlyError: If that would write beyond a link out of the dataset.
+        ReadOnlyError: If that would write through a link out of the store.
     """
     target = hidden.with_name(image_id)
     if not target.exists():
         os.replace(hidden, target)
         return
-    with _lock(dataset):
-        aside = target.parent / _SWAPPED / image_id
-        dataset.check_writable("replace an image", aside.parent)
-        aside.parent.mkdir(exist_ok=True)
-        os.replace(target, aside)
+    with _lock(store):
+        old = target.parent / layout.REPLACED / image_id
+        store.check_writable("replace an image", old.parent)
+        old.parent.mkdir(exist_ok=True)
+        os.replace(target, old)
         os.replace(hidden, target)
-        remove(aside)
+        remove(old)
 
 
-def recover_replacements(dataset: ZarrDataset, images: Path) -> None:
+def recover_replacements(store: Store) -> None:
     """Put back images whose replacement was interrupted between its two renames.
 
     Args:
-        dataset: The dataset; nothing is done where it is open for reading only.
-        images: The folder of its images.
+        store: The dataset; nothing is done if it is open for reading only.
 
     Raises:
         ReadError: If the folder can't be listed.
     """
-    swapped = images / _SWAPPED
+    images = layout.images(store.path)
+    swapped = images / layout.REPLACED
     with reading(swapped):
-        if dataset.read_only or not swapped.is_dir() or not any(swapped.iterdir()):
+        if store.read_only or not swapped.is_dir() or not any(swapped.iterdir()):
             return
-    dataset.check_writable("put back images", swapped)
-    with _lock(dataset):
-        for aside in swapped.iterdir():
-            target = images / aside.name
+    store.check_writable("put back images", swapped)
+    with _lock(store):
+        for old in swapped.iterdir():
+            target = images / old.name
             if target.exists():
-                remove(aside)
+                remove(old)
             else:
-                os.replace(aside, target)
+                os.replace(old, target)
 
 
-def _lock(dataset: ZarrDataset) -> Lock:
+def _lock(store: Store) -> Lock:
     from kymflow_zarr.store.locks import file_lock
 
-    path = dataset.path / "index" / "locks" / ".swap.lock"
-    dataset.check_writable("take a lock", path.parent)
+    path = layout.replacement_lock(store.path)
+    store.check_writable("take a lock", path.parent)
     return file_lock(path)

@@ -15,13 +15,12 @@ from kymflow_zarr.tables.types import AsOf, TableKey
 if TYPE_CHECKING:
     import duckdb
 
-    from kymflow_zarr.dataset import ZarrDataset
 
 Select = Callable[["duckdb.DuckDBPyConnection", str, Hashable], str]
 
 
 def as_it_is(con: duckdb.DuckDBPyConnection, source: str, identity: Hashable) -> str:
-    """Return the SELECT of a view that shows its table as it is."""
+    """Write the SELECT of a view that shows its table unchanged."""
     return f"FROM {source}"
 
 
@@ -31,8 +30,8 @@ class View:
 
     Attributes:
         table: The table behind it.
-        select: Writes its SELECT, given a connection, the SQL that reads the table, and what tells
-            this state of the table from any other.
+        select: Writes its SELECT, given a connection, the SQL that reads the table, and the
+            identity of the table's state.
     """
 
     table: TableKey
@@ -45,10 +44,10 @@ class Views:
 
     Attributes:
         by_name: Each view.
-        backend: Where the tables lie.
+        backend: Where the tables are kept.
         dataset: The dataset's folder.
-        none_yet: What an error says where there are none.
-        at: They show the tables as they were at this version or moment; None stands for now.
+        none_yet: Text of an error if there are no tables.
+        at: They show the tables as they were at this version or moment; None: now.
     """
 
     by_name: Mapping[str, View]
@@ -63,10 +62,10 @@ class Views:
         return ", ".join(self.by_name) or self.none_yet
 
     def only(self, names: Iterable[str] | None) -> Views:
-        """Return those of some names; all if None.
+        """Select the views of some names; all if None.
 
         Raises:
-            TableNotFoundError: If there is none of a name.
+            TableNotFoundError: If a name has no view.
         """
         if names is None:
             return self
@@ -85,7 +84,6 @@ class Views:
         return replace(self, at=at)
 
 
-def table_views(dataset: ZarrDataset) -> Views:
+def table_views(backend: Backend, dataset: Path) -> Views:
     """Return a view for each table of a dataset."""
-    backend = dataset.tables.backend
-    return Views({name: View(TableKey(name)) for name in backend.names()}, backend, dataset.path)
+    return Views({name: View(TableKey(name)) for name in backend.names()}, backend, dataset)

@@ -18,7 +18,8 @@ from kymflow_zarr.store.codecs import decode_json
 from kymflow_zarr.store.files import temporary_path
 
 if TYPE_CHECKING:
-    from kymflow_zarr import ZarrDataset, ZarrImageRecord
+    from kymflow_zarr import ZarrImageRecord
+    from kymflow_zarr.store.store import Store
 
 DETECTION_ARTIFACT = "velocity_events/detector"
 
@@ -51,9 +52,7 @@ class DetectionRecord:
             os.replace(temporary, path)
 
 
-def read_detections(
-    dataset: ZarrDataset, image_ids: Sequence[str]
-) -> Iterator[DetectionRecord | None]:
+def read_detections(dataset: Store, image_ids: Sequence[str]) -> Iterator[DetectionRecord | None]:
     """Yield what each image's events were made with; None where that is not known."""
     keys = (f"images/{image_id}/analysis/{DETECTION_ARTIFACT}.json" for image_id in image_ids)
     for image_id, blob in zip(image_ids, dataset.get_many(keys), strict=True):

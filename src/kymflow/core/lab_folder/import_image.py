@@ -15,7 +15,7 @@ from kymflow.core.lab_folder.metadata import build_metadata
 from kymflow.core.lab_folder.pixels import read_pixels
 from kymflow.core.lab_folder.source import describe_source
 from kymflow.core.lab_folder.traces import read_trace
-from kymflow.core.workers.work import Work, check_in_reach
+from kymflow.core.workers.job import ImageJob
 from kymflow_zarr.errors import ArtifactError, ArtifactSchemaError, InvalidNameError
 from kymflow_zarr.reasons import first_line
 from kymflow_zarr.store.names import check_artifact_name
@@ -53,25 +53,19 @@ class Imported:
 
     Attributes:
         task: The task.
-        image_id: The image's id; empty if it is not in.
-        error: Why it is not in, empty if it is.
+        image_id: The image's id.
     """
 
     task: Task
-    image_id: str = ""
-    error: str = ""
+    image_id: str
 
 
 def _import(task: Task) -> Imported:
     """Bring an image in; this runs here or in a worker."""
-    check_in_reach(task.dataset)
-    try:
-        return Imported(task, _write(task.image, task.root, task.dataset, task.replaced))
-    except (SourceFileError, ArtifactError) as error:
-        return Imported(task, error=error.message)
+    return Imported(task, _write(task.image, task.root, task.dataset, task.replaced))
 
 
-IMPORT = Work(_import, halve=lambda _: (), give_up=lambda task: Imported(task, error=FATAL))
+IMPORT = ImageJob(_import, "importing", FATAL, failures=(SourceFileError, ArtifactError))
 
 
 def _write(image: LabImage, root: Path, dataset: ZarrDataset, replaced: str | None) -> str:

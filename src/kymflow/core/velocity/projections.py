@@ -21,8 +21,8 @@ QUARTERS = 4
 FINE = np.arange(-2 * QUARTERS, 2 * QUARTERS + 1) / QUARTERS
 """Fine angles less the coarse one: -2, -1.75 … 2°."""
 
-_BLOCK, _BLOCK_PIXELS = 128, 1 << 20
-"""Windows that are best projected at a time, and their pixels at the most: 8 MB of float64."""
+_BLOCK, _BLOCK_PIXELS = 256, 1 << 19
+"""Windows that are best projected at a time, and their pixels at the most: 4 MB of float64."""
 _AT_ONCE, _AT_ONCE_PIXELS = 15, 1 << 17
 """Coarse angles per matrix, and the most of their number times pixels: 3.5 MB."""
 
@@ -104,7 +104,8 @@ class Projections:
 
     def _variances(self, matrix: csr_array, windows: Array) -> Array:
         projections = (matrix @ windows).reshape(-1, self._bins, windows.shape[1])
-        variances: Array = projections.var(axis=1)
+        projections -= projections.mean(axis=1, keepdims=True)
+        variances: Array = np.einsum("abw,abw->aw", projections, projections) / self._bins
         return variances
 
     def _coarse_matrices(self) -> Iterator[csr_array]:

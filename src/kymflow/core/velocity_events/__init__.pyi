@@ -2,7 +2,6 @@ from .dataset import detect_dataset as detect_dataset
 from .detect import DETECTOR_VERSION as DETECTOR_VERSION
 from .detect import detect_events as detect_events
 from .image import detect_image as detect_image
-from .image import load_trace as load_trace
 from .image_params import diff_params as diff_params
 from .image_params import get_params as get_params
 from .image_params import set_params as set_params

@@ -1,4 +1,4 @@
-"""Tables as one plain Parquet file each, replaced whole and atomically."""
+"""The plain back end: one Parquet file per table, replaced whole and atomically."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from kymflow_zarr.duck import engine_connection
-from kymflow_zarr.errors import TableSchemaError, TableUnreadableError
-from kymflow_zarr.store import parquet
-from kymflow_zarr.store.files import atomic_path, is_old, sweep_temporaries
+from kymflow_zarr.errors import NoHistoryError, TableSchemaError, TableUnreadableError
+from kymflow_zarr.store import layout, parquet
+from kymflow_zarr.store.files import atomic_path, sweep_temporaries
 from kymflow_zarr.store.names import check_table_name, drop_invalid
 from kymflow_zarr.store.reads import read_unchanged, reading, stamp
 from kymflow_zarr.tables.backend import Backend
-from kymflow_zarr.tables.ducklake.config import lake_folder
+from kymflow_zarr.tables.parquet.identity import TABLE, is_identical, table_identity
 from kymflow_zarr.tables.parquet.rewrite import replace_rows
-from kymflow_zarr.tables.types import AsOf, Change, Merged, Reader, Stat, TableKey
+from kymflow_zarr.tables.types import AsOf, Change, Kind, Merged, Reader, Stat, TableKey
 
 if TYPE_CHECKING:
     import duckdb
@@ -32,11 +32,13 @@ T = TypeVar("T")
 
 
 class PlainTables(Backend):
-    """A dataset's tables in ``tables/<name>.parquet``, those beside them in ``index/``.
+    """A dataset's tables in ``tables/<name>.parquet``, their sidecars in ``index/``.
 
     Args:
         dataset: The dataset's folder.
     """
+
+    kind: ClassVar[Kind] = "parquet"
 
     def __init__(self, dataset: Path) -> None:
         self._dataset = dataset
@@ -49,11 +51,11 @@ class PlainTables(Backend):
         """
         name = check_table_name(table.name)
         if table.sidecar is None:
-            return self._dataset / "tables" / f"{name}.parquet"
-        return self._dataset / "index" / f"{name}.{table.sidecar}.parquet"
+            return layout.table(self._dataset, name)
+        return layout.sidecar(self._dataset, name, table.sidecar)
 
     def names(self, sidecar: str | None = None) -> list[str]:
-        """Return the names of the tables, sorted; a file of a strange name is none."""
+        """List the names of the tables, sorted; a file whose name is not valid is skipped."""
         folder = self.location(TableKey("any", sidecar)).parent
         ending = ".parquet" if sidecar is None else f".{sidecar}.parquet"
         if not folder.is_dir():
@@ -70,11 +72,11 @@ class PlainTables(Backend):
         """Tell whether a table has a file."""
         path = self.location(table)
         with reading(path):
-            return path.is_file()
-        raise AssertionError("unreachable")
+            found = path.is_file()
+        return found
 
     def version(self, table: TableKey) -> Hashable:
-        """Return what changes when the file is replaced."""
+        """Return the file's stamp, which differs after every replacement."""
         return stamp(self.location(table))
 
     def stat(self, name: str) -> Stat:
@@ -83,7 +85,7 @@ class PlainTables(Backend):
         return Stat(status.st_size, datetime.fromtimestamp(int(status.st_mtime), UTC))
 
     def read_error(self, table: TableKey) -> str | None:
-        """Read the file to its end; return why it can't be."""
+        """Read the file to its end; return why that failed."""
         return parquet.read_error(self.location(table))
 
     def scan(self, table: TableKey) -> pl.LazyFrame:
@@ -93,7 +95,7 @@ class PlainTables(Backend):
         return frame
 
     def read(self, tables: Sequence[TableKey], ask: Callable[[Reader], T]) -> T:
-        """Ask again when a file was replaced meanwhile."""
+        """Answer a question; ask it again if a file was replaced meanwhile."""
         return read_unchanged([self.location(table) for table in tables], partial(self._ask, ask))
 
     def commit(self, changes: Sequence[Change], note: str) -> list[Merged]:
@@ -112,11 +114,6 @@ class PlainTables(Backend):
         """Remove the file."""
         self.location(table).unlink(missing_ok=True)
 
-    def abandoned(self, for_seconds: float) -> list[Path]:
-        """Return the folder of a lake, if one is left though the tables are here."""
-        lake = lake_folder(self._dataset)
-        return [lake] if is_old(lake, for_seconds) else []
-
     def sources(
         self,
         con: duckdb.DuckDBPyConnection,
@@ -126,7 +123,7 @@ class PlainTables(Backend):
     ) -> ParquetSources:
         """Hold the files open while a session reads them."""
         if at is not None:
-            raise self.keeps_no_history()
+            raise NoHistoryError("these tables keep no history: earlier versions are gone")
         from kymflow_zarr.tables.parquet.sources import ParquetSources
 
         return ParquetSources(
@@ -138,17 +135,19 @@ class PlainTables(Backend):
             return ask(_PlainReader(con, self))
 
     def _connection(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
-        return engine_connection(self._dataset / "index")
+        return engine_connection(layout.index(self._dataset))
 
     def _apply(self, con: duckdb.DuckDBPyConnection, change: Change) -> Merged:
         path = self.location(change.table)
+        if change.table.sidecar is None:
+            return replace_rows(con, change, path)
+        # Written after the table, a sidecar says which table it was written for.
+        metadata = {TABLE: table_identity(self.location(TableKey(change.table.name)))}
         try:
-            return replace_rows(con, change, path)
+            return replace_rows(con, change, path, metadata)
         except (TableUnreadableError, TableSchemaError):
-            if change.table.sidecar is None:
-                raise
             path.unlink()
-            return replace_rows(con, change, path)
+            return replace_rows(con, change, path, metadata)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,3 +163,9 @@ class _PlainReader:
         if not path.exists():
             return None
         return self.con.read_parquet(parquet.duckdb_path(path), hive_partitioning=False)
+
+    def is_for_table(self, sidecar: TableKey) -> bool:
+        """Compare the table's file with what the sidecar's footer says of it."""
+        told = parquet.metadata(self.tables.location(sidecar)).get(TABLE)
+        table = self.tables.location(TableKey(sidecar.name))
+        return told is not None and is_identical(table, told)

@@ -11,8 +11,9 @@ import polars as pl
 
 from kymflow.core.artifacts.conform import conform
 from kymflow.core.kym_dataset.indexers.artifact import ArtifactIndexer, Blob
-from kymflow.core.kym_dataset.indexers.base import ExtractedBatch
+from kymflow.core.kym_dataset.indexers.base import DueImages, ExtractedBatch
 from kymflow.core.kym_dataset.schemas import PROVENANCE
+from kymflow_zarr import ZarrImageRecord
 from kymflow_zarr.errors import (
     ArtifactError,
     ArtifactSchemaError,
@@ -24,7 +25,7 @@ from kymflow_zarr.reasons import first_line
 from kymflow_zarr.store.codecs import decode_object
 
 if TYPE_CHECKING:
-    from kymflow_zarr import ZarrDataset, ZarrImageRecord
+    from kymflow_zarr.store.store import Store
 
 EXPERIMENT_TEXT = (
     "species",
@@ -82,17 +83,21 @@ class ImageIndexer(ArtifactIndexer):
         "accepted": pl.Boolean(),
     }
 
-    def extract_batch(self, dataset: ZarrDataset, image_ids: Sequence[str]) -> ExtractedBatch:
+    def extract_batch(self, dataset: Store, image_ids: Sequence[str]) -> ExtractedBatch:
         """Return a row for each of many images."""
         array = "data/zarr.json" if dataset.zarr_format == 3 else "data/.zarray"
         pixels = dataset.get_many(f"images/{image_id}/{array}" for image_id in image_ids)
-        blobs = self._blobs(dataset, image_ids)
+        due = DueImages.of(image_ids)
+        unread = [image_id for image_id in due if due.params_text(image_id) is None]
+        blobs = dict(zip(unread, self.read_blobs(dataset, unread), strict=True))
         rows: list[dict[str, Any]] = []
         errors: dict[str, Exception] = {}
-        for image_id, blob, array_blob in zip(image_ids, blobs, pixels, strict=True):
-            rec = dataset.record(image_id)
+        for image_id, array_blob in zip(image_ids, pixels, strict=True):
+            rec = ZarrImageRecord(dataset, image_id)
+            text = due.params_text(image_id)
             try:
-                metadata = self._params_of(rec, blob) or {}
+                params = json.loads(text) if text else self._params_of(rec, blobs[image_id])
+                metadata = params or {}
                 row = {"image_id": image_id, **self._row(rec, metadata, array_blob)}
                 check_column_names(list(row))
             except ArtifactError as error:
@@ -188,8 +193,11 @@ def _geometry(header: Mapping[str, Any], array: Mapping[str, Any]) -> dict[str, 
 def _experiment(
     experiment: Mapping[str, Any], taken: Mapping[str, pl.DataType]
 ) -> Iterator[tuple[str, Any]]:
-    """Yield the experiment's fields; one whose name is taken gets a prefix."""
-    for field, value in experiment.items():
+    """Yield the experiment's fields, sorted, so that equal params make equal rows.
+
+    One whose name is taken gets a prefix.
+    """
+    for field, value in sorted(experiment.items()):
         name = field.strip().lower()
         if name == "depth":
             yield name, _number(value)
@@ -213,7 +221,9 @@ def _sizes(value: object) -> list[int] | None:
 def _text(value: object) -> str | None:
     if value is None or value == "":
         return None
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
 def _number(value: object) -> float | None:

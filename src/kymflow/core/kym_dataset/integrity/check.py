@@ -15,7 +15,7 @@ from kymflow.core.kym_dataset.integrity.finding import FINDINGS, Finding
 from kymflow.core.kym_dataset.integrity.orphans import Orphans
 from kymflow_zarr.errors import DatasetError
 from kymflow_zarr.reasons import reason
-from kymflow_zarr.store.files import temporary_of
+from kymflow_zarr.store import layout
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset, ZarrImageRecord
@@ -103,7 +103,7 @@ def _files(folder: Path, unreadable: Callable[[OSError], None]) -> Iterator[Path
     """Yield the files of an image, and pixels that were never finished; of other arrays none."""
     for place, folders, names in os.walk(folder, onerror=unreadable):
         if Path(place) == folder:
-            unfinished = [name for name in folders if temporary_of(Path(name))]
+            unfinished = [name for name in folders if layout.temporary_of(Path(name))]
             if (folder / "data").exists():  # else one of them may be all there is of the pixels
                 yield from (folder / name for name in unfinished)
             folders[:] = [name for name in folders if name not in (*_ARRAYS, *unfinished)]

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 from kymflow.core.kym_dataset.integrity.finding import Finding
 from kymflow.core.kym_dataset.update.staging import BEGUN
 from kymflow_zarr.errors import ReadOnlyError
-from kymflow_zarr.store.files import is_old, remove, temporary_of
-from kymflow_zarr.store.leases import GONE, LOCK, delete, is_held, is_leased, take_over
-from kymflow_zarr.tables.ducklake.config import CATALOG_LOCK, lake_folder
+from kymflow_zarr.store import layout
+from kymflow_zarr.store.files import is_old, remove
+from kymflow_zarr.store.leases import delete, is_held, is_leased, take_over
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
@@ -48,19 +48,19 @@ class Orphans:
     def find(self) -> Iterator[Finding]:
         """Yield what is left beside tables, ledgers and images, and in the staging."""
         root = self._dataset.path
-        lake = lake_folder(root)
-        for folder in (root, root / "tables", root / "index", root / "images", lake):
+        lake = layout.lake(root)
+        for folder in (root, root / "tables", layout.index(root), layout.images(root), lake):
             for entry in _entries(folder):
                 yield from self.temporary(entry)
-        for entry in _entries(root / "images"):
+        for entry in _entries(layout.images(root)):
             yield from self._beside_images(entry)
-        for home in _entries(root / "index" / "staging"):
+        for home in _entries(layout.staging(root)):
             for entry in _entries(home):
                 yield from self._staged(entry)
 
     def among_tables(self) -> Iterator[Finding]:
         """Yield what the tables don't know of though it lies where they do."""
-        for path in self._dataset.tables.backend.abandoned(self._abandoned_after):
+        for path in self._dataset.tables.abandoned(self._abandoned_after):
             yield self._leftover(path, "nothing refers to it", partial(remove, path))
 
     def temporary(self, path: Path) -> Iterator[Finding]:
@@ -68,7 +68,7 @@ class Orphans:
 
         What a commit or a decision spills to disk is a folder of that kind.
         """
-        target = temporary_of(path)
+        target = layout.temporary_of(path)
         if target is None:
             return
         lock = self._lock_of(target)
@@ -80,21 +80,22 @@ class Orphans:
     def _lock_of(self, target: Path) -> Path | None:
         """Return the lock that the writers of a table or a ledger share; others have none."""
         root = self._dataset.path
-        if target.parent == lake_folder(root):
-            return root / "index" / "locks" / CATALOG_LOCK
+        if target.parent == layout.lake(root):
+            return layout.catalog_lock(root)
         for folder, ending in _LOCKED:
             if target.parent == root / folder and target.name.endswith(ending):
-                return root / "index" / "locks" / f"{target.name.removesuffix(ending)}{LOCK}"
+                return layout.table_lock(root, target.name.removesuffix(ending))
         return None
 
     def _beside_images(self, entry: Path) -> Iterator[Finding]:
-        name = entry.name
-        if name.startswith(".staged-"):
+        if layout.is_staged_image(entry):
             yield from self._owned(entry, "an image was being added when its process was killed")
-        elif name.startswith((".deleted-", ".aside-")) and self._is_old(entry):
+        elif layout.is_deleted(entry) and self._is_old(entry):
             why = "an image was being deleted when its process was killed"
             yield self._leftover(entry, why, partial(remove, entry))
-        elif name == ".swapped" and not is_held(self._dataset.path / "index/locks/.swap.lock"):
+        elif entry.name == layout.REPLACED and not is_held(
+            layout.replacement_lock(self._dataset.path)
+        ):
             for image in _entries(entry):
                 yield Finding(
                     "interrupted_swap",
@@ -105,10 +106,10 @@ class Orphans:
                 )
 
     def _staged(self, entry: Path) -> Iterator[Finding]:
-        if entry.name.endswith(GONE):
+        if layout.is_deleted(entry):
             why = "a run was clearing up when it was killed"
             yield self._leftover(entry, why, partial(shutil.rmtree, entry))
-        elif entry.suffix == LOCK or not _holds_work(entry):
+        elif entry.suffix == layout.LEASE or not _holds_work(entry):
             yield from self._owned(entry, "a run had just begun when it was killed")
         elif not is_leased(entry):
             yield Finding(
@@ -120,7 +121,7 @@ class Orphans:
 
     def _owned(self, entry: Path, why: str) -> Iterator[Finding]:
         """Yield a folder whose owner died, or the lock of a folder that was never made."""
-        folder = entry.with_name(entry.name.removesuffix(LOCK))
+        folder = entry.with_name(entry.name.removesuffix(layout.LEASE))
         if entry.is_dir() and not is_leased(entry):
             yield self._leftover(entry, why, partial(_discard, entry))
         elif entry != folder and not folder.exists() and self._is_old(entry):
