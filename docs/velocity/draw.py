@@ -60,7 +60,7 @@ def _window(name: str, speed: float, noise: float) -> alt.VConcatChart:
         )
     )
     x = alt.X("angle:Q", title="angle (°)").axis(values=[0, 45, 90, 135, 180])
-    y = alt.Y("variance:Q", title="variance by the greatest").scale(domain=[0, 1.05])
+    y = alt.Y("variance:Q", title="variance / greatest").scale(domain=[0, 1.05])
     base = alt.Chart(curve, width=190, height=150)
     drawn = base.mark_line(color=PALETTE[0], strokeWidth=2).encode(x, y)
     mean = base.mark_rule(color=PALETTE[1], strokeDash=[5, 3], strokeWidth=2)
@@ -71,7 +71,7 @@ def _window(name: str, speed: float, noise: float) -> alt.VConcatChart:
 
 
 def speed() -> alt.VConcatChart:
-    """Return measured by true speed, with the limits of each window."""
+    """Return the ratio of measured to true speed, with the limits of each window."""
     rows = []
     for lines in WINDOW_LINES:
         for true in SPEEDS:
@@ -83,7 +83,7 @@ def speed() -> alt.VConcatChart:
                 rows.append(row)
     colour = _colour([str(lines) for lines in WINDOW_LINES])
     x = alt.X("true:Q", title="true speed (pixels per line)").scale(type="log", domain=[0.01, 100])
-    y = alt.Y("ratio:Q", title="measured by true speed").scale(domain=[-0.5, 2])
+    y = alt.Y("ratio:Q", title="measured / true speed").scale(domain=[-0.5, 2])
     base = alt.Chart(pl.DataFrame(rows), width=760, height=280)
     bands = base.mark_area(opacity=0.15).encode(x, alt.Y("low:Q"), alt.Y2("high:Q"), colour)
     medians = base.mark_line(strokeWidth=2.5).encode(x, y, colour)

@@ -69,11 +69,11 @@ def measure_velocity(
         angle_deg   float64  angle of the streaks, -2 to 181 in quarters: 0 where cells
                              stand still, 90 where they are too fast; measured, also where
                              the velocity is NaN
-        quality     float64  how clearly that angle stands out, 0 to 1: 1 less the mean of
-                             the variances at 0, 1 … 179° by the variance at the angle. About
-                             0.5 for noise, 0.7 to 0.9 for clear streaks, whether they move or
-                             stand still, and 0 for a window of equal pixels, whose angle is -2
-                             by the rule of the first
+        quality     float64  how clearly that angle stands out, 0 to 1: 1 minus the mean of
+                             the variances at 0, 1 … 179° divided by the variance at the
+                             angle. About 0.5 for noise, 0.7 to 0.9 for clear streaks, whether
+                             they move or stand still, and 0 for a window of equal pixels,
+                             whose angle is -2 because the first of equals wins
         ==========  =======  ==============================================================
 
     Raises:

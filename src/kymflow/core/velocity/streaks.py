@@ -41,8 +41,8 @@ def find_streaks(windows: Windows) -> Streaks:
     """Find the angle at which each window's projection varies most, and its quality.
 
     The coarse angle is the first of 0, 1 … 179° with the greatest variance, the angle the first
-    such of the 17 quarters of a degree about it. The quality is 1 less the mean of the coarse
-    variances by the variance at the angle, and 0 where all variances are 0.
+    such of the 17 quarters of a degree about it. The quality is 1 minus the mean of the
+    coarse variances divided by the variance at the angle, and 0 where all variances are 0.
     """
     projections = projections_of(*windows.shape)
     coarse, means = _coarse(windows, projections)
