@@ -17,6 +17,7 @@ from kymflow.cli.main import app
 from kymflow.core.kym_dataset import ImageIndexer, KymDataset, VelocityEventIndexer
 from kymflow.core.kym_dataset.update.decide import REASONS
 from kymflow.core.plots.events import EVENT_COLOURS
+from kymflow.core.velocity import VelocityParams
 from kymflow.core.velocity_events import param_specs
 from kymflow_zarr import ZarrDataset
 
@@ -93,6 +94,14 @@ def test_every_event_param_is_explained_as_it_is() -> None:
         assert row in lines
 
 
+def test_every_velocity_param_is_explained_as_it_is() -> None:
+    lines = (ROOT / "docs" / "velocity.md").read_text().splitlines()
+    for spec in VelocityParams.specs():
+        values = f"{spec.kind}, {spec.range}" if spec.multiple > 1 else spec.range
+        row = f"| `{spec.key}` | {json.dumps(spec.default)} | {values} | {spec.unit} | "
+        assert f"{row}{spec.meaning} |" in lines
+
+
 @pytest.mark.long
 def test_every_event_type_has_its_picture(tmp_path: Path) -> None:
     drawn = runpy.run_path(str(ROOT / "docs" / "events" / "draw.py"))
@@ -105,6 +114,17 @@ def test_every_event_type_has_its_picture(tmp_path: Path) -> None:
         assert f"(events/{path.name})" in text
     for event_type in EVENT_COLOURS:
         assert re.search(rf"^### .*`{event_type}`", text, re.MULTILINE)
+
+
+@pytest.mark.long
+def test_the_pictures_of_velocity_are_drawn(tmp_path: Path) -> None:
+    drawn = runpy.run_path(str(ROOT / "docs" / "velocity" / "draw.py"))
+    drawn["draw"](tmp_path)
+    text = (ROOT / "docs" / "velocity.md").read_text()
+    names = {path.name for path in (ROOT / "docs" / "velocity").glob("*.png")}
+    assert {path.name for path in tmp_path.iterdir()} == names
+    for name in names:
+        assert f"(velocity/{name})" in text
 
 
 def test_the_readme_shows_what_the_demo_prints(demo) -> None:

@@ -14,6 +14,7 @@ SUFFIXES: Mapping[str, str] = MappingProxyType(
         "_mm": "mm",
         "_hz": "Hz",
         "_mm_per_s": "mm/s",
+        "_deg": "°",
         "_percent": "%",
     }
 )
