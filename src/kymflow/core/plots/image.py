@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from kymflow.core.artifacts.events import EVENT_SCHEMA
+from kymflow.core.artifacts.scale import stored_scale
 from kymflow.core.artifacts.trace import load_trace
 from kymflow.core.extras import needs_extra
 from kymflow.core.kym_dataset.indexers.velocity_events import VelocityEventIndexer
@@ -118,11 +119,9 @@ def _metadata(rec: ZarrImageRecord) -> dict[str, Any]:
 
 
 def _voxels(metadata: dict[str, Any]) -> tuple[float | None, float | None]:
-    """Return seconds a line and µm a pixel; None where the metadata does not tell."""
-    voxels = (metadata.get("header") or {}).get("voxels") or []
-    sizes = [v if isinstance(v, int | float) and v > 0 else None for v in voxels]
-    seconds, um, *_ = (*sizes, None, None)
-    return seconds, um
+    """Return s per line and µm per pixel; None where the metadata does not tell."""
+    scale = stored_scale(metadata.get("header") or {})
+    return scale.seconds_per_line, scale.um_per_pixel
 
 
 def _pixels(rec: ZarrImageRecord) -> np.ndarray[Any, Any] | None:
