@@ -32,7 +32,10 @@ _CALL = re.compile(rf"((?:{_KEEPS_UNIT})\()(.+?)((?:, [^()]*)?\))")
 _PREFIX = re.compile(rf"((?:{_KEEPS_UNIT})_)(.+)()")
 _NAME = re.compile(r"[^\W\d]\w*")
 _UNITLESS = frozenset(
-    "n num number count rank index id is has var variance log ln sqrt ratio cv".split()
+    (
+        *("n", "num", "number", "count", "rank", "index", "id", "is", "has"),
+        *("var", "variance", "log", "ln", "sqrt", "ratio", "cv"),
+    )
 )
 """First words of names that are counts, answers or powers of what follows."""
 

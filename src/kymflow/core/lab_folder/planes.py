@@ -6,6 +6,7 @@ import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from kymflow.core.artifacts.kymograph import AXES
 from kymflow.core.lab_folder.tiff_metadata import imagej_properties, ome_pixels
 from kymflow.core.quantities import parse_count
 
@@ -72,20 +73,16 @@ def as_kymograph(
     """
     import numpy as np
 
-    sizes = dict(zip(axes, pixels.shape, strict=True))
-    stacked = next((axis for axis in axes if axis in _LINES and sizes[axis] > 1), None)
-    if stacked is None:
-        lines, along = "Y", "X"
-        if "Y" not in sizes:
-            lines = next(axis for axis in axes if axis in _LINES)
-    else:
-        lines, along = stacked, "Y" if sizes.get("X", 1) == 1 and sizes.get("Y", 1) > 1 else "X"
-    channels = ("C",) if sizes.get("C", 1) > 1 else ()
-    order = (lines, along, *channels)
-    rest = tuple(axis for axis in axes if axis not in order)
-    moved = pixels.transpose([axes.index(axis) for axis in (*order, *rest)])
-    shaped = moved.reshape([sizes[axis] for axis in order])
-    return np.ascontiguousarray(shaped), ("t", "x", "c")[: len(order)]
+    long = [axis for axis, size in zip(axes, pixels.shape, strict=True) if size > 1]
+    lines = next((axis for axis in long if axis in _LINES), "Y")
+    along = "Y" if lines != "Y" and "Y" in long else "X"
+    order = [lines, along, *(axis for axis in long if axis == "C")]
+    lacking = [axis for axis in order if axis not in axes]
+    pixels, axes = pixels[(..., *(np.newaxis for _ in lacking))], axes + "".join(lacking)
+    short = [axis for axis in axes if axis not in order]
+    moved = pixels.transpose([axes.index(axis) for axis in (*order, *short)])
+    shaped = moved.reshape(moved.shape[: len(order)])
+    return np.ascontiguousarray(shaped), AXES[: len(order)]
 
 
 def _is_copy(series: TiffPageSeries) -> bool:
