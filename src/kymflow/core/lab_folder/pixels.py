@@ -9,7 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kymflow.core.lab_folder.planes import as_kymograph, find_planes
+from kymflow.core.lab_folder.planes import (
+    STUMBLES,
+    as_kymograph,
+    check_alone,
+    find_planes,
+)
 from kymflow.core.lab_folder.reading import broken
 from kymflow.core.lab_folder.scale import Claim
 from kymflow.core.lab_folder.tiff_metadata import ome_pixels, read_claims
@@ -59,23 +64,39 @@ def read_kymograph(path: Path) -> Kymograph:
     if not path.is_file():
         raise broken(path, "it is no plain file")
     try:
-        with tifffile.TiffFile(path) as tiff:
-            if not _is_part_of_many(tiff):
-                return _read(tiff)
-        with tifffile.TiffFile(path, is_ome=False) as tiff:
-            return _read(tiff)
-    except (tifffile.TiffFileError, OSError, ValueError, struct.error) as error:
+        return _read_file(path)
+    except (tifffile.TiffFileError, OSError, struct.error, *STUMBLES) as error:
         raise broken(path, first_line(error)) from error
     except MemoryError as error:
         raise broken(path, "there is not enough memory for its pixels") from error
-    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError) as error:
-        # Damaged tags make tifffile stumble over anything, damaged data the codecs' own errors.
-        raise broken(path, f"it is damaged: {first_line(error)}") from error
 
 
 def read_pixels(path: Path) -> np.ndarray[Any, Any]:
     """Read a TIFF's pixels alone; see :func:`read_kymograph`."""
     return read_kymograph(path).pixels
+
+
+def _read_file(path: Path) -> Kymograph:
+    import tifffile
+
+    with tifffile.TiffFile(path) as tiff:
+        kymograph = None if _is_part_of_many(tiff) else _read(tiff)
+    if kymograph is None:
+        # Without these kinds of metadata tifffile goes by the planes' directories.
+        with tifffile.TiffFile(
+            path,
+            is_shaped=False,
+            is_ome=False,
+            is_imagej=False,
+            is_fluoview=False,
+            is_scanimage=False,
+            is_stk=False,
+        ) as tiff:
+            check_alone(tiff)
+            kymograph = _read(tiff)
+    if kymograph is None:
+        raise ValueError("its TIFF tags are damaged")
+    return kymograph
 
 
 def _is_part_of_many(tiff: TiffFile) -> bool:
@@ -87,19 +108,26 @@ def _is_part_of_many(tiff: TiffFile) -> bool:
     return pixels is not None and not pixels.files <= {tiff.filename}
 
 
-def _read(tiff: TiffFile) -> Kymograph:
+def _read(tiff: TiffFile) -> Kymograph | None:
+    """Read an open TIFF; None where its metadata keep its planes from being sorted."""
     page = tiff.pages.first
     if str(page.dtype) not in _DTYPES:
         raise ValueError(f"its pixels are {page.dtype}, not 8- or 16-bit integers")
+    if not page.imagewidth or not page.imagelength:
+        raise ValueError("it has no pixels")
     check_codec(page)
     series = find_planes(tiff)
+    if series is None:
+        return None
     if series.nbytes > MAX_BYTES:
         raise ValueError(f"it claims to hold {series.nbytes:,} bytes of pixels")
     for plane in series.pages:
-        check_segments(plane)
-    pixels, axes = as_kymograph(series.asarray(), series.axes)
-    if not pixels.size:
-        raise ValueError(f"its pixels are of shape {pixels.shape}")
+        if plane is not None:
+            check_segments(plane)
+    try:
+        pixels, axes = as_kymograph(series.asarray(), series.axes)
+    except STUMBLES as error:
+        raise ValueError(f"it is damaged: {first_line(error)}") from error
     return Kymograph(pixels, axes, tuple(read_claims(page)), tuple(_notes(page)))
 
 

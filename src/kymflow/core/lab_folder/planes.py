@@ -14,19 +14,30 @@ if TYPE_CHECKING:
     import numpy as np
     from tifffile import TiffFile, TiffPage, TiffPageSeries
 
+STUMBLES = (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError)
+"""What tifffile's own code stumbles with over damaged tags, and codecs over damaged data."""
+
 _LINES = "TIQ"  # axes that lines may be stacked along: time, and those that nothing tells of
+_COUNTS = ("images", "frames", "slices", "channels")
 _STACKS = {"T": "frames", "Z": "slices", "S": "samples per pixel", "C": "channels"}
 
 
-def find_planes(tiff: TiffFile) -> TiffPageSeries:
-    """Return the one series of planes that a TIFF holds; smaller copies of it are passed over.
+def find_planes(tiff: TiffFile) -> TiffPageSeries | None:
+    """Find the one series of planes that a TIFF holds; smaller copies of it are passed over.
+
+    Returns:
+        The series, None where the file's metadata keep tifffile from sorting its planes.
 
     Raises:
         ValueError: If it holds other images as well, fewer planes than its metadata tells of, or
             planes that together are not one kymograph.
     """
     page = tiff.pages.first
-    found = [series for series in tiff.series if not _is_copy(series)] or list(tiff.series)
+    try:
+        listed = list(tiff.series)
+    except STUMBLES:
+        return None
+    found = [series for series in listed if not _is_copy(series)] or listed
     if len(found) != 1:
         raise ValueError(f"it holds {len(found)} images of different kinds; save each on its own")
     series = found[0]
@@ -37,6 +48,20 @@ def find_planes(tiff: TiffFile) -> TiffPageSeries:
     if series.size > len(series.pages) * page.size:
         raise ValueError("it holds several planes in one directory; save each in one of its own")
     return series
+
+
+def check_alone(tiff: TiffFile) -> None:
+    """Refuse a file whose only plane may be the first of several that have no directory.
+
+    For files whose metadata, which would tell, can't be read.
+
+    Raises:
+        ValueError: If there is room for another plane behind the last.
+    """
+    page = tiff.pages[-1]
+    ends = map(sum, zip(page.dataoffsets, page.databytecounts, strict=True))
+    if tiff.filehandle.size - max(ends, default=0) >= tiff.pages.first.nbytes:
+        raise ValueError("its metadata is damaged, and it may hold further planes")
 
 
 def _check_axes(axes: str, shape: Sequence[int]) -> None:
@@ -87,7 +112,7 @@ def as_kymograph(
 
 def _is_copy(series: TiffPageSeries) -> bool:
     page = series.pages[0]
-    return page is not None and bool(page.keyframe.is_reduced)
+    return page is not None and page.keyframe is not None and page.keyframe.is_reduced
 
 
 def _check_count(page: TiffPage, series: TiffPageSeries) -> None:
@@ -96,27 +121,22 @@ def _check_count(page: TiffPage, series: TiffPageSeries) -> None:
     ImageJ writes stacks of more than 4 GiB under the directory of their first plane, and readers
     that don't know of this find one plane; a file cut short looks the same.
     """
-    held = series.size
-    plane = page.imagewidth * page.imagelength
+    held = series.size // (page.imagewidth * page.imagelength)
     told, name = 0, ""
     properties = imagej_properties(page)
     if properties:
         counts = {key: parse_count(properties.get(key, "")) or 1 for key in _COUNTS}
-        images = max(counts.pop("images"), math.prod(counts.values()))
-        told, name = images * plane, "ImageJ metadata"
-        if counts["frames"] == images == page.imagelength:
-            told = plane  # its lines were counted as frames
+        told = max(counts.pop("images"), math.prod(counts.values()))
+        name = "ImageJ metadata"
+        if counts["frames"] == told == page.imagelength:
+            told = 1  # its lines were counted as frames
     try:
         ome = ome_pixels(page)
     except ValueError:
         ome = None
     if ome is not None:
-        told, name = math.prod(ome.size(axis) for axis in "XYZCT"), "OME-XML"
+        told, name = math.prod(ome.size(axis) for axis in "ZCT"), "OME-XML"
+        if ome.size("Y") == 1 and ome.size("T") == page.imagelength:
+            told //= page.imagelength
     if told > held:
-        raise ValueError(
-            f"its {name} tells of {told // plane} planes of {page.imagelength} x "
-            f"{page.imagewidth} pixels and it holds {held // plane}"
-        )
-
-
-_COUNTS = ("images", "frames", "slices", "channels")
+        raise ValueError(f"its {name} tells of {told} planes and it holds {held}")

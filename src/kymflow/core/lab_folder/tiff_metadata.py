@@ -15,6 +15,7 @@ from xml.etree import ElementTree
 
 from kymflow.core.lab_folder.scale import AGREE, Claim
 from kymflow.core.quantities import Kind, convert, is_uncalibrated, parse_count, parse_number
+from kymflow_zarr.reasons import first_line
 
 if TYPE_CHECKING:
     from tifffile import TiffPage
@@ -45,15 +46,32 @@ class OmePixels:
     planes: tuple[Mapping[str, str], ...]
     files: frozenset[str]
 
+    def told(self, axis: str) -> int | None:
+        """Return the length of an axis, None where it is not told."""
+        return parse_count(self.attributes.get(f"Size{axis}", ""))
+
     def size(self, axis: str) -> int:
         """Return the length of an axis, 1 where it is not told."""
-        return parse_count(self.attributes.get(f"Size{axis}", "1")) or 1
+        return self.told(axis) or 1
 
 
-def read_claims(page: TiffPage) -> list[Claim]:
-    """Return what a TIFF's first page says of the scale, one claim per kind of metadata it has."""
-    claims = (_fluoview(page), _ome(page), _imagej(page), _scanimage(page), _tags(page))
-    return [claim for claim in claims if claim is not None]
+def read_claims(page: TiffPage) -> Iterator[Claim]:
+    """Yield what a TIFF's first page says of the scale, a claim per kind of metadata it has."""
+    readers = {
+        "fluoview": _fluoview,
+        "ome": _ome,
+        "imagej": _imagej,
+        "scanimage": _scanimage,
+        "tiff": _tags,
+    }
+    for source, read in readers.items():
+        try:
+            claim = read(page)
+        except (ArithmeticError, AttributeError, LookupError, TypeError, ValueError) as error:
+            # Damaged metadata costs no pixels.
+            claim = Claim(source, notes=(f"it is not understood: {first_line(error)}",))
+        if claim is not None:
+            yield claim
 
 
 def ome_pixels(page: TiffPage) -> OmePixels | None:
@@ -103,10 +121,7 @@ def _fluoview(page: TiffPage) -> Claim | None:
 
 
 def _ome(page: TiffPage) -> Claim | None:
-    try:
-        pixels = ome_pixels(page)
-    except ValueError as error:
-        return Claim("ome", notes=(f"it is not understood ({error})",))
+    pixels = ome_pixels(page)
     if pixels is None:
         return None
     notes: list[str] = []
@@ -117,7 +132,7 @@ def _ome(page: TiffPage) -> Claim | None:
     by_planes = _seconds_between_planes(pixels) if lines_are_frames else None
     if seconds and by_planes and abs(by_planes - seconds) > AGREE * seconds:
         notes.append(f"TimeIncrement is {seconds:.6g} s, its planes are {by_planes:.6g} s apart")
-    shape = (pixels.size("T" if lines_are_frames else "Y"), pixels.size("X"))
+    shape = (pixels.told("T" if lines_are_frames else "Y"), pixels.told("X"))
     return Claim("ome", seconds or by_planes, um, shape, tuple(notes))
 
 

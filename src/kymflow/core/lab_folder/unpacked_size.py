@@ -51,6 +51,8 @@ def check_segments(plane: TiffPage | TiffFrame) -> None:
             plane tells of.
     """
     page = plane.keyframe
+    if page is None or page.dtype is None:
+        raise ValueError("it is damaged: tags of a plane are missing")
     file = page.parent.filehandle
     size_of = _SIZES.get(int(page.compression))
     chunk = math.prod(page.chunks) * page.dtype.itemsize
@@ -126,8 +128,8 @@ def _jpeg(data: bytes, room: int) -> int:
     while place + 9 < len(data) and data[place] == _MARK:
         code, length = data[place + 1], int.from_bytes(data[place + 2 : place + 4])
         if code in _FRAME_HEADERS:
-            bits, *sizes = struct.unpack_from(">BHHB", data, place + 4)
-            return math.prod(sizes) * -(-bits // 8)
+            bits, lines, width, samples = struct.unpack_from(">BHHB", data, place + 4)
+            return int(lines * width * samples * -(-bits // 8))
         place += 1 if code == _MARK else 2 + length
     raise ValueError("its JPEG has no frame header")
 
