@@ -18,8 +18,8 @@ _BOMS = (
 _CODE_PAGES = ("cp1252", "cp932", "gb18030", "euc_kr", "big5", "cp437")
 _UNIT = re.compile(r"\[([^\[\]\r\n]{1,40})\]")
 _BREAK = re.compile(r"\r\n|\r|\n")
-_QUOTED = re.compile(r'"(?P<key>[^\t]*?)"(?:[ \t]*\t[ \t]*"(?P<value>.*)")?[ \t]*', re.DOTALL)
-_BARE = re.compile(r'(?P<key>[^"\t]+)(?:\t(?P<value>[^\t]*))?[ \t]*')
+_QUOTED = re.compile(r'"(?P<key>[^"\t]*)"(?:[ \t]*\t[ \t]*"(?P<value>.*)")?[ \t]*', re.DOTALL)
+_BARE = re.compile(r'(?P<key>\[[^"\t]+\]|[^"\t]+(?=\t))(?:\t(?P<value>.*))?')
 _SECTION = re.compile(r"\[(?P<name>.+)\]")
 _MOST_JOINED = 100  # lines of one value
 

@@ -65,8 +65,10 @@ def read_kymograph(path: Path) -> Kymograph:
         raise broken(path, "it is no plain file")
     try:
         return _read_file(path)
-    except (tifffile.TiffFileError, OSError, struct.error, *STUMBLES) as error:
+    except (tifffile.TiffFileError, OSError, ValueError) as error:
         raise broken(path, first_line(error)) from error
+    except (struct.error, *STUMBLES) as error:
+        raise broken(path, f"it is damaged: {first_line(error)}") from error
     except MemoryError as error:
         raise broken(path, "there is not enough memory for its pixels") from error
 
@@ -80,7 +82,8 @@ def _read_file(path: Path) -> Kymograph:
     import tifffile
 
     with tifffile.TiffFile(path) as tiff:
-        kymograph = None if _is_part_of_many(tiff) else _read(tiff)
+        is_part = _is_part_of_many(tiff)
+        kymograph = None if is_part else _read(tiff)
     if kymograph is None:
         # Without these kinds of metadata tifffile goes by the planes' directories.
         with tifffile.TiffFile(
@@ -92,7 +95,8 @@ def _read_file(path: Path) -> Kymograph:
             is_scanimage=False,
             is_stk=False,
         ) as tiff:
-            check_alone(tiff)
+            if not is_part:
+                check_alone(tiff)
             kymograph = _read(tiff)
     if kymograph is None:
         raise ValueError("its TIFF tags are damaged")
