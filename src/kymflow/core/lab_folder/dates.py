@@ -22,12 +22,13 @@ from kymflow.core.lab_folder.header import Header, read_header
 
 Order = Literal["day first", "month first"]
 Told = Order | Literal["contradictory"] | None
-Form = tuple[str, bool]
-"""How a date is written: the sign between its numbers, and whether its clock has 12 hours."""
+Form = tuple[str, str]
+"""How a date is written: the sign between its numbers, and the halves of the day: ``AM``, ``a.m.``
+or none."""
 
 _CLOCK = (
     r"(?P<hour>[0-9]{1,2}):(?P<minute>[0-9]{2})(?::(?P<second>[0-9]{2})(?:[.,](?P<part>[0-9]+))?)?"
-    r"(?:\s*(?P<half>[AP])\.?\s?M\.?)?\s*(?:Z|[+-][0-9]{2}:?[0-9]{2})?"
+    r"(?:\s*(?P<half>[AP])(?P<dot>\.?)\s?M\.?)?\s*(?:Z|[+-][0-9]{2}:?[0-9]{2})?"
 )
 _BETWEEN = r"(?:\s*T\s*|\s*,\s*|\s+)"
 _NUMBERS = re.compile(
@@ -83,7 +84,8 @@ def parse_date(text: str) -> WrittenDate | None:
     if not match:
         return None
     parts = match.groupdict()
-    form = (parts.get("sign", " "), parts["half"] is not None)
+    halves = "a.m." if parts["dot"] else "AM" if parts["half"] else ""
+    form = (parts.get("sign", " "), halves)
     orders: dict[Order, tuple[str, str, str]]
     if "name" in parts:
         month = _month(parts["name"])
@@ -106,17 +108,17 @@ def parse_date(text: str) -> WrittenDate | None:
 def local_order(header: Header) -> Order | None:
     """Tell the order of day and month that a header's own locale has, None if it does not show.
 
-    Decimal commas and points between the numbers of a date go with the day first. A 12-hour clock
-    with slashes goes with the month first.
+    Decimal commas and points between the numbers of a date go with the day first. Slashes and a
+    clock of AM and PM go with the month first, as in the United States.
     """
     written = parse_date(header.date)
     if written is None:
         return None
-    sign, is_12_hours = written.form
+    sign, halves = written.form
     shown: set[Order] = set()
     if header.decimal == "," or sign == ".":
         shown.add("day first")
-    if is_12_hours and sign == "/":
+    if halves == "AM" and sign == "/":
         shown.add("month first")
     return shown.pop() if len(shown) == 1 else None
 
