@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from kymflow.core.quantities import Kind, as_number, as_whole, convert, is_uncalibrated
 
-UNITS = ("s", "um")
+UNITS: tuple[str, str] = ("s", "um")
 """The units of ``voxels`` where their header names none."""
 
 
@@ -37,9 +37,12 @@ def stored_scale(header: Mapping[str, Any], pixels: Sequence[int] | None = None)
         header: The header.
         pixels: Lines and pixels per line of the pixels themselves, if known.
     """
-    notes: list[str] = []
-    units = _units(header.get("voxels_units"), notes)
+    units = _units(header.get("voxels_units"))
     shape = _counts(header.get("shape"))
+    if units is None:
+        why = f"voxels_units {header['voxels_units']!a} are not understood"
+        return StoredScale(None, None, shape, (why,))
+    notes: list[str] = []
     if convert(1.0, units[0], "length") and (pixels is None or shape != tuple(pixels[:2])):
         shape = shape[::-1]
     steps = _time_and_length(header.get("voxels"), units, "voxels", notes)
@@ -51,12 +54,12 @@ def stored_scale(header: Mapping[str, Any], pixels: Sequence[int] | None = None)
     return StoredScale(seconds, um, shape, tuple(notes))
 
 
-def _units(value: object, notes: list[str]) -> tuple[str, str]:
+def _units(value: object) -> tuple[str, str] | None:
+    """Return the two units that a header names, or the usual ones; None where it names others."""
     if value is None or value == []:
         return UNITS
     if not isinstance(value, list) or len(value) < len(UNITS):
-        notes.append(f"voxels_units {value!a} are not understood")
-        return UNITS
+        return None
     first, second = (str(unit or default) for unit, default in zip(value, UNITS, strict=False))
     return first, second
 

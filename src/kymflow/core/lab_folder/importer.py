@@ -108,8 +108,9 @@ def import_folder(
                 imported.append((path, brought.image_id))
                 report.warnings.extend((path, note) for note in brought.notes)
             tell(path)
-    for done in (report.added, report.updated, report.failed, report.warnings):
+    for done in (report.added, report.updated, report.failed):
         done.sort()  # they came as they were done
+    report.warnings.sort(key=lambda warning: warning[0])
     return report
 
 
