@@ -37,12 +37,12 @@ _FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Which images have other params and other events than at first.
+    """Which images have different params and events than at first.
 
     Attributes:
         share: How many of the images, rounded up.
         contiguous: Whether they are neighbours in the order of their ids, as those of one new
-            session are where ids tell the time; else they lie anywhere.
+            session are where ids tell the time; otherwise they are anywhere.
     """
 
     share: float
@@ -76,7 +76,7 @@ class Workload:
 
     @classmethod
     def open(cls, folder: Path) -> Workload:
-        """Return the workload that was made in a folder."""
+        """Open the workload that was made in a folder."""
         state = json.loads((folder / "workload.json").read_bytes())
         return cls(folder, state["images"], state["rows"])
 
@@ -87,14 +87,14 @@ class Workload:
 
     @property
     def change(self) -> Change:
-        """The change that lies on disk."""
+        """The change that is on disk."""
         change = self._on_disk()
         if change is None:
             raise RuntimeError("the workload was not made, or only in part; call make")
         return change
 
     def make(self) -> None:
-        """Write the dataset, or take the whole one that lies there, in its first state."""
+        """Write the dataset in its first state, or restore the one on disk to it."""
         if self._on_disk() is not None:
             self.apply(UNCHANGED)
             return
@@ -111,7 +111,7 @@ class Workload:
         self._record(UNCHANGED)
 
     def warm(self) -> None:
-        """Read every file that a phase reads, so that the first finds them in memory as well."""
+        """Read every file that a phase reads, so that the first phase finds them cached too."""
         for image_id in self.ids:
             analysis = f"{self.dataset}/images/{image_id}/analysis"
             for name in ("metadata.json", *(f"velocity_events/{n}" for n in (PARAMS, EVENTS))):
@@ -127,7 +127,7 @@ class Workload:
         before = self.change
         if before == change:
             return
-        # A run killed in between leaves no state behind: the next makes the dataset again.
+        # A run killed in between leaves no state file: the next rebuilds the dataset.
         self._state_file.unlink()
         self._write_analyses(self._concerned(before), changed=False)
         self._write_analyses(self._concerned(change), changed=True)
@@ -181,7 +181,7 @@ class Workload:
         return {"format": _FORMAT, "images": self.images, "rows": self.rows}
 
     def _on_disk(self) -> Change | None:
-        """Return the change on disk, None where there is no whole dataset of this size."""
+        """Return the change on disk, None if there is no complete dataset of this size."""
         try:
             state = json.loads(self._state_file.read_bytes())
         except FileNotFoundError:
@@ -194,7 +194,7 @@ class Workload:
 
 
 def _write(path: str, data: bytes) -> None:
-    # A new file, also where one lies: truncating one makes some file systems wait for the disk.
+    # Always a new file: truncating one makes some file systems wait for the disk.
     with suppress(FileNotFoundError):
         os.unlink(path)
     with open(path, "wb") as stream:

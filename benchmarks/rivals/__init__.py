@@ -37,7 +37,7 @@ class Rival(Protocol):
 
         Args:
             dataset: The dataset's folder.
-            hashes: Every image there is now, with the hash of its params.
+            hashes: Every image now in the dataset, with the hash of its params.
         """
         ...
 
@@ -47,7 +47,7 @@ class Rival(Protocol):
 
 
 def make_rival(name: str, home: Path) -> Rival:
-    """Return a rival that keeps its table in a folder."""
+    """Make a rival that keeps its table in a folder."""
     module, cls = CLASSES[name].split(":")
     home.mkdir(parents=True, exist_ok=True)
     return cast(Rival, getattr(import_module(f"{__name__}.{module}"), cls)(home))

@@ -1,8 +1,8 @@
 -- Find the whole numbers among params that would lose digits in the type of their column.
--- Inputs   $pointers    JSON pointers of keys that hold numbers
---          $is_double   for each, whether some of them are fractions: its column would be DOUBLE
--- Fragments   {source}   reads (params_hash, params)
--- Output   (pointer), one row for each that has at least one such number
+-- Inputs     $pointers   JSON pointers of keys that hold numbers
+--            $is_double  for each, whether some of them are fractions: its column would be DOUBLE
+-- Fragments  {source}    reads (params_hash, params)
+-- Output     (pointer), one row per key that has at least one such number
 SELECT DISTINCT pointer
 FROM (
     SELECT

@@ -1,4 +1,4 @@
--- Decide, for every image known to the dataset or to the table, what an update has to do with it.
+-- Decide for every image in the dataset or in the table: skip, update or prune, and why.
 --
 -- Inputs   current   relation (image_id, params_hash): each image in the dataset; the hash is NULL
 --                    where its params could not be read
@@ -6,12 +6,16 @@
 --          ledger    relation (image_id, params_hash, analysis_version, status, n_rows): the last
 --                    run of each image; may be empty
 --          variable analysis_version: the indexer's version now
--- Output   (image_id, action, reason, n_rows), one row an image; n_rows counts its rows in the table
+-- Output   (image_id, action, reason, n_rows, params_hash, recorded), one row per image
+--          n_rows       how many rows it has in the table
+--          params_hash  as in current
+--          recorded     whether the ledger knows a run that went well with these params and version
+--          action       skip, update, or prune; forget where the ledger alone knows the image
 --
 -- Every comparison is NULL-safe. The table is the truth for images that have rows; the ledger is
 -- the memory for those that have none.
 --
--- Hashes and versions are compared by their MD5 as a number: DuckDB takes it once a dictionary
+-- Hashes and versions are compared by their MD5 as a number: DuckDB takes it once per dictionary
 -- entry of the Parquet file, and numbers aggregate four times as fast as 64-character texts.
 WITH held AS (
     SELECT
@@ -28,7 +32,7 @@ WITH held AS (
 ),
 
 wanted AS (
-    SELECT image_id, md5_number(params_hash) AS params
+    SELECT image_id, params_hash, md5_number(params_hash) AS params
     FROM current
 ),
 
@@ -44,7 +48,8 @@ last_run AS (
 
 known AS (
     SELECT
-        coalesce(wanted.image_id, held.image_id) AS image_id,
+        coalesce(wanted.image_id, held.image_id, last_run.image_id) AS image_id,
+        wanted.params_hash,
         wanted.image_id IS NOT NULL AS in_dataset,
         coalesce(held.n_rows, 0) AS n_rows,
         held.uniform,
@@ -58,13 +63,15 @@ known AS (
         last_run.params IS NOT DISTINCT FROM wanted.params AND last_run.same_version AS run_current
     FROM wanted
     FULL JOIN held ON wanted.image_id = held.image_id
-    LEFT JOIN last_run ON wanted.image_id = last_run.image_id
+    FULL JOIN last_run ON coalesce(wanted.image_id, held.image_id) = last_run.image_id
 ),
 
 judged AS (
     SELECT
         image_id,
         n_rows,
+        params_hash,
+        coalesce(status = 'ok' AND run_current, false) AS recorded,
         CASE
             WHEN NOT in_dataset THEN 'deleted'
             WHEN unreadable OR (status = 'failed' AND run_current) THEN 'failed'
@@ -88,10 +95,13 @@ judged AS (
 SELECT
     image_id,
     CASE
+        WHEN reason = 'deleted' AND n_rows = 0 THEN 'forget'
         WHEN reason = 'deleted' THEN 'prune'
         WHEN reason IN ('fresh', 'fresh_zero_rows') THEN 'skip'
         ELSE 'update'
     END AS action,
     reason,
-    n_rows
+    n_rows,
+    params_hash,
+    recorded
 FROM judged

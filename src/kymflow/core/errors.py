@@ -13,14 +13,20 @@
 
     UserWarning
     └── CodeChangedWarning              an indexer's code changed, its analysis_version did not
+
+Programs branch on an error's class or on its ``code``, never on its message. Every code of the
+whole tree is a member of :class:`ErrorCode`; ledgers keep it in their column ``code``.
 """
 
 from __future__ import annotations
+
+from enum import StrEnum
 
 from kymflow_zarr.errors import DatasetError, MissingExtraError, UsageError
 
 __all__ = [
     "CodeChangedWarning",
+    "ErrorCode",
     "IndexerOutputError",
     "InvalidIndexerError",
     "MissingExtraError",
@@ -28,44 +34,90 @@ __all__ = [
     "SourceFileError",
     "TraceError",
     "WorkerError",
+    "check_choice",
 ]
+
+
+class ErrorCode(StrEnum):
+    """The code of every kind of error; docs/errors.md says what to do about each."""
+
+    DATASET_ERROR = "dataset-error"
+    USAGE = "usage"
+    INVALID_NAME = "invalid-name"
+    INVALID_ARRAY = "invalid-array"
+    INVALID_INDEXER = "invalid-indexer"
+    INVALID_PARAMS = "invalid-params"
+    INVALID_TRACE = "invalid-trace"
+    READ_ONLY = "read-only"
+    WRITE = "write"
+    READ = "read"
+    NOT_FOUND = "not-found"
+    DATASET_NOT_FOUND = "dataset-not-found"
+    IMAGE_NOT_FOUND = "image-not-found"
+    TABLE_NOT_FOUND = "table-not-found"
+    ARTIFACT_NOT_FOUND = "artifact-not-found"
+    METADATA_NOT_FOUND = "metadata-not-found"
+    DATASET_FORMAT = "dataset-format"
+    ARTIFACT = "artifact"
+    ARTIFACT_UNREADABLE = "artifact-unreadable"
+    ARTIFACT_SCHEMA = "artifact-schema"
+    TABLE = "table"
+    TABLE_UNREADABLE = "table-unreadable"
+    TABLE_SCHEMA = "table-schema"
+    COMMIT = "commit"
+    MISSING_EXTRA = "missing-extra"
+    QUERY = "query"
+    QUERY_TIMEOUT = "query-timeout"
+    INDEXER_OUTPUT = "indexer-output"
+    SOURCE_FILE = "source-file"
+    WORKER = "worker"
 
 
 class InvalidIndexerError(UsageError):
     """An indexer's name or verbs are not as they must be; change the indexer."""
 
-    code = "invalid-indexer"
+    code = ErrorCode.INVALID_INDEXER.value
 
 
 class ParamsError(UsageError):
     """Params that can't be used, or have no canonical JSON form; change the value named."""
 
-    code = "invalid-params"
+    code = ErrorCode.INVALID_PARAMS.value
 
 
 class TraceError(UsageError):
     """Times and velocities that are no trace; repair them, or make the trace again."""
 
-    code = "invalid-trace"
+    code = ErrorCode.INVALID_TRACE.value
 
 
 class IndexerOutputError(DatasetError, ValueError):
     """An indexer returned rows that can't go into its table; change the indexer."""
 
-    code = "indexer-output"
+    code = ErrorCode.INDEXER_OUTPUT.value
 
 
 class SourceFileError(DatasetError, ValueError):
     """A file of a lab folder can't be read; repair or remove the file named in ``artifact``."""
 
-    code = "source-file"
+    code = ErrorCode.SOURCE_FILE.value
 
 
 class WorkerError(DatasetError, RuntimeError):
     """An image kills whoever works on it: repair it. Or an executor is lost: run it again."""
 
-    code = "worker"
+    code = ErrorCode.WORKER.value
 
 
 class CodeChangedWarning(UserWarning):
     """An indexer's code changed while its ``analysis_version`` did not: rows may be stale."""
+
+
+def check_choice(name: str, value: str, *choices: str) -> None:
+    """Refuse an argument that is none of the values it may have.
+
+    Raises:
+        UsageError: If it is not.
+    """
+    if value not in choices:
+        raise UsageError(f"{name} must be one of {', '.join(choices)}, not {value!r}")

@@ -1,4 +1,4 @@
-"""SQL for a class that says which views there are."""
+"""SQL for any class that provides views."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class Queryable(ABC):
 
     A query may read the tables and nothing else: no other file, no address, no variable of the
     program; and it changes nothing. Writers may replace a table meanwhile. DuckDB takes at most
-    about 40 % of the machine's memory, and spills what is more into a private temporary folder.
+    about 40 % of the machine's memory, and spills the rest into a private temporary folder.
     """
 
     @abstractmethod
     def _views(self) -> Views:
-        """Return the views there are."""
+        """Return the views that queries may read."""
 
     def sql(
         self,
@@ -45,8 +45,8 @@ class Queryable(ABC):
             tables: The only tables that it may read; all by default.
             timeout: Seconds that it may take; no limit by default.
             at: Answer over the tables as they were at this version, or at this moment (a datetime
-                without a time zone is in local time); now by default. Tables in a lake alone keep
-                what they were.
+                without a time zone is in local time); now by default. Only tables in a lake keep
+                earlier versions.
 
         Returns:
             The answer. Columns of the same name get numbers: ``image_id``, ``image_id_1``. Sums of
@@ -103,10 +103,10 @@ class Queryable(ABC):
 
         It is locked down like :meth:`sql`, and keeps the tables as they are now for as long as it,
         its cursors or relations live. Temporary tables, views and macros may be made in it; they
-        go with it.
+        disappear with it.
 
         Args:
-            tables: The only tables it shall have; all by default.
+            tables: The only tables it has; all by default.
             at: As for :meth:`sql`.
 
         Raises:

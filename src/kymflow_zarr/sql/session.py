@@ -1,4 +1,4 @@
-"""A DuckDB over some tables that can read those tables, and do nothing else."""
+"""A DuckDB connection that can read some tables and do nothing else."""
 
 from __future__ import annotations
 
@@ -67,19 +67,19 @@ class Session:
         self._files_held.close()
 
     def prepare(self, text: str, params: Params) -> Query:
-        """Make ready for a query: look into it, and make the views that it needs.
+        """Parse a query and make the views that it needs.
 
         Args:
             text: The SQL.
             params: Values for ``$name`` or ``?`` in it.
 
         Raises:
-            QueryError: If it may not be answered here, or a file can't be read.
+            QueryError: If it is not allowed here, or a file can't be read.
         """
         query = parse(self.con, text)
         if query.parameters and not params:
             names = ", ".join(f"${name}" for name in sorted(query.parameters))
-            raise QueryError(f"the query leaves {names} open; give values in params")
+            raise QueryError(f"the query has no value for {names}; pass it in params")
         needed = query.needs(self._views.by_name)
         self.open(needed, descriptors=query.reads_only and has_descriptors())
         return query
@@ -87,9 +87,9 @@ class Session:
     def open(self, names: Sequence[str], *, descriptors: bool) -> None:
         """Make views and lock the door.
 
-        Reading then goes through the open files alone. Nothing else can be read or written but a
-        private folder for what queries spill; extensions can't be loaded; and but for a few
-        harmless settings the configuration is locked.
+        From then on only the open files can be read, and only a private folder, for what queries
+        spill, can be written; extensions can't be loaded; and except for a few harmless settings
+        the configuration is locked.
 
         Args:
             names: Of the views.
@@ -113,7 +113,7 @@ class Session:
 
     @contextmanager
     def errors_explained(self, text: str, params: Params = None) -> Iterator[None]:
-        """Turn what DuckDB raises about a query into an error that helps to repair it.
+        """Turn what DuckDB raises about a query into an error that helps to correct it.
 
         Raises:
             QueryError: In place of any error of DuckDB.
@@ -160,7 +160,7 @@ class Session:
 
     def _unreadable(self, name: str, error: Exception) -> QueryError:
         return QueryError(
-            f"table {name!r} can't be read; restore its file, or delete it and build it again\n"
+            f"table {name!r} can't be read; restore its file, or delete it and rebuild the table\n"
             f"{self._named(str(error))}",
             artifact=str(self._views.backend.location(self._views.by_name[name].table)),
         )

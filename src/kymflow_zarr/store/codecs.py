@@ -1,4 +1,4 @@
-"""How artifacts are written as bytes and read back: JSON, Parquet, CSV."""
+"""Codecs of artifacts: JSON and gzipped CSV, to bytes and back."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
-MAX_INDENTED = 256 << 10  # what is nested a thousand deep grows a thousandfold
+MAX_INDENTED = 256 << 10  # a value nested a thousand deep grows a thousandfold by indents
 MAX_UNPACKED = 256 << 20
 
 
@@ -38,19 +38,21 @@ def encode_json(value: object) -> bytes:
     except (TypeError, ValueError, RecursionError) as error:
         raise UsageError(f"the value has no JSON form: {error}") from error
     if len(data) > MAX_BLOB:
-        raise UsageError(f"as JSON the value takes more than {MAX_BLOB:,} bytes; save it otherwise")
+        raise UsageError(
+            f"as JSON the value takes more than {MAX_BLOB:,} bytes; save it as Parquet"
+        )
     return data
 
 
 def decode_json(data: bytes, **hooks: Any) -> object:
-    """Return the value that JSON bytes hold; a byte-order mark is let pass.
+    """Return the value that JSON bytes hold; a byte-order mark is ignored.
 
     Args:
         data: The bytes.
         hooks: Functions to pass on to ``json.loads``.
 
     Raises:
-        ValueError: If they are not JSON in UTF-8, nested too deeply, or hold half a character.
+        ValueError: If they are not JSON in UTF-8, nested too deeply, or hold half a surrogate pair.
     """
     try:
         text = data.decode("utf-8-sig")
@@ -77,10 +79,10 @@ def decode_object(data: bytes) -> dict[str, Any]:
 
 
 def gunzip(data: bytes, limit: int = MAX_BLOB) -> bytes:
-    """Return gzipped bytes unpacked, if they are no more than a limit.
+    """Unpack gzipped bytes, up to a limit.
 
     Raises:
-        ValueError: If the bytes are none, are not gzip, are cut short, or unpack to more.
+        ValueError: If the bytes are empty, not gzip, cut short, or unpack to more than the limit.
     """
     if not data:
         raise ValueError("it is empty")
@@ -125,7 +127,7 @@ def decode_csv_gz(data: bytes, *, texts: Collection[str] = ()) -> pl.DataFrame:
 
 
 def parse_json(blob: bytes, *, nan_is_null: bool = False) -> object:
-    """Parse JSON bytes strictly: no duplicate keys, no NaN or infinity; a BOM is let pass.
+    """Parse JSON bytes strictly: no duplicate keys, no NaN or infinity; a BOM is ignored.
 
     Args:
         blob: The bytes.
@@ -147,7 +149,7 @@ def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(unique) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {twice!r} stands twice in one object")
+        raise ValueError(f"the key {twice!r} occurs twice in one object")
     return unique
 
 

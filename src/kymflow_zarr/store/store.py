@@ -19,7 +19,7 @@ Mode = Literal["a", "r", "w"]
 
 
 class Store:
-    """The folder of one dataset; all other storage code asks for no more than this.
+    """The folder of one dataset: all that the storage code below ``ZarrDataset`` needs.
 
     Args:
         path: The folder.
@@ -48,14 +48,14 @@ class Store:
         return self.mode == "r"
 
     def check_writable(self, action: str, *places: Path) -> None:
-        """Refuse a write on a dataset open for reading only, or beyond a link out of it.
+        """Refuse a write to a dataset open for reading only, or through a link out of it.
 
         Args:
-            action: What is to be done, for the message.
+            action: What the write does, for the message.
             places: The folders to be written in or deleted from.
 
         Raises:
-            ReadOnlyError: If it is, or one of the places lies behind such a link.
+            ReadOnlyError: If it is, or one of the places is behind such a link.
         """
         if self.read_only:
             raise ReadOnlyError(
@@ -65,8 +65,8 @@ class Store:
         for place in places:
             if leads_out(self.path, place):
                 raise ReadOnlyError(
-                    f"can't {action}: {place} lies behind a link out of the dataset, and what lies "
-                    f"there is only read; put the folder itself in the place of the link",
+                    f"can't {action}: {place} is behind a link out of the dataset, where nothing "
+                    f"is written; replace the link by the folder itself",
                     dataset=str(self.path),
                 )
 
@@ -78,7 +78,7 @@ class Store:
                 ``images/<image_id>/analysis/<name>.json``.
 
         Yields:
-            Each blob, None where there is none, the error where it can't be read.
+            Each blob, None if there is no file, the error if it can't be read.
         """
         root = f"{self.path}/"
         return read_many(root + key for key in keys)

@@ -1,4 +1,4 @@
-"""What all code of the tables shares: keys, changes, counts, and how a session reaches rows."""
+"""Types that all code of the tables shares: keys, changes, counts, and a session's sources."""
 
 from __future__ import annotations
 
@@ -14,15 +14,15 @@ if TYPE_CHECKING:
 
 
 class Sources(Protocol):
-    """The tables of one session: opened, allowed for, then read by SQL."""
+    """The tables of one session: opened, allowed, then read by SQL."""
 
     def open(self, *, descriptors: bool) -> list[str]:
         """Open the tables, before the connection is locked down.
 
         Args:
             descriptors: Whether files may be opened by their own names or descriptors, which is
-                the fastest way. What can be opened so can be written to by ``COPY``: only for
-                queries that can do nothing but read.
+                fastest. ``COPY`` could write to such a file: only for queries that can do nothing
+                but read.
 
         Returns:
             The settings that let the connection read them and nothing else.
@@ -32,13 +32,13 @@ class Sources(Protocol):
         """
 
     def after_lock_down(self) -> None:
-        """Go on once the connection is locked down."""
+        """Finish opening, once the connection is locked down."""
 
     def sql(self, table: TableKey) -> str:
-        """Return what stands for a table after ``FROM``."""
+        """Write the SQL that names a table after ``FROM``."""
 
     def identity(self, table: TableKey) -> Hashable:
-        """Return what tells this state of a table from any other."""
+        """Return a value that differs between any two states of a table."""
 
     def restore_names(self, message: str) -> str:
         """Put the tables' own names into a message."""
@@ -47,18 +47,18 @@ class Sources(Protocol):
 AsOf = int | datetime | None
 """A version, a moment, or now."""
 Kind = Literal["ducklake", "parquet"]
-"""What tables are kept in."""
-SIDECARS = ("runs", "params")
+"""The format that tables are kept in."""
+SIDECARS = ("runs", "params", "seen")
 
 
 class TableKey(NamedTuple):
-    """A table, or one of :data:`SIDECARS` kept beside it: how its rows were made, and with what.
+    """A table, or one of its :data:`SIDECARS`: how its rows were made, and with which params.
 
-    What is kept beside a table is derived: where it can't be read, it counts as not there.
+    Sidecars are derived: one that can't be read counts as missing.
 
     Attributes:
         name: The table's name.
-        sidecar: Which of those beside it; None for the table itself.
+        sidecar: Which of its sidecars; None: the table itself.
     """
 
     name: str
@@ -76,26 +76,26 @@ class Merged:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """All rows of some keys are replaced in one table, which is made if need be.
+    """All rows of some keys are replaced in one table, which is made if needed.
 
     Attributes:
         table: The table.
         key: The column that tells which rows belong together.
-        replaced: Frame whose column ``key`` lists the keys whose old rows go.
-        parts: Parquet files with the new rows; columns are united by name.
+        replaced: Frame whose column ``key`` lists the keys whose old rows are removed.
+        rows: The new rows: a frame, or Parquet files whose columns are united by name.
         empty: Zero-row frame of the columns that the table always has.
     """
 
     table: TableKey
     key: str
     replaced: pl.DataFrame
-    parts: Sequence[Path]
+    rows: Sequence[Path] | pl.DataFrame
     empty: pl.DataFrame
 
 
 @dataclass(frozen=True, slots=True)
 class Stat:
-    """How many bytes of files hold a table, and when it last changed (UTC)."""
+    """The size of a table's files, bytes, and when it last changed (UTC)."""
 
     size: int
     changed: datetime
@@ -103,7 +103,7 @@ class Stat:
 
 @dataclass(frozen=True, slots=True)
 class Compacted:
-    """What a compaction did.
+    """The result of a compaction.
 
     Attributes:
         files_before: Files that held the tables before.
@@ -126,8 +126,15 @@ class Reader(Protocol):
         """The connection."""
 
     def relation(self, table: TableKey) -> duckdb.DuckDBPyRelation | None:
-        """Return the rows of a table, None where there is no such table.
+        """Return the rows of a table, None if there is no such table.
 
         Raises:
             duckdb.Error: If it can't be read.
+        """
+
+    def is_for_table(self, sidecar: TableKey) -> bool:
+        """Tell whether a sidecar was written for its table as it is now.
+
+        If not, the table was changed since by other means: another program, a restored backup, a
+        process killed between the two.
         """

@@ -6,13 +6,13 @@ import json
 import logging
 import time
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from concurrent.futures import Executor
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import polars as pl
 
-from kymflow.core.errors import CodeChangedWarning, InvalidIndexerError, ParamsError
+from kymflow.core.errors import CodeChangedWarning, InvalidIndexerError, ParamsError, check_choice
 from kymflow.core.kym_dataset.explain import Explanation, explain
 from kymflow.core.kym_dataset.indexers.base import Indexer, check_can_travel, table_name
 from kymflow.core.kym_dataset.ledger import Ledger
@@ -25,9 +25,10 @@ from kymflow.core.kym_dataset.update.pipeline import Update
 from kymflow.core.kym_dataset.update.race import Race
 from kymflow.core.kym_dataset.update.report import UpdateReport
 from kymflow.core.kym_dataset.update.survey import Survey, take_survey
+from kymflow.core.workers.job import ImageRun, OnError
 from kymflow.core.workers.pool import worker_pool
 from kymflow.core.workers.progress import ProgressCallback
-from kymflow_zarr.errors import ArtifactError, ImageNotFoundError, UsageError
+from kymflow_zarr.errors import ArtifactError, ImageNotFoundError
 from kymflow_zarr.sql.queryable import Queryable
 
 if TYPE_CHECKING:
@@ -62,7 +63,7 @@ class KymDataset(Queryable):
         *,
         mode: Mode = "replace",
         image_ids: Iterable[str] | None = None,
-        on_error: Literal["raise", "record"] = "raise",
+        on_error: OnError = "raise",
         progress: ProgressCallback | None = None,
         workers: int | None = None,
         executor: Executor | None = None,
@@ -103,8 +104,8 @@ class KymDataset(Queryable):
         """
         started = time.perf_counter()
         table = table_name(indexer)
-        _check_choice("mode", mode, ("replace", "incremental"))
-        _check_choice("on_error", on_error, ("raise", "record"))
+        check_choice("mode", mode, "replace", "incremental")
+        check_choice("on_error", on_error, "raise", "record")
         self.dataset.check_writable(f"update table {table!r}")
         if workers is not None or executor is not None:
             check_can_travel(indexer)
@@ -112,19 +113,18 @@ class KymDataset(Queryable):
         ledger = Ledger(self.dataset, table)
         race = Race(self.dataset.tables, ledger)
         survey = take_survey(self.dataset, indexer, image_ids, progress)
-        decision = self._decide(survey, job, ledger, mode)
+        decision = self._decide(survey, job, race.before, mode)
         if mode == "incremental":
-            _warn_of_changed_code(job, ledger)
-        if on_error == "raise":
-            _raise_first(survey.errors)
-        work = Update(job, survey, decision, ledger, table)
+            _warn_of_changed_code(job, race.before)
+        images = ImageRun("extract", on_error, progress, errors={**survey.errors})
+        images.raise_first()
+        work = Update(job, survey, decision, ledger, race, images)
         with worker_pool(workers, executor) as pool:
-            work.run(stop_at_failure=on_error == "raise", progress=progress, pool=pool, race=race)
+            work.run(pool)
         report = work.report(mode, time.perf_counter() - started)
         self.last_update_stats = report
         log.info(report.summary)
-        if on_error == "raise":
-            _raise_first(work.errors)
+        images.raise_first()
         return report
 
     def staleness(
@@ -148,11 +148,12 @@ class KymDataset(Queryable):
         Warns:
             CodeChangedWarning: If rows that are fresh were made by other code of the same version.
         """
-        ledger = Ledger(self.dataset, table_name(indexer))
+        runs = Ledger(self.dataset, table_name(indexer)).load()
         job = Job(self.dataset, indexer, _version(indexer), code_fingerprint(indexer))
-        decision = self._decide(take_survey(self.dataset, indexer, image_ids), job, ledger, mode)
-        _warn_of_changed_code(job, ledger)
-        return decision.sort("image_id")
+        decision = self._decide(take_survey(self.dataset, indexer, image_ids), job, runs, mode)
+        _warn_of_changed_code(job, runs)
+        known = decision.filter(pl.col("action") != "forget").sort("image_id")
+        return known.select("image_id", "action", "reason", "n_rows")
 
     def mark_outdated(self, indexer: Indexer, image_ids: Iterable[str]) -> None:
         """Have the next update make some images again, though params and version stay the same.
@@ -187,9 +188,10 @@ class KymDataset(Queryable):
         table = table_name(indexer)
         ledger = Ledger(self.dataset, table)
         version = _version(indexer)
+        runs = ledger.load().filter(pl.col("image_id") == image_id)
         survey = take_survey(self.dataset, indexer, [image_id])
         job = Job(self.dataset, indexer, version, None)
-        verdict = self._decide(survey, job, ledger, "incremental").row(0, named=True)
+        verdict = self._decide(survey, job, runs, "incremental").row(0, named=True)
         rows = pl.DataFrame(schema={"params_hash": pl.String, "analysis_version": pl.String})
         if verdict["n_rows"]:
             of_image = self.dataset.scan_table(table).filter(pl.col("image_id") == image_id)
@@ -198,7 +200,8 @@ class KymDataset(Queryable):
         error = survey.errors.get(image_id)
         present = not survey.absent
         params = self._params(indexer, image_id) if present and error is None else ...
-        return explain(verdict, rows, ledger, version, params, str(error) if error else None)
+        texts = dict(ledger.load_params().iter_rows())
+        return explain(verdict, rows, runs, texts, version, params, str(error) if error else None)
 
     def diff(self, indexer: Indexer | str, before: AsOf, after: AsOf = None) -> pl.DataFrame:
         """Tell which images are otherwise in one version of a table than in another, and why.
@@ -234,10 +237,11 @@ class KymDataset(Queryable):
 
         return kym_views(self.dataset)
 
-    def _decide(self, survey: Survey, job: Job, ledger: Ledger, mode: Mode) -> pl.DataFrame:
+    def _decide(self, survey: Survey, job: Job, runs: pl.DataFrame, mode: Mode) -> pl.DataFrame:
         tables, table = self.dataset.tables, table_name(job.indexer)
-        decision = decide(survey, tables, table, ledger, job.analysis_version, mode)
-        unknown = sorted(set(survey.absent) - set(decision["image_id"])) if survey.absent else []
+        decision = decide(survey, tables, table, runs, job.analysis_version, mode)
+        known = decision.filter(pl.col("action") != "forget")
+        unknown = sorted(set(survey.absent) - set(known["image_id"])) if survey.absent else []
         if unknown:
             raise ImageNotFoundError(
                 f"no image of this id, and no rows of it: {', '.join(unknown[:5])}",
@@ -266,8 +270,14 @@ def _version(indexer: Indexer) -> str:
     )
 
 
-def _warn_of_changed_code(job: Job, ledger: Ledger) -> None:
-    stale = ledger.runs_by_other_code(job.analysis_version, job.code_hash)
+def _warn_of_changed_code(job: Job, runs: pl.DataFrame) -> None:
+    if job.code_hash is None:
+        return
+    stale = runs.filter(
+        pl.col("status") == "ok",
+        pl.col("analysis_version") == job.analysis_version,
+        pl.col("code_hash") != job.code_hash,
+    ).height
     if stale:
         warnings.warn(
             f"indexer {job.indexer.name!r}: code changed, version did not: {stale} images were "
@@ -276,13 +286,3 @@ def _warn_of_changed_code(job: Job, ledger: Ledger) -> None:
             CodeChangedWarning,
             stacklevel=3,
         )
-
-
-def _raise_first(errors: Mapping[str, Exception]) -> None:
-    for error in errors.values():
-        raise error
-
-
-def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise UsageError(f"{name} must be one of {', '.join(choices)}, not {value!r}")

@@ -15,6 +15,7 @@ RUNS = pl.Schema(
         "status": pl.String(),
         "n_rows": pl.Int64(),
         "error": pl.String(),
+        "code": pl.String(),
         "indexed_at": pl.Datetime("us", "UTC"),
         "code_hash": pl.String(),
     }

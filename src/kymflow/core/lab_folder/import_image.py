@@ -15,7 +15,7 @@ from kymflow.core.lab_folder.metadata import Hints, build_metadata
 from kymflow.core.lab_folder.pixels import read_kymograph
 from kymflow.core.lab_folder.source import describe_source
 from kymflow.core.lab_folder.traces import read_trace
-from kymflow.core.workers.work import Work, check_in_reach
+from kymflow.core.workers.job import ImageJob
 from kymflow_zarr.errors import ArtifactError, ArtifactSchemaError, InvalidNameError
 from kymflow_zarr.reasons import first_line
 from kymflow_zarr.store.names import check_artifact_name
@@ -54,28 +54,22 @@ class Imported:
 
     Attributes:
         task: The task.
-        image_id: The image's id; empty if it is not in.
-        error: Why it is not in, empty if it is.
+        image_id: The image's id.
         notes: What its files leave open or contradict.
     """
 
     task: Task
-    image_id: str = ""
-    error: str = ""
-    notes: tuple[str, ...] = ()
+    image_id: str
+    notes: tuple[str, ...]
 
 
 def _import(task: Task) -> Imported:
     """Bring an image in; this runs here or in a worker."""
-    check_in_reach(task.dataset)
-    try:
-        image_id, notes = _write(task)
-        return Imported(task, image_id, notes=tuple(notes))
-    except (SourceFileError, ArtifactError) as error:
-        return Imported(task, error=error.message)
+    image_id, notes = _write(task)
+    return Imported(task, image_id, tuple(notes))
 
 
-IMPORT = Work(_import, halve=lambda _: (), give_up=lambda task: Imported(task, error=FATAL))
+IMPORT = ImageJob(_import, "importing", FATAL, failures=(SourceFileError, ArtifactError))
 
 
 def _write(task: Task) -> tuple[str, list[str]]:

@@ -14,7 +14,9 @@ from kymflow.core.lab_folder.discover import LabImage, find_images
 from kymflow.core.lab_folder.import_image import IMPORT, Task
 from kymflow.core.lab_folder.metadata import Hints
 from kymflow.core.lab_folder.source import KnownSources, same_source
-from kymflow.core.workers.pool import run, worker_pool
+from kymflow.core.workers.job import ImageRun
+from kymflow.core.workers.pool import worker_pool
+from kymflow.core.workers.progress import Failure
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
@@ -96,18 +98,20 @@ def import_folder(
             progress(sum(len(each) for each in lists) - unlisted, len(images), path)
 
     tell("")
+    tasks = _tasks(images, root, dataset, report, changed, hints, tell)
+    batches = IMPORT.batches(dataset, ((task.image.path, task) for task in tasks), size=1)
+    run = ImageRun("import", on_error="record")
     with worker_pool(workers, executor) as pool:
-        for brought in run(
-            IMPORT, _tasks(images, root, dataset, report, changed, hints, tell), pool
-        ):
-            path = brought.task.image.path
-            if brought.error:
-                report.failed.append((path, brought.error))
-            else:
-                imported = report.added if brought.task.replaced is None else report.updated
-                imported.append((path, brought.image_id))
-                report.warnings.extend((path, note) for note in brought.notes)
-            tell(path)
+        for batch in run.over(IMPORT.in_batches(), batches, pool):
+            for imported in batch.value or []:
+                path = imported.task.image.path
+                done = report.added if imported.task.replaced is None else report.updated
+                done.append((path, imported.image_id))
+                report.warnings.extend((path, note) for note in imported.notes)
+                tell(path)
+            for path, error in batch.errors.items():
+                report.failed.append((path, Failure.of(path, error).message))
+                tell(path)
     for done in (report.added, report.updated, report.failed):
         done.sort()  # they came as they were done
     report.warnings.sort(key=lambda warning: warning[0])

@@ -6,20 +6,20 @@ import logging
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from kymflow.core.errors import WorkerError
+from kymflow.core.errors import check_choice
 from kymflow.core.kym_dataset.indexers.velocity_events import VelocityEventIndexer
 from kymflow.core.kym_dataset.kym_dataset import KymDataset
 from kymflow.core.velocity_events.image import Detected, detect_image
 from kymflow.core.velocity_events.params import EventParams
-from kymflow.core.velocity_events.plan import Mode, Plan, make_plan
+from kymflow.core.velocity_events.plan import Mode, make_plan
 from kymflow.core.velocity_events.report import DetectReport
-from kymflow.core.workers.pool import run, worker_pool
-from kymflow.core.workers.progress import Failure, Progress, ProgressCallback
-from kymflow.core.workers.work import Work, check_in_reach
-from kymflow_zarr.errors import ArtifactError, DatasetError, ImageNotFoundError, UsageError
+from kymflow.core.workers.job import ImageJob, ImageRun, OnError
+from kymflow.core.workers.pool import worker_pool
+from kymflow.core.workers.progress import ProgressCallback
+from kymflow_zarr.errors import ImageNotFoundError
 from kymflow_zarr.store.names import check_image_id
 
 if TYPE_CHECKING:
@@ -34,22 +34,6 @@ FATAL = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class _Task:
-    """Some images to detect: all that a worker needs to know."""
-
-    dataset: ZarrDataset
-    due: list[tuple[str, EventParams]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Done:
-    """What became of a task."""
-
-    images: list[Detected]
-    errors: dict[str, DatasetError]
-
-
 def detect_dataset(
     dataset: ZarrDataset,
     params: EventParams | None = None,
@@ -60,7 +44,7 @@ def detect_dataset(
     workers: int | None = None,
     executor: Executor | None = None,
     progress: ProgressCallback | None = None,
-    on_error: Literal["raise", "record"] = "raise",
+    on_error: OnError = "raise",
 ) -> DetectReport:
     """Detect the velocity events of a dataset's images, from their traces.
 
@@ -95,81 +79,57 @@ def detect_dataset(
             ``on_error="raise"``, also if an image kills the worker that searches it.
     """
     started = time.perf_counter()
-    if mode not in ("incremental", "replace"):
-        raise UsageError(f"mode must be one of incremental, replace, not {mode!r}")
-    if on_error not in ("raise", "record"):
-        raise UsageError(f"on_error must be one of raise, record, not {on_error!r}")
+    check_choice("mode", mode, "incremental", "replace")
+    check_choice("on_error", on_error, "raise", "record")
     dataset.check_writable("detect events")
     plan = make_plan(dataset, _present(dataset, image_ids), params, changes or {}, mode)
-    if on_error == "raise":
-        _raise_first(plan.errors)
+    images = ImageRun("detect", on_error, progress, total=len(plan.due), errors={**plan.errors})
+    images.raise_first()
     done: list[Detected] = []
-    errors: dict[str, DatasetError] = dict(plan.errors)
     # Marked before, lest a killed run leave rows of old events that count as fresh; and after, for
     # an update of the index that ran meanwhile.
     _mark(dataset, plan.unnoticed)
     try:
+        due = ((image_id, _Due(dataset, image_id, own)) for image_id, own in plan.due)
+        batches = _DETECTION.batches(dataset, due, BATCH)
         with worker_pool(workers, executor) as pool:
-            for batch in run(_DETECTION, _tasks(dataset, plan), pool):
-                done += batch.images
-                errors |= batch.errors
-                if progress:
-                    count = len(done) + len(errors) - len(plan.errors)
-                    progress(Progress("detect", count, len(plan.due)))
-                if on_error == "raise":
-                    _raise_first(batch.errors)
+            for batch in images.over(_DETECTION.in_batches(), batches, pool):
+                done += batch.value or []
     finally:
         _mark(dataset, plan.unnoticed.intersection(image.image_id for image in done))
+    images.raise_first()
     done.sort(key=lambda image: image.image_id)  # they came as they were done
     report = DetectReport(
         mode=mode,
         detected=len(done),
         skipped=plan.skipped,
         without_trace=plan.without_trace,
-        failed=len(errors),
+        failed=len(images.errors),
         traces=sum(image.n_traces for image in done),
         events=sum(image.n_events for image in done),
         moved=sum(image.moved for image in done),
         kept=tuple(event for image in done for event in image.kept),
-        failures=tuple(Failure.of(image_id, error) for image_id, error in sorted(errors.items())),
+        failures=images.failures,
         seconds=time.perf_counter() - started,
     )
     log.info(report.summary)
     return report
 
 
-def _tasks(dataset: ZarrDataset, plan: Plan) -> Iterable[_Task]:
-    for start in range(0, len(plan.due), BATCH):
-        yield _Task(dataset, plan.due[start : start + BATCH])
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """An image to detect: all that a worker needs to know."""
+
+    dataset: ZarrDataset
+    image_id: str
+    params: EventParams
 
 
-def _halves(task: _Task) -> list[_Task]:
-    half = len(task.due) // 2
-    return [replace(task, due=due) for due in (task.due[:half], task.due[half:]) if half]
+def _detect(due: _Due) -> Detected:
+    return detect_image(due.dataset.record(due.image_id), due.params)
 
 
-def _given_up(task: _Task) -> _Done:
-    [(image_id, _)] = task.due
-    error = WorkerError(FATAL, dataset=str(task.dataset.path), image_id=image_id)
-    return _Done([], {image_id: error})
-
-
-def _detect(task: _Task) -> _Done:
-    """Detect one task's images; this runs here or in a worker."""
-    check_in_reach(task.dataset)
-    done = _Done([], {})
-    for image_id, params in task.due:
-        try:
-            done.images.append(detect_image(task.dataset.record(image_id), params))
-        except ArtifactError as error:
-            done.errors[image_id] = error
-        except Exception as error:
-            error.add_note(f"while detecting the events of image_id {image_id}")
-            raise
-    return done
-
-
-_DETECTION = Work(_detect, _halves, _given_up)
+_DETECTION = ImageJob(_detect, "detecting the events of image_id", FATAL)
 
 
 def _present(dataset: ZarrDataset, image_ids: Iterable[str] | None) -> list[str]:
@@ -186,8 +146,3 @@ def _present(dataset: ZarrDataset, image_ids: Iterable[str] | None) -> list[str]
 
 def _mark(dataset: ZarrDataset, image_ids: Iterable[str]) -> None:
     KymDataset(dataset).mark_outdated(VelocityEventIndexer(), sorted(image_ids))
-
-
-def _raise_first(errors: Mapping[str, Exception]) -> None:
-    for error in errors.values():
-        raise error

@@ -14,7 +14,8 @@ from kymflow.core.artifacts.events import (
     EVENTS_ARTIFACT,
     PARAMS_ARTIFACT,
 )
-from kymflow.core.artifacts.trace import _OWNER, _bad_trace, load_trace
+from kymflow.core.artifacts.trace import _OWNER, _bad_trace
+from kymflow.core.artifacts.trace import load_trace as load_trace
 from kymflow.core.errors import TraceError
 from kymflow.core.kym_dataset.indexers.velocity_events import VelocityEventIndexer
 from kymflow.core.review.carry_over import Merged, Owner, Row, merge_reviewed
@@ -67,9 +68,11 @@ def detect_image(rec: ZarrImageRecord, params: EventParams) -> Detected:
     trace = trace_stamp(folder)  # before it is read: one that is replaced meanwhile is seen
     found = _search(rec, load_trace(rec), params)
     merged = _save_events(rec, folder, found, params)
-    if [params] != list(own_params(rec.dataset, [rec.image_id])):
+    [own] = own_params(rec.dataset, [rec.image_id])
+    indexed_as = own.indexed_as
+    if own.params != params or indexed_as is None:
         rec.save_json(PARAMS_ARTIFACT, params.to_dict())
-    indexed_as = VelocityEventIndexer().params_hash(rec)
+        indexed_as = params.hash
     DetectionRecord(DETECTOR_VERSION, indexed_as, trace, events_stamp(folder)).save(rec)
     return Detected(
         rec.image_id,

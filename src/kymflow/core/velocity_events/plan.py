@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
 from kymflow.core.artifacts.detection import read_detections, trace_stamp
-from kymflow.core.kym_dataset.indexers.velocity_events import VelocityEventIndexer
 from kymflow.core.velocity_events.detect import DETECTOR_VERSION
 from kymflow.core.velocity_events.image_params import own_params
 from kymflow.core.velocity_events.params import EventParams
@@ -59,12 +58,12 @@ def make_plan(
         ParamsError: If a change can't be made.
     """
     plan = Plan()
-    hashes = VelocityEventIndexer().params_hashes(dataset, image_ids).hashes
     made = read_detections(dataset, image_ids)
     changed: dict[EventParams, EventParams] = {}
-    for image_id, own, made_with, indexed_as in zip(
-        image_ids, own_params(dataset, image_ids), made, hashes, strict=True
+    for image_id, found, made_with in zip(
+        image_ids, own_params(dataset, image_ids), made, strict=True
     ):
+        own, indexed_as = found.params, found.indexed_as
         trace = trace_stamp(f"{dataset.path}/images/{image_id}/analysis")
         if trace is None:
             plan.without_trace += 1

@@ -1,7 +1,7 @@
 """A lake's catalog: written in one atomic step, read from a private copy.
 
-A copy never changes, so whoever reads it holds nobody up, and sees one state of all tables; and
-what is done to it can't harm the lake.
+A copy never changes, so its readers block nobody and see one state of all tables, and nothing done
+to it can harm the lake.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ LAKE = "lake"
 _CATALOG_TABLES = "SELECT table_name FROM duckdb_tables() WHERE database_name = 'copy'"
 # 0.6 MB instead of 8 to copy at every change: a catalog has many tables of few rows.
 _SMALL = "META_BLOCK_SIZE 16384"
-# Rows kept within the catalog would be out of the reach of a copy, and a NaN among them be lost.
+# Rows inlined in the catalog could not be read from a copy, and NaN among them would be lost.
 _ATTACHED = "OVERRIDE_DATA_PATH true, DATA_INLINING_ROW_LIMIT 0"
 
 
@@ -61,7 +61,7 @@ class Catalog(ABC):
 
     Attributes:
         folder: The folder of the lake.
-        data: The folder of its files, as DuckLake wants it.
+        data: The folder of its files, with a slash at the end as DuckLake wants it.
     """
 
     def __init__(self, dataset: Path) -> None:
@@ -74,11 +74,11 @@ class Catalog(ABC):
 
     @abstractmethod
     def writing(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
-        """Return a connection that changes the lake, to be used in a ``with``."""
+        """Return a context that gives a connection which changes the lake."""
 
     @abstractmethod
     def version(self) -> Hashable:
-        """Return what changes with every change of the lake."""
+        """Return a value that differs after every change of the lake."""
 
     @abstractmethod
     def copy_to(self, path: Path) -> None:
@@ -105,7 +105,7 @@ class FileCatalog(Catalog):
 
     @contextmanager
     def writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Yield a connection to a lake that takes the place of this one when all went well."""
+        """Yield a connection to a copy of the lake, which replaces it when the block succeeds."""
         with self._lock(), atomic_path(self.path) as temporary, self._connection() as con:
             load(con, "ducklake")
             new = not layout.lake_config(self._dataset).exists()
@@ -125,7 +125,7 @@ class FileCatalog(Catalog):
         return file_lock(layout.catalog_lock(self._dataset))
 
     def version(self) -> Hashable:
-        """Return what changes when the file is replaced."""
+        """Return the file's stamp, which differs after every replacement."""
         return stamp(self.path)
 
     def copy_to(self, path: Path) -> None:
@@ -135,7 +135,7 @@ class FileCatalog(Catalog):
                 catalog = self.path.read_bytes()
         except FileNotFoundError as error:
             raise TableUnreadableError(
-                "the catalog of the tables is gone; restore it from a backup",
+                "the catalog of the tables is missing; restore it from a backup",
                 artifact=str(self.path),
             ) from error
         with writing(path):
@@ -151,7 +151,7 @@ class PostgresCatalog(Catalog):
 
     Args:
         dataset: The dataset's folder.
-        config: Says which.
+        config: The database and the schema.
     """
 
     def __init__(self, dataset: Path, config: LakeConfig) -> None:
@@ -176,7 +176,7 @@ class PostgresCatalog(Catalog):
 
         newest = f"SELECT max(snapshot_id) FROM {self._table('ducklake_snapshot')}"
         if self._watching is not None:
-            with suppress(duckdb.Error):  # it was broken meanwhile
+            with suppress(duckdb.Error):  # the connection broke meanwhile
                 return int(value(self._watching.con.cursor(), newest))
         self._watching = _Kept(self._connected("READ_ONLY"))
         return int(value(self._watching.con.cursor(), newest))
@@ -216,7 +216,7 @@ class PostgresCatalog(Catalog):
             except duckdb.Error as error:
                 raise TableUnreadableError(
                     f"the catalog of the tables can't be reached ({first_line(error)}); start its "
-                    f"server, or see to the network and ~/.pgpass",
+                    f"server, or check the network and ~/.pgpass",
                     dataset=str(self._dataset),
                 ) from error
             yield con

@@ -1,4 +1,4 @@
-"""How a dataset remembers that its tables lie in a lake, and where the lake's catalog is."""
+"""The file that says that a dataset's tables are in a lake, and where the lake's catalog is."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class LakeConfig:
     """Where a lake's catalog is.
 
     Attributes:
-        catalog: ``postgres:`` and what libpq connects by; None stands for a file in the dataset.
+        catalog: ``postgres:`` and a connection string of libpq; None: a file in the dataset.
         schema: The schema of a PostgreSQL database that holds this dataset's catalog.
     """
 
@@ -30,15 +30,15 @@ class LakeConfig:
 
     @property
     def connection(self) -> str:
-        """What libpq connects by."""
+        """The connection string of libpq."""
         return (self.catalog or "").removeprefix(POSTGRES)
 
 
 def read_config(dataset: Path) -> LakeConfig | None:
-    """Return where a dataset's lake has its catalog; None if its tables are plain files.
+    """Read where a dataset's lake has its catalog; None if its tables are plain files.
 
     Raises:
-        DatasetFormatError: If that is not said in a form known here.
+        DatasetFormatError: If the file is not in a form known here.
         ReadError: If the system refuses to read it.
     """
     path = layout.lake_config(dataset)
@@ -49,26 +49,26 @@ def read_config(dataset: Path) -> LakeConfig | None:
         return None
     except (ValueError, TypeError) as error:
         raise DatasetFormatError(
-            "what says where the tables are can't be read; restore the file from a backup",
+            "the file that says where the tables are can't be read; restore it from a backup",
             dataset=str(dataset),
             artifact=str(path),
         ) from error
 
 
 def write_config(dataset: Path, config: LakeConfig) -> None:
-    """Have a dataset's tables lie in a lake from now on."""
+    """Record that a dataset's tables are in a lake from now on."""
     write_atomic(layout.lake_config(dataset), json.dumps(asdict(config), indent=2).encode())
 
 
 def check_catalog(catalog: str) -> None:
-    """Refuse what is no catalog, or holds a password.
+    """Refuse a text that does not name a catalog, or that holds a password.
 
     Raises:
         UsageError: If so; the password is not repeated.
     """
     if not catalog.startswith(POSTGRES) or catalog == POSTGRES:
         raise UsageError(
-            f"a catalog is given as {POSTGRES} followed by what libpq connects by, such as "
+            f"a catalog is given as {POSTGRES} followed by a connection string of libpq, such as "
             f"'postgres:host=db dbname=lab'; without one it is a file in the dataset"
         )
     if _PASSWORD.search(catalog):

@@ -1,4 +1,4 @@
-"""The Parquet files of a session, held open and read as they were."""
+"""The Parquet files of a session: held open, so that it reads them as they were."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class ParquetSources:
         con: The session's connection.
         open_files: Holds the files open.
         files: The file of each table.
-        dataset: The dataset's folder; no file may lie outside it.
+        dataset: The dataset's folder; files outside it are refused.
     """
 
     def __init__(
@@ -59,17 +59,17 @@ class ParquetSources:
         return [f"allowed_paths = [{', '.join(paths)}]"]
 
     def after_lock_down(self) -> None:
-        """Let the descriptors stand for the files."""
+        """Make the reserved descriptors duplicates of the files'."""
         if self._descriptors:
             for _, open_file in self._opened.values():
                 open_file.fill_descriptor()
 
     def sql(self, table: TableKey) -> str:
-        """Return what reads a file."""
+        """Write the SQL that reads a file."""
         return f"read_parquet({literal(self._opened[table][0])})"
 
     def identity(self, table: TableKey) -> Hashable:
-        """Return what tells this state of a file from any other."""
+        """Return a value that differs between any two states of a file."""
         return self._opened[table][1].identity
 
     def restore_names(self, message: str) -> str:
@@ -83,8 +83,8 @@ class ParquetSources:
             return self._files_held.add(self._file(table))
         except OSError as error:
             raise QueryError(
-                f"table {table.name!r} can't be read; restore its file, or delete it and build it "
-                f"again\n{error}",
+                f"table {table.name!r} can't be read; restore its file, or delete it and rebuild "
+                f"the table\n{error}",
                 artifact=str(self._files[table]),
             ) from error
 
@@ -98,14 +98,14 @@ class ParquetSources:
         found = path.resolve()
         if not found.is_file():
             raise QueryError(
-                f"table {table.name!r} has no file, or what bears its name is none; build it again",
+                f"table {table.name!r} has no regular file; rebuild it",
                 dataset=str(self._dataset),
                 artifact=str(path),
             )
         if not found.is_relative_to(self._dataset.resolve()):
             raise QueryError(
-                f"table {table.name!r} is a link that leads out of the dataset; put the file "
-                f"itself here",
+                f"table {table.name!r} is a link that leads out of the dataset; replace it by the "
+                f"file itself",
                 dataset=str(self._dataset),
                 artifact=str(path),
             )

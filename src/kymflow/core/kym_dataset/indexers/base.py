@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
-
-from kymflow.core.errors import InvalidIndexerError
-
-if TYPE_CHECKING:
-    pass
-
-
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import field
-from typing import TYPE_CHECKING, Any, runtime_checkable
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from kymflow.core.errors import InvalidIndexerError
 from kymflow.core.kym_dataset.provenance import params_hash as hash_params
 
 if TYPE_CHECKING:
@@ -93,10 +85,54 @@ class ParamsHashes:
     Attributes:
         hashes: One hash an image, in the order asked; None where params could not be read.
         errors: The error of each image whose hash is None.
+        texts: The canonical params JSON behind hashes, of as many as are at hand: it is kept with
+            the hash, and comes back with the images to extract, see :class:`DueImages`.
     """
 
     hashes: Sequence[str | None]
     errors: Mapping[str, Exception] = field(default_factory=dict)
+    texts: Mapping[str, str] = field(default_factory=dict)
+
+
+class DueImages(list[str]):
+    """The ids of images to extract, with the params that the survey found.
+
+    ``extract_batch`` is called with it, and may take it for the list that it is. Rows made of
+    these params are those that the hash beside them stands for, whatever is written meanwhile.
+
+    Args:
+        image_ids: The ids.
+        hashes: The params hash of each.
+        texts: The canonical params JSON behind hashes, of as many as were kept.
+    """
+
+    def __init__(
+        self,
+        image_ids: Iterable[str],
+        hashes: Mapping[str, str] | None = None,
+        texts: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(image_ids)
+        self._hashes = hashes or {}
+        self._texts = texts or {}
+
+    @classmethod
+    def of(cls, image_ids: Sequence[str]) -> DueImages:
+        """Return image ids as such a list, which may know nothing of their params."""
+        return image_ids if isinstance(image_ids, cls) else cls(image_ids)
+
+    def params_hash(self, image_id: str) -> str | None:
+        """Return an image's params hash, None if it is not known."""
+        return self._hashes.get(image_id)
+
+    def params_text(self, image_id: str) -> str | None:
+        """Return an image's canonical params JSON, None if it was not kept."""
+        return self._texts.get(self._hashes.get(image_id, ""))
+
+    def without(self, image_ids: Container[str]) -> DueImages:
+        """Return the others."""
+        others = (image_id for image_id in self if image_id not in image_ids)
+        return DueImages(others, self._hashes, self._texts)
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ import polars as pl
 from kymflow.core.artifacts.conform import conform
 from kymflow.core.artifacts.scale import stored_scale
 from kymflow.core.kym_dataset.indexers.artifact import ArtifactIndexer, Blob
-from kymflow.core.kym_dataset.indexers.base import ExtractedBatch
+from kymflow.core.kym_dataset.indexers.base import DueImages, ExtractedBatch
 from kymflow.core.kym_dataset.schemas import PROVENANCE
 from kymflow.core.quantities import as_whole, parse_quantity
 from kymflow_zarr import ZarrImageRecord
@@ -65,13 +65,12 @@ class ImageIndexer(ArtifactIndexer):
     not; empty text becomes null); ``n_rois``; ``accepted``; ``import_notes`` (what the image's
     files leave open or contradict).
 
-    Fields whose names differ by case or blanks only have a column each: the first that holds a
-    value, one spelled in lower case before others, is named for it, the next ones are ``NAME_2``,
-    ``NAME_3`` and so on.
+    Fields whose names differ by case or blanks only have a column each: the plain name goes to one
+    that holds a value, to the one spelled so before others; the next are ``NAME_2``, ``NAME_3`` …
     """
 
     name = "images"
-    version: ClassVar[str] = "kymflow.images@0.1"
+    version: ClassVar[str] = "kymflow.images@0.2"
     params_artifact: ClassVar[str] = "metadata"
     schema: ClassVar[Mapping[str, pl.DataType]] = {
         "source_path": pl.String(),
@@ -98,13 +97,17 @@ class ImageIndexer(ArtifactIndexer):
         """Return a row for each of many images."""
         array = "data/zarr.json" if dataset.zarr_format == 3 else "data/.zarray"
         pixels = dataset.get_many(f"images/{image_id}/{array}" for image_id in image_ids)
-        blobs = self._blobs(dataset, image_ids)
+        due = DueImages.of(image_ids)
+        unread = [image_id for image_id in due if due.params_text(image_id) is None]
+        blobs = dict(zip(unread, self.read_blobs(dataset, unread), strict=True))
         rows: list[dict[str, Any]] = []
         errors: dict[str, Exception] = {}
-        for image_id, blob, array_blob in zip(image_ids, blobs, pixels, strict=True):
+        for image_id, array_blob in zip(image_ids, pixels, strict=True):
             rec = ZarrImageRecord(dataset, image_id)
+            text = due.params_text(image_id)
             try:
-                metadata = self._params_of(rec, blob) or {}
+                params = json.loads(text) if text else self._params_of(rec, blobs[image_id])
+                metadata = params or {}
                 row = {"image_id": image_id, **self._row(rec, metadata, array_blob)}
                 check_column_names(list(row))
             except ArtifactError as error:
@@ -215,13 +218,13 @@ def _notes(notes: object) -> str | None:
 def _experiment(
     experiment: Mapping[str, Any], taken: Mapping[str, pl.DataType]
 ) -> Iterator[tuple[str, Any]]:
-    """Yield the experiment's fields under names that SQL can tell apart.
+    """Yield the experiment's fields, sorted, so that equal params make equal rows.
 
-    A field whose name is taken by another column gets a prefix, fields that differ by case or
-    blanks only get numbers.
+    A field whose name is taken by another column gets a prefix. Fields that differ by case or
+    blanks only get numbers, so that SQL can tell them apart.
     """
     alike: dict[str, list[str]] = {}
-    for field in experiment:
+    for field in sorted(experiment):
         name = field.strip().lower()
         clash = name not in _OWN_FIELDS and name in {*taken, *PROVENANCE}
         alike.setdefault(f"experiment_{name}" if clash else name, []).append(field)
@@ -259,7 +262,9 @@ def _sizes(value: object) -> list[int] | None:
 def _text(value: object) -> str | None:
     if value is None or value == "":
         return None
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
 def _local_time(epoch_ns: object) -> datetime | None:

@@ -16,7 +16,7 @@ from kymflow.core.artifacts.events import (
     PARAMS_ARTIFACT,
 )
 from kymflow.core.kym_dataset.indexers.artifact import ArtifactIndexer
-from kymflow.core.kym_dataset.indexers.base import ExtractedBatch
+from kymflow.core.kym_dataset.indexers.base import DueImages, ExtractedBatch
 from kymflow_zarr.errors import ArtifactSchemaError
 
 if TYPE_CHECKING:
@@ -42,17 +42,16 @@ class VelocityEventIndexer(ArtifactIndexer):
 
     def extract_batch(self, dataset: Store, image_ids: Sequence[str]) -> ExtractedBatch:
         """Return the rows of many images."""
-        outdated = self._made_with_other_params(dataset, image_ids)
-        batch = super().extract_batch(dataset, [i for i in image_ids if i not in outdated])
+        due = DueImages.of(image_ids)
+        outdated = self._made_with_other_params(dataset, due)
+        batch = super().extract_batch(dataset, due.without(outdated))
         return ExtractedBatch(batch.rows, {**batch.errors, **outdated})
 
-    def _made_with_other_params(
-        self, dataset: Store, image_ids: Sequence[str]
-    ) -> dict[str, Exception]:
+    def _made_with_other_params(self, dataset: Store, due: DueImages) -> dict[str, Exception]:
         made = {
             image_id: known.params_hash
-            for image_id, known in zip(image_ids, read_detections(dataset, image_ids), strict=True)
-            if known is not None
+            for image_id, known in zip(due, read_detections(dataset, due), strict=True)
+            if known is not None and known.params_hash != due.params_hash(image_id)
         }
         now = self.params_hashes(dataset, list(made)).hashes
         return {

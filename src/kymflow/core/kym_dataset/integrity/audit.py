@@ -18,7 +18,6 @@ from kymflow_sql import statement
 from kymflow_zarr.duck import view_columns
 from kymflow_zarr.reasons import refused
 from kymflow_zarr.store import parquet
-from kymflow_zarr.store.files import temporary_path
 from kymflow_zarr.tables.types import TableKey
 
 if TYPE_CHECKING:
@@ -157,10 +156,7 @@ def _renew(dataset: ZarrDataset, name: str) -> bool:
         told = _ask(dataset, name, "engine/runs_of_rows").with_columns(status=pl.lit("ok"))
         known = known.join(told, on="image_id", how="anti", maintain_order="left")
         runs = pl.concat([known, told], how="diagonal")
-        scratch = dataset.path / "index" / f"{name}.runs.rows"
-        with temporary_path(scratch) as staged:
-            parquet.write(runs, staged)
-            dataset.tables.commit([ledger.recording([staged], runs)], "write the ledger again")
+        dataset.tables.commit([ledger.recording(runs, runs)], "write the ledger again")
     return True
 
 

@@ -17,7 +17,7 @@ LEDGER = {**EXISTING, "status": pl.String, "n_rows": pl.Int64}
 
 def decided(con: duckdb.DuckDBPyConnection) -> duckdb.DuckDBPyRelation:
     con.execute("SET VARIABLE analysis_version = $1", [V])
-    return con.sql(statement("engine/staleness"))
+    return con.sql(statement("engine/staleness")).select("image_id", "action", "reason", "n_rows")
 
 
 def verdict(

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal
 import duckdb
 import polars as pl
 
-from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow.core.kym_dataset.schemas import PROVENANCE
 from kymflow.core.kym_dataset.update.survey import Survey
 from kymflow_sql import statement
@@ -44,7 +43,7 @@ def decide(
     survey: Survey,
     tables: TableStore,
     table: str,
-    ledger: Ledger,
+    runs: pl.DataFrame,
     analysis_version: str,
     mode: Mode = "incremental",
 ) -> pl.DataFrame:
@@ -54,20 +53,22 @@ def decide(
         survey: What the dataset holds.
         tables: The dataset's tables.
         table: The table's name; it need not exist.
-        ledger: The record of past runs.
+        runs: The last run of each image, as the ledger has it.
         analysis_version: The indexer's version now.
         mode: ``"replace"`` makes every image of the survey due; reason ``forced`` marks those
             that were fresh.
 
     Returns:
-        Frame (image_id str, action ``skip``/``update``/``prune``, reason str, n_rows int64).
+        Frame (image_id str, action ``skip``/``update``/``prune``/``forget``, reason str, n_rows
+        int64, params_hash str, recorded bool), one row per image; see ``engine/staleness.sql``.
+        ``forget`` are deleted images that only the ledger still knows.
 
     Raises:
         TableUnreadableError: If the table is damaged, or is not one of ours.
-        ReadError: If the system refuses to read the table or its ledger.
+        ReadError: If the system refuses to read the table.
     """
-    question = _Question(survey, TableKey(table), ledger, analysis_version, tables.path(table))
-    decision = tables.read([question.table, ledger.runs], question.ask)
+    question = _Question(survey, TableKey(table), runs, analysis_version, tables.path(table))
+    decision = tables.read([question.table], question.ask)
     if mode == "replace":
         forced = pl.col("action") == "skip"
         decision = decision.with_columns(
@@ -83,7 +84,7 @@ class _Question:
 
     survey: Survey
     table: TableKey
-    ledger: Ledger
+    runs: pl.DataFrame
     analysis_version: str
     location: Path
 
@@ -93,8 +94,8 @@ class _Question:
         # A variable, not a parameter: DuckDB runs a relation with parameters on one thread.
         con.execute("SET VARIABLE analysis_version = $1", [self.analysis_version])
         con.register("current", self.survey.current)
+        con.register("ledger", self._known_runs())
         self._view_rows(reader)
-        self.ledger.view(reader)
         try:
             return con.sql(statement("engine/staleness")).pl()
         except duckdb.OutOfMemoryException as error:
@@ -104,10 +105,7 @@ class _Question:
                 artifact=str(self.location),
             ) from error
         except duckdb.Error as error:
-            if not self.ledger.is_damaged():
-                raise parquet.unreadable(self.location, error) from error
-            con.register("ledger", self.ledger.load())
-            return con.sql(statement("engine/staleness")).pl()
+            raise parquet.unreadable(self.location, error) from error
 
     def _view_rows(self, reader: Reader) -> None:
         """Make the view ``existing`` over the table; provenance columns it lacks are null."""
@@ -131,6 +129,12 @@ class _Question:
         """Return what rows must meet to count, so that few images cost no group-by over all."""
         if self.survey.whole:
             return "true"
-        asked = [*self.survey.current["image_id"], *self.survey.absent]
-        con.register("asked", pl.DataFrame({"image_id": asked}, {"image_id": pl.String}))
+        con.register("asked", self.survey.asked)
         return "image_id IN (FROM asked)"
+
+    def _known_runs(self) -> pl.DataFrame:
+        """Return what decides of the runs of the images surveyed."""
+        runs = self.runs.select("image_id", "params_hash", "analysis_version", "status", "n_rows")
+        if self.survey.whole:
+            return runs
+        return runs.join(self.survey.asked, on="image_id", how="semi")

@@ -8,8 +8,6 @@ from datetime import UTC, datetime
 from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow.core.kym_dataset.update.extract import Job, outdated_runs
 from kymflow.core.kym_dataset.update.survey import take_survey
-from kymflow_zarr.store import parquet
-from kymflow_zarr.store.files import temporary_path
 
 
 def mark(job: Job, table: str, image_ids: Iterable[str]) -> None:
@@ -22,8 +20,5 @@ def mark(job: Job, table: str, image_ids: Iterable[str]) -> None:
     """
     current = take_survey(job.dataset, job.indexer, image_ids).current
     runs = outdated_runs(job, current, datetime.now(UTC))
-    ledger = Ledger(job.dataset, table)
-    scratch = job.dataset.path / "index" / f"{table}.outdated.parquet"
-    with temporary_path(scratch) as written:
-        parquet.write(runs, written)
-        job.dataset.tables.commit([ledger.recording([written], runs)], "mark rows as outdated")
+    change = Ledger(job.dataset, table).recording(runs, runs)
+    job.dataset.tables.commit([change], "mark rows as outdated")

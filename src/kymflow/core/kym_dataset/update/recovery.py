@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from kymflow.core.kym_dataset.update.staging import BEGUN, MAKER, Part, Staging, staging_home
+from kymflow.core.kym_dataset.update.staging import BEGUN, MAKER, Made, Part, Staging, staging_home
 from kymflow_zarr.reasons import escaped, first_line
 from kymflow_zarr.store import layout, parquet
 from kymflow_zarr.store.leases import delete, take_over
@@ -88,7 +88,7 @@ class DeadRuns:
                 continue  # it was killed while it wrote the mark
         return found
 
-    def take_over(self, due: pl.DataFrame) -> list[Part]:
+    def take_over(self, due: pl.DataFrame) -> list[Made]:
         """Return what was staged and is still right, as parts of due images only.
 
         An image's rows are still right if it is due with the same params hash, version and code,
@@ -98,11 +98,11 @@ class DeadRuns:
             due: Frame (image_id, params_hash) of the images to be computed.
 
         Returns:
-            Parts of the staging that hold each image at most once.
+            What was made, each image at most once, staged again by this run.
         """
-        parts: list[Part] = []
+        made: list[Made] = []
         if due.is_empty():
-            return parts
+            return made
         keys = ["image_id", "params_hash"]
         for batch in self._batches():
             runs = batch.runs.join(due, on=keys, how="semi", maintain_order="left")
@@ -110,13 +110,12 @@ class DeadRuns:
             runs = runs.filter(~pl.col("image_id").is_in(touched))
             if runs.is_empty():
                 continue
-            parts.append(self._staging.next_part())
             rows = batch.rows.join(runs, on="image_id", how="semi", maintain_order="left")
-            parts[-1].write(rows, runs, batch.params)
+            made.append(self._staging.next_part().write(rows, runs, batch.params))
             due = due.join(runs, on="image_id", how="anti", maintain_order="left")
-        return parts
+        return made
 
-    def record_committed(self, unrecorded: pl.DataFrame) -> list[Part]:
+    def record_committed(self, unrecorded: pl.DataFrame) -> list[Made]:
         """Return the runs whose rows a run had put into the table when it was killed.
 
         They record how many rows there were, so that the next update sees if some are lost.
@@ -126,20 +125,19 @@ class DeadRuns:
                 the right provenance, and of whose run the ledger does not know.
 
         Returns:
-            Parts without rows, for the ledger.
+            Runs without rows, for the ledger.
         """
-        parts: list[Part] = []
+        made: list[Made] = []
         if unrecorded.is_empty():
-            return parts
+            return made
         keys = ["image_id", "params_hash"]
         for batch in self._batches():
             known = batch.runs.join(unrecorded, on=keys, how="semi", maintain_order="left")
             if known.is_empty():
                 continue
-            parts.append(self._staging.ledger_only_part())
-            parts[-1].write_runs(known, batch.params)
+            made.append(Made(known, batch.params))
             unrecorded = unrecorded.join(known, on="image_id", how="anti")
-        return parts
+        return made
 
     def clear(self) -> None:
         """Remove the dead runs, once this one has committed."""

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from kymflow.core.errors import InvalidIndexerError, ParamsError
 from kymflow.core.kym_dataset.indexers.base import BulkHasher, Indexer, ParamsHashes
+from kymflow.core.workers.job import do_each
 from kymflow.core.workers.progress import Progress, ProgressCallback
 from kymflow_zarr.errors import ArtifactError
 from kymflow_zarr.store.names import check_image_id
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
 
 CHUNK = 10_000
+KEPT = 64 << 20
+"""Characters of params kept: those of kym_images, which differ by image, take 1 kB each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +32,21 @@ class Survey:
         errors: The error of each such image.
         absent: Images asked for that are not in the dataset.
         whole: Whether every image of the dataset was surveyed.
+        texts: The canonical params JSON behind hashes, so that no later step reads it again; of
+            those that came first, where all together are too much to keep.
     """
 
     current: pl.DataFrame
     errors: Mapping[str, Exception]
     absent: tuple[str, ...]
     whole: bool
+    texts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def asked(self) -> pl.DataFrame:
+        """Frame (image_id) of the images surveyed, those that are absent too."""
+        absent = pl.DataFrame({"image_id": self.absent}, {"image_id": pl.String})
+        return pl.concat([self.current.select("image_id"), absent])
 
 
 def take_survey(
@@ -66,17 +78,23 @@ def take_survey(
         absent = sorted(set(asked) - set(present))
     hashes: list[str | None] = []
     errors: dict[str, Exception] = {}
+    texts: dict[str, str] = {}
+    room = KEPT
     for start in range(0, len(present), CHUNK):
         answer = _hash_chunk(dataset, indexer, present[start : start + CHUNK])
         hashes.extend(answer.hashes)
         errors.update(answer.errors)
+        new = {key: text for key, text in answer.texts.items() if key not in texts}
+        room -= sum(map(len, new.values()))
+        if room > 0:
+            texts.update(new)
         if progress:
             progress(Progress("survey", len(hashes), len(present)))
     current = pl.DataFrame(
         {"image_id": present, "params_hash": hashes},
         schema={"image_id": pl.String, "params_hash": pl.String},
     )
-    return Survey(current, errors, tuple(absent), whole=image_ids is None)
+    return Survey(current, errors, tuple(absent), whole=image_ids is None, texts=texts)
 
 
 def _hash_chunk(dataset: ZarrDataset, indexer: Indexer, image_ids: Sequence[str]) -> ParamsHashes:
@@ -95,23 +113,18 @@ def _hash_chunk(dataset: ZarrDataset, indexer: Indexer, image_ids: Sequence[str]
 def _hash_one_by_one(
     dataset: ZarrDataset, indexer: Indexer, image_ids: Sequence[str]
 ) -> ParamsHashes:
-    hashes: list[str | None] = []
-    errors: dict[str, Exception] = {}
-    for image_id in image_ids:
-        try:
-            hashes.append(_checked(indexer, indexer.params_hash(dataset.record(image_id))))
-        except (ArtifactError, ParamsError) as error:
-            hashes.append(None)
-            errors[image_id] = error
-        except Exception as error:
-            error.add_note(f"while hashing the params of image_id {image_id}")
-            raise
-    return ParamsHashes(hashes, errors)
+    def hash_of(image_id: str) -> str:
+        value: object = indexer.params_hash(dataset.record(image_id))
+        if isinstance(value, str) and value:
+            return value
+        raise InvalidIndexerError(
+            f"indexer {indexer.name!r} returned {value!r} for a params_hash; it must be a text"
+        )
 
-
-def _checked(indexer: Indexer, value: object) -> str:
-    if isinstance(value, str) and value:
-        return value
-    raise InvalidIndexerError(
-        f"indexer {indexer.name!r} returned {value!r} for a params_hash; it must be a text"
+    found, errors = do_each(
+        hash_of,
+        zip(image_ids, image_ids, strict=True),
+        "hashing the params of image_id",
+        failures=(ArtifactError, ParamsError),
     )
+    return ParamsHashes([found.get(image_id) for image_id in image_ids], errors)

@@ -383,10 +383,10 @@ def test_it_runs_anywhere(dataset, add_trace, monkeypatch, how) -> None:
     assert steps[-1] == Progress("detect", 5, 5)
 
 
-def kill_at_c(task: dataset_module._Task) -> dataset_module._Done:
-    if "c" in [image_id for image_id, _ in task.due]:
+def kill_at_c(due: dataset_module._Due) -> dataset_module.Detected:
+    if due.image_id == "c":
         os.kill(os.getpid(), signal.SIGKILL)
-    return dataset_module._detect(task)
+    return dataset_module._detect(due)
 
 
 @pytest.mark.long
