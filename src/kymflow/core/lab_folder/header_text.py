@@ -89,8 +89,8 @@ def _joined(line: str, lines: list[str], place: int) -> tuple[re.Match[str] | No
     """Read a value that goes over several lines; return it, and the place behind it."""
     if line.startswith('"') and '\t"' in line:
         for end in range(place, min(place + _MOST_JOINED, len(lines))):
-            if _QUOTED.fullmatch(lines[end]):
-                break
+            if lines[end].startswith('"') and "\t" in lines[end]:
+                break  # the next key
             line = f"{line}\n{lines[end]}"
             match = _QUOTED.fullmatch(line)
             if match:

@@ -81,7 +81,8 @@ def build_metadata(
     analysis = read_object(image.analysis) if image.analysis else {}
     named = image.sidecar or image.tif
     made = image.analysis or named
-    accepted = sidecar.get("accepted", analysis.get("accepted"))
+    told = (content.get("accepted") for content in (sidecar, analysis))
+    accepted = next((each for each in told if isinstance(each, bool)), None)
     stored = writable(section(sidecar, "header", named), named)
     experiment = writable(section(sidecar, "experiment_metadata", named), named)
     notes = list(kymograph.notes)
@@ -94,7 +95,7 @@ def build_metadata(
         "header": header,
         "experiment_metadata": experiment,
         "rois": writable(rois, named),
-        "accepted": accepted if isinstance(accepted, bool) else None,
+        "accepted": accepted,
         "analysis": writable(section(analysis, "analysis_metadata", made), made),
         "source": source,
         "import_notes": notes,

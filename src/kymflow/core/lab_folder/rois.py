@@ -49,7 +49,10 @@ def _roi(roi: object, path: Path) -> dict[str, Any]:
     if not isinstance(roi, dict):
         raise broken(path, f"a ROI is a {type(roi).__name__}, not an object")
     data = section(roi, "data", path)
-    box = {corner: _pixel(data.get(corner, roi.get(old))) for corner, old in _CORNERS.items()}
+    box = {
+        corner: _pixel(roi.get(old) if data.get(corner) is None else data[corner])
+        for corner, old in _CORNERS.items()
+    }
     taken = {"data", "id", "roi_id", *_CORNERS.values()}
     rest = {key: value for key, value in roi.items() if key not in taken}
     named = roi.get("roi_id")

@@ -68,6 +68,10 @@ def check_segments(plane: TiffPage | TiffFrame) -> None:
                 raise ValueError("it unpacks to more than it says")
     if int(page.compression) == _PLAIN and held < page.size * page.bitspersample // 8:
         raise ValueError("it holds fewer pixels than it says")
+    there = sum(size > 0 for size in plane.databytecounts)
+    if int(page.compression) != _PLAIN and there < math.prod(page.chunked):
+        # tifffile reads zeros in their place
+        raise ValueError(f"{math.prod(page.chunked) - there} of its strips or tiles are missing")
 
 
 def _check_imagecodecs(why: str) -> None:

@@ -70,6 +70,11 @@ def test_a_time_of_nan_is_null(read, time: str, written: str) -> None:
     assert rows[name.replace("duration_sec", "duration_s")].to_list() == [None, 0.5]
 
 
+def test_a_null_under_todays_name_hides_no_older_one(read) -> None:
+    rows = read({"1": [{"t_start_s": None, "t_start": 0.5}, {"t_start": 1.5}, {"t_start_s": 2.5}]})
+    assert rows["t_start_s"].to_list() == [0.5, 1.5, 2.5]
+
+
 def test_whole_numbers_beside_fractions_keep_their_digits(read) -> None:
     large = 2**53 + 1
     rows = read({"1": [{"mine": large}, {"mine": 0.5}, {"mine": None}, {"mine": 2.0}]})

@@ -90,6 +90,18 @@ def test_everything_a_folder_holds_comes_in(folder: Path, dataset: ZarrDataset) 
     assert "velocity_events/events.parquet" not in old.list_analysis_keys()
 
 
+@pytest.mark.parametrize(("own", "of_analysis"), [(None, True), (False, True), (None, None)])
+def test_a_null_in_the_sidecar_hides_no_acceptance(
+    folder: Path, dataset: ZarrDataset, own: bool | None, of_analysis: bool | None
+) -> None:
+    (folder / "new.json").write_text(json.dumps({"accepted": own}))
+    analysis = folder / "flow-analysis" / "new_radon.json"
+    analysis.write_text(json.dumps({"accepted": of_analysis}))
+    import_folder(folder, dataset)
+    payload = dataset.record(by_path(dataset)["new.TIF"]).load_metadata_payload()
+    assert payload["accepted"] == (of_analysis if own is None else own)
+
+
 def test_traces_have_typed_columns(folder: Path, dataset: ZarrDataset) -> None:
     import_folder(folder, dataset)
     ids = by_path(dataset)

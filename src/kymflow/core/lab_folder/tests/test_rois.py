@@ -31,6 +31,12 @@ def test_all_forms_become_one(roi: dict[str, Any]) -> None:
     assert read(roi) == ([{"roi_id": 1, **BOX}], [])
 
 
+def test_a_null_hides_no_corner() -> None:
+    older = {"dim0_start": 0, "dim0_stop": 20, "dim1_start": 1, "dim1_stop": 4}
+    data = {"x0": None, "x1": 4}
+    assert read({"roi_id": 1, "data": data, **older}) == ([{"roi_id": 1, **BOX}], [])
+
+
 def test_further_keys_are_kept() -> None:
     [roi], _ = read({"id": 7, "channel": 2, "name": "007", "data": BOX})
     assert roi == {"roi_id": 7, "channel": 2, "name": "007", **BOX}
