@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -117,14 +118,19 @@ class ImageFiles:
         """Save a table artifact as gzipped CSV."""
         return self._save(name, ".csv.gz", codecs.encode_csv_gz(as_polars(frame)))
 
-    def load_df_csv_gz(self, name: str) -> pl.DataFrame:
+    def load_df_csv_gz(self, name: str, *, texts: Collection[str] = ()) -> pl.DataFrame:
         """Return a table artifact saved as gzipped CSV; dtypes are inferred from all rows.
+
+        Args:
+            name: Its name.
+            texts: Columns that are text whatever they hold, such as ids.
 
         Raises:
             ArtifactNotFoundError: If there is none.
             ArtifactUnreadableError: If it is damaged.
         """
-        return self._load(name, ".csv.gz", codecs.decode_csv_gz, codecs.MAX_UNPACKED)
+        decode = partial(codecs.decode_csv_gz, texts=texts)
+        return self._load(name, ".csv.gz", decode, codecs.MAX_UNPACKED)
 
     def save_metadata_payload(self, payload: dict[str, Any]) -> Path:
         """Save the image's metadata, a JSON object."""

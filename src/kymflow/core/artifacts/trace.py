@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from kymflow.core.artifacts.conform import conform
 from kymflow.core.artifacts.events import TRACE_ARTIFACT
 from kymflow_zarr.errors import ArtifactNotFoundError, ArtifactSchemaError
 
@@ -27,7 +28,8 @@ def load_trace(rec: ZarrImageRecord) -> pl.DataFrame:
     Raises:
         ArtifactNotFoundError: If it has none.
         ArtifactUnreadableError: If it can't be read.
-        ArtifactSchemaError: If it has no time or velocity, or they are no numbers.
+        ArtifactSchemaError: If it has no time or velocity, or they are no numbers, or a ROI or
+            channel is not a whole number.
     """
     try:
         trace = rec.load_df_parquet(TRACE_ARTIFACT)
@@ -37,16 +39,10 @@ def load_trace(rec: ZarrImageRecord) -> pl.DataFrame:
     if lacking:
         raise bad_trace(rec, f"it has no column {' and no column '.join(lacking)}")
     try:
-        return trace.select(
-            *(
-                (pl.col(name).fill_null(1) if name in trace.columns else pl.lit(1))
-                .cast(dtype)
-                .alias(name)
-                for name, dtype in OWNER.items()
-            ),
-            pl.col("time", "velocity").cast(pl.Float64),
+        return conform(trace, OWNER, {}).select(
+            pl.col(*OWNER).fill_null(1), pl.col("time", "velocity").cast(pl.Float64)
         )
-    except pl.exceptions.PolarsError as error:
+    except (ValueError, pl.exceptions.PolarsError) as error:
         raise bad_trace(rec, str(error).splitlines()[0]) from error
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import polars as pl
@@ -192,7 +193,7 @@ class ArtifactIndexer(BaseIndexer):
             if is_too_large(rec.artifact_path(artifact, ".parquet")):
                 why = f"it unpacks to more than {MAX_CELLS:,} values"
                 raise self._bad_rows(rec, why, artifact)
-            for load in (rec.load_df_parquet, rec.load_df_csv_gz):
+            for load in (rec.load_df_parquet, partial(rec.load_df_csv_gz, texts=self._texts)):
                 try:
                     rows = load(artifact)
                 except ArtifactNotFoundError:
@@ -302,6 +303,12 @@ class ArtifactIndexer(BaseIndexer):
             image_id=rec.image_id,
             artifact=self.params_artifact,
         )
+
+    @property
+    def _texts(self) -> list[str]:
+        """The columns that CSV holds as text whatever is in them, under all their names."""
+        texts = [name for name, dtype in self._whole_schema.items() if dtype == pl.String]
+        return [*texts, *(old for old, new in self.aliases.items() if new in texts)]
 
     @property
     def _whole_schema(self) -> dict[str, pl.DataType]:

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import count
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import polars as pl
 
 from kymflow.core.artifacts.conform import conform
+from kymflow.core.artifacts.scale import stored_scale
 from kymflow.core.kym_dataset.indexers.artifact import ArtifactIndexer, Blob
 from kymflow.core.kym_dataset.indexers.base import DueImages, ExtractedBatch
 from kymflow.core.kym_dataset.schemas import PROVENANCE
+from kymflow.core.quantities import as_whole, parse_quantity
 from kymflow_zarr import ZarrImageRecord
 from kymflow_zarr.errors import (
     ArtifactError,
@@ -41,6 +44,7 @@ EXPERIMENT_TEXT = (
     "date",
     "note",
 )
+_OWN_FIELDS = (*EXPERIMENT_TEXT, "depth", "branch_order")
 FOLDERS = 3
 _INT64 = 1 << 63
 _EPOCH = datetime(1970, 1, 1)
@@ -56,13 +60,17 @@ class ImageIndexer(ArtifactIndexer):
     Columns: ``source_path`` (relative to the imported folder), ``folder`` and its parts
     ``folder_1`` … ``folder_3`` from the outside in; ``acquired_at`` (local time); ``shape``,
     ``dtype``, ``n_lines`` and ``n_pixels`` (axes 0 and 1), ``seconds_per_line`` (s),
-    ``um_per_pixel`` (µm), ``duration_s``; every field of the experiment metadata (``depth`` and
-    ``branch_order`` as numbers, null where they are not; empty text becomes null); ``n_rois``;
-    ``accepted``.
+    ``um_per_pixel`` (µm), ``scale_source`` (where these two come from), ``duration_s``; every field
+    of the experiment metadata (``depth`` in µm and ``branch_order`` as numbers, null where they are
+    not; empty text becomes null); ``n_rois``; ``accepted``; ``import_notes`` (what the image's
+    files leave open or contradict).
+
+    Fields whose names differ by case or blanks only have a column each: the plain name goes to one
+    that holds a value, to the one spelled so before others; the next are ``NAME_2``, ``NAME_3`` …
     """
 
     name = "images"
-    version: ClassVar[str] = "kymflow.images@0.1"
+    version: ClassVar[str] = "kymflow.images@0.2"
     params_artifact: ClassVar[str] = "metadata"
     schema: ClassVar[Mapping[str, pl.DataType]] = {
         "source_path": pl.String(),
@@ -75,12 +83,14 @@ class ImageIndexer(ArtifactIndexer):
         "n_pixels": pl.Int64(),
         "seconds_per_line": pl.Float64(),
         "um_per_pixel": pl.Float64(),
+        "scale_source": pl.String(),
         "duration_s": pl.Float64(),
         "depth": pl.Float64(),
         "branch_order": pl.Int64(),
         **{name: pl.String() for name in EXPERIMENT_TEXT},
         "n_rois": pl.Int64(),
         "accepted": pl.Boolean(),
+        "import_notes": pl.String(),
     }
 
     def extract_batch(self, dataset: Store, image_ids: Sequence[str]) -> ExtractedBatch:
@@ -128,6 +138,7 @@ class ImageIndexer(ArtifactIndexer):
             **dict(_experiment(experiment, taken=self.schema)),
             "n_rois": len(rois) if isinstance(rois, list) else None,
             "accepted": accepted if isinstance(accepted, bool) else None,
+            "import_notes": _notes(metadata.get("import_notes")),
         }
 
 
@@ -175,9 +186,9 @@ def _source(source: Mapping[str, Any]) -> dict[str, Any]:
 
 def _geometry(header: Mapping[str, Any], array: Mapping[str, Any]) -> dict[str, Any]:
     sizes = _sizes(array.get("shape")) or _sizes(header.get("shape")) or []
-    voxels = header.get("voxels")
-    steps = [_number(v) for v in voxels] if isinstance(voxels, list) else []
-    lines, per_line = _at(sizes, 0), _at(steps, 0)
+    lines = _at(sizes, 0)
+    scale = stored_scale(header, sizes)
+    per_line = scale.seconds_per_line
     dtype = array.get("data_type", array.get("dtype"))
     return {
         "shape": sizes or None,
@@ -185,9 +196,23 @@ def _geometry(header: Mapping[str, Any], array: Mapping[str, Any]) -> dict[str, 
         "n_lines": lines,
         "n_pixels": _at(sizes, 1),
         "seconds_per_line": per_line,
-        "um_per_pixel": _at(steps, 1),
+        "um_per_pixel": scale.um_per_pixel,
+        "scale_source": _scale_source(header.get("scale_source")),
         "duration_s": lines * per_line if lines and per_line else None,
     }
+
+
+def _scale_source(sources: object) -> str | None:
+    """Return where the scale comes from: one source, or one for each figure."""
+    if not isinstance(sources, dict) or not sources:
+        return None
+    if len(set(map(str, sources.values()))) == 1:
+        return str(next(iter(sources.values())))
+    return ", ".join(f"{figure}: {source}" for figure, source in sources.items())
+
+
+def _notes(notes: object) -> str | None:
+    return "; ".join(map(str, notes)) or None if isinstance(notes, list) else None
 
 
 def _experiment(
@@ -195,19 +220,35 @@ def _experiment(
 ) -> Iterator[tuple[str, Any]]:
     """Yield the experiment's fields, sorted, so that equal params make equal rows.
 
-    One whose name is taken gets a prefix.
+    A field whose name is taken by another column gets a prefix. Fields that differ by case or
+    blanks only get numbers, so that SQL can tell them apart.
     """
-    for field, value in sorted(experiment.items()):
+    alike: dict[str, list[str]] = {}
+    for field in sorted(experiment):
         name = field.strip().lower()
-        if name == "depth":
-            yield name, _number(value)
-        elif name == "branch_order":
-            number = _number(value)
-            whole = number is not None and number % 1 == 0 and abs(number) < _INT64
-            yield name, int(number) if number is not None and whole else None
-        elif name:
-            clash = name not in EXPERIMENT_TEXT and name in {*taken, *PROVENANCE}
-            yield f"experiment_{name}" if clash else name, _text(value)
+        clash = name not in _OWN_FIELDS and name in {*taken, *PROVENANCE}
+        alike.setdefault(f"experiment_{name}" if clash else name, []).append(field)
+    names = set(alike)
+    for name, fields in alike.items():
+        # A field without a value does not take the plain name from one that has one.
+        fields.sort(key=lambda field: (_text(experiment[field]) is None, field != name))
+        for place, field in enumerate(fields if name else ()):
+            own = name if place == 0 else _numbered(name, place + 1, names)
+            names.add(own)
+            yield own, _typed(own, experiment[field])
+
+
+def _typed(name: str, value: object) -> object:
+    if name == "depth":
+        return parse_quantity(value, "length")
+    if name == "branch_order":
+        number = as_whole(value)
+        return number if number is not None and abs(number) < _INT64 else None
+    return _text(value)
+
+
+def _numbered(name: str, start: int, taken: Collection[str]) -> str:
+    return next(own for n in count(start) if (own := f"{name}_{n}") not in taken)
 
 
 def _sizes(value: object) -> list[int] | None:
@@ -224,15 +265,6 @@ def _text(value: object) -> str | None:
     if isinstance(value, str):
         return value
     return json.dumps(value, sort_keys=True, ensure_ascii=False)
-
-
-def _number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return None
-    try:
-        return float(value)
-    except (ValueError, OverflowError):
-        return None
 
 
 def _local_time(epoch_ns: object) -> datetime | None:
