@@ -52,9 +52,7 @@ class DetectionRecord:
             os.replace(temporary, path)
 
 
-def read_detections(
-    dataset: Store, image_ids: Sequence[str]
-) -> Iterator[DetectionRecord | None]:
+def read_detections(dataset: Store, image_ids: Sequence[str]) -> Iterator[DetectionRecord | None]:
     """Yield what each image's events were made with; None where that is not known."""
     keys = (f"images/{image_id}/analysis/{DETECTION_ARTIFACT}.json" for image_id in image_ids)
     for image_id, blob in zip(image_ids, dataset.get_many(keys), strict=True):
