@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Any, Literal, NamedTuple
 
 Verb = Literal[
-    "label", "note", "reject", "restore", "edit", "add", "remove", "settle", "undo", "redo", "blind",
-    "unblind",
+    "label", "note", "reject", "restore", "edit", "add", "remove",
+    "settle", "undo", "redo", "blind", "unblind",
 ]  # fmt: skip
 EXTERNAL = "external"
 """Reviewer of what other programs changed in an events artifact."""
