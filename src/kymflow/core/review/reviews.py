@@ -16,6 +16,7 @@ from kymflow.core.review.event_rows import ADDED, load_events, save_events
 from kymflow.core.review.journal import Journal, active
 from kymflow.core.review.labels import UNREVIEWED, labels_of
 from kymflow.core.review.state import Row, key_of, replayed
+from kymflow_zarr.store import layout
 
 if TYPE_CHECKING:
     import polars as pl
@@ -282,8 +283,9 @@ class Reviews:
         records = [self.dataset.record(image_id) for image_id in sorted(set(image_ids))]
         with ExitStack() as held:
             # In one order for all who lock several: no two wait for each other.
-            for lock in sorted({rec.lock() for rec in records}, key=lambda lock: str(lock)):
-                held.enter_context(lock)
+            locks = {layout.image_lock(self.dataset.path, rec.image_id): rec for rec in records}
+            for _, rec in sorted(locks.items()):
+                held.enter_context(rec.lock())
             yield {rec.image_id: load_events(rec).to_dicts() for rec in records}
 
     def _carry_out(self, decision: Decision, rows: Mapping[str, list[Row]]) -> dict[EventKey, Row]:
