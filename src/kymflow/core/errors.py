@@ -6,6 +6,7 @@
     ├── UsageError
     │   ├── InvalidIndexerError         an indexer's name or verbs are not as they must be
     │   ├── ParamsError                 params that can't be used: a value, a key, no JSON form
+    │   ├── ReviewError                 a decision that can't be made
     │   └── TraceError                  times and velocities that are no trace
     ├── IndexerOutputError              an indexer returned rows that can't go into its table
     ├── SourceFileError                 a file of a lab folder can't be read
@@ -31,6 +32,7 @@ __all__ = [
     "InvalidIndexerError",
     "MissingExtraError",
     "ParamsError",
+    "ReviewError",
     "SourceFileError",
     "TraceError",
     "WorkerError",
@@ -83,6 +85,12 @@ class ParamsError(UsageError):
     """Params that can't be used, or have no canonical JSON form; change the value named."""
 
     code = ErrorCode.INVALID_PARAMS.value
+
+
+class ReviewError(UsageError):
+    """A decision on events that can't be made; the message says why."""
+
+    code = "review"
 
 
 class TraceError(UsageError):

@@ -26,6 +26,7 @@ from kymflow_zarr.store.reads import MAX_BLOB, is_plain, read_file
 if TYPE_CHECKING:
     import polars as pl
 
+    from kymflow_zarr.store.locks import Lock
     from kymflow_zarr.store.store import Store
 
 T = TypeVar("T")
@@ -55,6 +56,20 @@ class ImageFiles:
         if self._path is None:
             self._path = layout.image(self.dataset.path, self.image_id)
         return self._path
+
+    def lock(self) -> Lock:
+        """The lock of the image's writers, for whoever reads, decides and writes.
+
+        It can be taken again while it is held.
+
+        Raises:
+            ReadOnlyError: If the dataset is open for reading only.
+        """
+        from kymflow_zarr.store.locks import file_lock
+
+        path = layout.image_lock(self.dataset.path, self.image_id)
+        self.dataset.check_writable("lock an image", path.parent)
+        return file_lock(path, shared=True)
 
     def exists(self) -> bool:
         """Tell whether the image is in the dataset."""
