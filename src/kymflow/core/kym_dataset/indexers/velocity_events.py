@@ -45,7 +45,7 @@ class VelocityEventIndexer(ArtifactIndexer):
         due = DueImages.of(image_ids)
         outdated = self._made_with_other_params(dataset, due)
         batch = super().extract_batch(dataset, due.without(outdated))
-        return ExtractedBatch(batch.rows, {**batch.errors, **outdated})
+        return ExtractedBatch(batch.rows, {**batch.errors, **outdated}, batch.contents)
 
     def _made_with_other_params(self, dataset: Store, due: DueImages) -> dict[str, Exception]:
         made = {
