@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from kymflow_zarr.errors import DatasetError, MissingExtraError, UsageError
+from kymflow_zarr.errors import ArtifactSchemaError, DatasetError, MissingExtraError, UsageError
 
 __all__ = [
     "CodeChangedWarning",
@@ -85,6 +85,12 @@ class ParamsError(UsageError):
     """Params that can't be used, or have no canonical JSON form; change the value named."""
 
     code = ErrorCode.INVALID_PARAMS.value
+
+
+class EventsStaleError(ArtifactSchemaError):
+    """Events were made of another trace, or with other params, than those that are there."""
+
+    code = "events-stale"
 
 
 class ReviewError(UsageError):

@@ -13,6 +13,7 @@ from kymflow_zarr.errors import (
     ArtifactSchemaError,
     ArtifactUnreadableError,
     DatasetError,
+    ImageBusyError,
     ImageNotFoundError,
     MetadataNotFoundError,
 )
@@ -26,11 +27,11 @@ from kymflow_zarr.store.reads import MAX_BLOB, is_plain, read_file
 if TYPE_CHECKING:
     import polars as pl
 
-    from kymflow_zarr.store.locks import Lock
     from kymflow_zarr.store.store import Store
 
 T = TypeVar("T")
 METADATA = "metadata"
+_PATIENCE_S = 10.0
 
 
 class ImageFiles:
@@ -57,19 +58,33 @@ class ImageFiles:
             self._path = layout.image(self.dataset.path, self.image_id)
         return self._path
 
-    def lock(self) -> Lock:
-        """The lock of the image's writers, for whoever reads, decides and writes.
-
-        It can be taken again while it is held.
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep other writers off the image within the block; it can be nested.
 
         Raises:
             ReadOnlyError: If the dataset is open for reading only.
+            ImageBusyError: If another process holds it for more than 10 s: writing takes
+                milliseconds.
         """
-        from kymflow_zarr.store.locks import file_lock
+        from kymflow_zarr.store.locks import Timeout, file_lock
 
         path = layout.image_lock(self.dataset.path, self.image_id)
         self.dataset.check_writable("lock an image", path.parent)
-        return file_lock(path, shared=True)
+        lock = file_lock(path, shared=True)
+        try:
+            lock.acquire(timeout=_PATIENCE_S)
+        except Timeout as error:
+            raise ImageBusyError(
+                "another process has been writing to the image for 10 s; run it again when that "
+                "one has ended",
+                dataset=str(self.dataset.path),
+                image_id=self.image_id,
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
 
     def exists(self) -> bool:
         """Tell whether the image is in the dataset."""

@@ -66,6 +66,12 @@ class Ledger:
         """
         return self._load(self.params, PARAMS)
 
+    def is_for_table(self, sidecar: TableKey) -> bool:
+        """Tell whether a part of the ledger was written for the table as it is now."""
+        return self._tables.read(
+            [TableKey(sidecar.name), sidecar], lambda r: r.is_for_table(sidecar)
+        )
+
     def load_seen(self) -> pl.DataFrame | None:
         """Load what each image's rows were made of; None where that was never kept.
 

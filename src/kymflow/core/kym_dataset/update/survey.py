@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from kymflow.core.errors import InvalidIndexerError, ParamsError
-from kymflow.core.kym_dataset.indexers.base import BulkHasher, Indexer, ParamsHashes
+from kymflow.core.kym_dataset.indexers.base import BulkHasher, Indexer, ParamsHashes, WatchedFiles
 from kymflow.core.kym_dataset.schemas import SEEN
 from kymflow.core.kym_dataset.update.evidence import (
     ABSENT,
@@ -48,6 +48,7 @@ class Survey:
             whose entry would not show that without reading.
         baseline: Whether nothing was kept yet of what rows were made of, so that what is there
             now counts as that.
+        files: The files behind the rows; None if the indexer does not say.
         errors: The error of each such image.
         absent: Images asked for that are not in the dataset.
         whole: Whether every image of the dataset was surveyed.
@@ -59,10 +60,16 @@ class Survey:
     seen: pl.DataFrame
     refreshed: pl.DataFrame
     baseline: bool
+    files: WatchedFiles | None
     errors: Mapping[str, Exception]
     absent: tuple[str, ...]
     whole: bool
     texts: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether the indexer says of what files its rows are made."""
+        return self.files is not None
 
     @property
     def asked(self) -> pl.DataFrame:
@@ -124,6 +131,7 @@ def take_survey(
         seen=found.select(SEEN.names()),
         refreshed=found.filter("refreshed").select("image_id"),
         baseline=look_at.baseline,
+        files=look_at.files,
         errors=errors,
         absent=tuple(absent),
         whole=image_ids is None,
@@ -158,19 +166,19 @@ class _Looker:
     def __init__(self, dataset: ZarrDataset, indexer: Indexer, past: Past, verify: bool) -> None:
         self._dataset = dataset
         self._indexer = indexer
-        self._files = watched(indexer, dataset)
+        self.files = watched(indexer, dataset)
         self._known = past.seen if past.seen_of_table else None
         self._verify = verify
-        self.baseline = self._files is not None and past.seen is None
-        self._unknown = past.seen is not None and self._files is not None
+        self.baseline = self.files is not None and past.seen is None
+        self._unknown = past.seen is not None and self.files is not None
         # Before any signature is taken: a file at rest by then has not changed since.
-        self._now = 0 if self._files is None or dataset.read_only else _clock(dataset)
+        self._now = 0 if self.files is None or dataset.read_only else _clock(dataset)
 
     def chunk(self, image_ids: Sequence[str]) -> tuple[_Chunk, ParamsHashes]:
         """Look at some images."""
-        if self._files is None:
+        if self.files is None:
             return self._by_params_alone(image_ids)
-        looked = look(self._dataset, self._files, image_ids)
+        looked = look(self._dataset, self.files, image_ids)
         known = pl.DataFrame(schema=SEEN) if self._known is None else self._known
         both = looked.join(known, on="image_id", how="left", suffix="_seen", maintain_order="left")
         both = both.with_columns(
@@ -215,10 +223,10 @@ class _Looker:
 
     def _with_rows(self, both: pl.DataFrame) -> pl.DataFrame:
         """Hash the rows files that are not as they were seen, where that can decide anything."""
-        assert self._files is not None  # noqa: S101
+        assert self.files is not None  # noqa: S101
         wanted = pl.lit(value=True) if self.baseline else pl.col("same_hash")
         unread = both.filter(wanted & ~pl.col("same_rows"))["image_id"].to_list()
-        read = contents_frame(hash_rows(self._dataset, self._files, unread))
+        read = contents_frame(hash_rows(self._dataset, self.files, unread))
         read = read.rename({"rows_content": "content_now"}).with_columns(
             was_read=pl.lit(value=True)
         )
@@ -245,7 +253,7 @@ class _Looker:
         kept = only_at_rest(judged, self._now)
         at_rest = pl.col("params_size").is_not_null() & pl.col("rows_size").is_not_null()
         kept = kept.with_columns(refreshed=settled & pl.col("stale_entry") & at_rest)
-        return kept.select(_EMPTY.columns).cast(dict(_EMPTY.schema))
+        return kept.select(_EMPTY.columns).cast(_EMPTY.schema)
 
 
 def _sure(same: pl.Expr, verify: bool) -> pl.Expr:
