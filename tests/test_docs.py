@@ -21,8 +21,9 @@ from kymflow.core.velocity_events import param_specs
 from kymflow_zarr import ZarrDataset
 
 ROOT = Path(__file__).parent.parent
-DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 OF_ANY_DATASET = [path for path in DOCS if path.name != "sql.md"]  # its answers: test_docs_sql
+LINK = re.compile(r"\]\((?!\w+:)([^)#\s]*)#?([^)\s]*)\)")
 NAMED_TEST = re.compile(r"`([\w/]+\.py)::(\w+)`")
 
 
@@ -115,8 +116,26 @@ def test_the_readme_shows_what_the_demo_prints(demo) -> None:
 
 def test_links_lead_somewhere() -> None:
     for path in DOCS:
-        for target in re.findall(r"\]\(([^):]+\.(?:md|png))\)", path.read_text()):
-            assert (path.parent / target).exists(), target
+        for target, anchor in LINK.findall(path.read_text()):
+            page = path.parent / target if target else path
+            assert page.exists(), f"{path.name}: {target}"
+            assert not anchor or anchor in anchors(page), f"{path.name}: {target}#{anchor}"
+
+
+def test_every_word_of_the_glossary_has_one_line_and_a_place() -> None:
+    lines = (ROOT / "docs" / "glossary.md").read_text().splitlines()
+    entries = [line for line in lines if line.startswith("- ")]
+    assert len(entries) > 30
+    for line in entries:
+        assert re.match(r'- <a id="([a-z-]+)"></a>\*\*[^*]+\*\*: \S.*\.$', line), line
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the places in a page that links may name: its headings and what has an id."""
+    text = page.read_text()
+    headings = [heading.lower() for heading in re.findall(r"^#+ (.*)", text, re.MULTILINE)]
+    slugs = {re.sub(r"[^\w -]", "", heading).replace(" ", "-") for heading in headings}
+    return slugs | set(re.findall(r'<a id="([^"]+)">', text))
 
 
 def test_every_promise_names_tests_that_exist_and_says_which_are_long() -> None:

@@ -9,16 +9,19 @@
 --                   run of each image; may be empty
 --          variable analysis_version: the indexer's version now
 --          variable never_analysed: the params_hash of an image without params and rows
--- Output   (image_id, action, reason, n_rows, params_hash, recorded), one row per image
---          n_rows       how many rows it has in the table
---          params_hash  as in current
---          recorded     whether the ledger knows a run that went well with these params and version
---          action       skip, update, or prune; forget where the ledger alone knows the image
+-- Output   (image_id, action, reason, n_rows, recorded), one row per image
+--          action    skip, update or prune; forget where the ledger alone knows the image
+--          n_rows    how many rows it has in the table
+--          recorded  whether the ledger knows a run that went well with these params and version
 --
 -- Every comparison is NULL-safe. The table is the truth for images that have rows; the ledger is
 -- the memory for those that have none.
 WITH wanted AS (
-    SELECT image_id, params_hash, md5_number(params_hash) AS params, rows_changed
+    SELECT
+        image_id,
+        rows_changed,
+        md5_number(params_hash) AS params,
+        params_hash = getvariable('never_analysed') AS never_analysed
     FROM current
 ),
 
@@ -35,8 +38,8 @@ last_run AS (
 known AS (
     SELECT
         coalesce(wanted.image_id, held.image_id, last_run.image_id) AS image_id,
-        wanted.params_hash,
         wanted.rows_changed,
+        wanted.never_analysed,
         wanted.image_id IS NOT NULL AS in_dataset,
         coalesce(held.n_rows, 0) AS n_rows,
         held.uniform,
@@ -57,7 +60,6 @@ judged AS (
     SELECT
         image_id,
         n_rows,
-        params_hash,
         coalesce(status = 'ok' AND run_current, false) AS recorded,
         CASE
             WHEN NOT in_dataset THEN 'deleted'
@@ -65,8 +67,7 @@ judged AS (
             WHEN n_rows = 0 AND status = 'ok' AND run_rows = 0 THEN
                 CASE
                     WHEN run_current AND rows_changed THEN 'rows_changed'
-                    WHEN run_current AND params_hash = getvariable('never_analysed')
-                        THEN 'never_analysed'
+                    WHEN run_current AND never_analysed THEN 'never_analysed'
                     WHEN run_current THEN 'fresh_zero_rows'
                     WHEN run_same_params THEN 'version_changed'
                     ELSE 'params_changed'
@@ -93,6 +94,5 @@ SELECT
     END AS action,
     reason,
     n_rows,
-    params_hash,
     recorded
 FROM judged

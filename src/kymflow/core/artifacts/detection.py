@@ -76,8 +76,14 @@ class DetectionRecord:
     written: Sequence[Mapping[str, Any]] = ()
 
     def save(self, rec: ZarrImageRecord) -> None:
-        """Write the artifact."""
-        _write(self, rec.artifact_path(DETECTION_ARTIFACT, ".json"))
+        """Write the artifact.
+
+        Raises:
+            OutsideError: If its place lies behind a link out of the dataset.
+        """
+        path = rec.artifact_path(DETECTION_ARTIFACT, ".json")
+        rec.dataset.check_writable("save what the events were made with", path.parent)
+        _write(self, path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ import polars as pl
 from kymflow.core.errors import CodeChangedWarning, InvalidIndexerError, ParamsError, check_choice
 from kymflow.core.kym_dataset.explain import Explanation, explain
 from kymflow.core.kym_dataset.indexers.base import Indexer, check_can_travel, table_name
-from kymflow.core.kym_dataset.ledger import Ledger
+from kymflow.core.kym_dataset.ledger import DECISIVE, Ledger
 from kymflow.core.kym_dataset.provenance import stable_json_dumps
 from kymflow.core.kym_dataset.update.decide import Mode, decide
 from kymflow.core.kym_dataset.update.extract import Job
@@ -159,7 +159,7 @@ class KymDataset(Queryable):
         """
         table = table_name(indexer)
         ledger = Ledger(self.dataset, table)
-        runs = ledger.load()
+        runs = ledger.load(*DECISIVE)
         job = Job(self.dataset, indexer, _version(indexer), code_fingerprint(indexer))
         past = self._past(ledger, table, runs)
         survey = take_survey(self.dataset, indexer, past, image_ids, verify=verify)

@@ -37,3 +37,12 @@ and the hash of its bytes, null where there was no file. A signature of -1 says 
 STAGED = pl.Schema({**RUNS, "rows_content": pl.Binary(), "rows_seen": pl.Boolean()})
 """Runs while they are staged: with the hash of the rows file, if that is known for certain."""
 PARAMS = pl.Schema({"params_hash": pl.String(), "params": pl.String()})
+
+
+def in_schema(rows: pl.LazyFrame, schema: pl.Schema) -> pl.LazyFrame:
+    """Return rows in a schema; columns that their writer did without are null."""
+    held = rows.collect_schema()
+    return rows.select(
+        pl.col(name).cast(dtype) if name in held else pl.lit(None, dtype).alias(name)
+        for name, dtype in schema.items()
+    )

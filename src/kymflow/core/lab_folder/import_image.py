@@ -16,7 +16,7 @@ from kymflow.core.lab_folder.pixels import read_pixels
 from kymflow.core.lab_folder.source import describe_source
 from kymflow.core.lab_folder.traces import read_trace
 from kymflow.core.workers.job import ImageJob
-from kymflow_zarr.errors import ArtifactError, ArtifactSchemaError, InvalidNameError
+from kymflow_zarr.errors import ArtifactError, ArtifactSchemaError, InvalidNameError, OutsideError
 from kymflow_zarr.reasons import first_line
 from kymflow_zarr.store.names import check_artifact_name
 
@@ -65,7 +65,9 @@ def _import(task: Task) -> Imported:
     return Imported(task, _write(task.image, task.root, task.dataset, task.replaced))
 
 
-IMPORT = ImageJob(_import, "importing", FATAL, failures=(SourceFileError, ArtifactError))
+IMPORT = ImageJob(
+    _import, "importing", FATAL, failures=(SourceFileError, ArtifactError, OutsideError)
+)
 
 
 def _write(image: LabImage, root: Path, dataset: ZarrDataset, replaced: str | None) -> str:
@@ -107,7 +109,7 @@ def _keep_own_artifacts(old: ZarrImageRecord, staged: ZarrImageRecord) -> None:
         if (old.path / folder).is_dir():
             shutil.copytree(old.path / folder, staged.path / folder, symlinks=True)
     for key in _imported(old):
-        (staged.path / "analysis" / key).unlink(missing_ok=True)
+        staged.delete_file(key)
 
 
 def _imported(old: ZarrImageRecord) -> list[str]:

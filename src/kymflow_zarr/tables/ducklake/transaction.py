@@ -131,13 +131,13 @@ def _attempt(
     note: str,
     work: Callable[[duckdb.DuckDBPyConnection], list[Merged]],
 ) -> list[Merged]:
-    before = _files(catalog)
+    before = set(files_in(catalog.data))
     with catalog.writing() as con:
         con.execute("BEGIN")
         done = work(con)
         _leave_note(con, table, note, done)
-        for file in _files(catalog) - before:
-            flush(Path(file))
+        for file in set(files_in(catalog.data)) - before:
+            flush(file)
         con.execute("COMMIT")
     return done
 
@@ -189,12 +189,6 @@ def _author() -> str:
     return "unknown"
 
 
-def _files(catalog: Catalog) -> set[str]:
-    return {
-        os.path.join(folder, name) for folder, _, names in os.walk(catalog.data) for name in names
-    }
-
-
 def mark_sidecar(con: duckdb.DuckDBPyConnection, table: TableKey, *, for_table: bool) -> None:
     """Note on a sidecar whether it is for its table as it is now, as a change of its own.
 
@@ -206,3 +200,12 @@ def mark_sidecar(con: duckdb.DuckDBPyConnection, table: TableKey, *, for_table: 
     if _types(con, table):
         comment = literal(_FOR_TABLE if for_table else PARTIAL)
         con.execute(f"COMMENT ON TABLE {target(table)} IS {comment}")
+
+
+def files_in(folder: str) -> list[Path]:
+    """List all files in a folder, however deep; links to folders are not followed."""
+    return [
+        Path(found, name)
+        for found, _, names in os.walk(folder, followlinks=False)
+        for name in names
+    ]

@@ -67,7 +67,7 @@ def decide(
 
     Returns:
         Frame (image_id str, action ``skip``/``update``/``prune``/``forget``, reason str, n_rows
-        int64, params_hash str, recorded bool), one row per image; see ``engine/staleness.sql``.
+        int64, recorded bool, params_hash str), one row per image; see ``engine/staleness.sql``.
         ``forget`` are deleted images that only the ledger still knows.
 
     Raises:
@@ -77,6 +77,9 @@ def decide(
     key, place = TableKey(table), tables.path(table)
     question = _Question(survey, key, runs, analysis_version, place, verify)
     decision = tables.read([key, question.runs_key], question.ask)
+    # Joined here: carried through the statement, the hashes of a million images take 300 MB more.
+    hashes = survey.current.select("image_id", "params_hash")
+    decision = decision.join(hashes, on="image_id", how="left", maintain_order="left")
     if mode == "replace":
         forced = pl.col("action") == "skip"
         decision = decision.with_columns(

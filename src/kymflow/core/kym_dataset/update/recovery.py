@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from kymflow.core.kym_dataset.schemas import STAGED
 from kymflow.core.kym_dataset.update.evidence import contents_now
 from kymflow.core.kym_dataset.update.staging import (
     BEGUN,
@@ -174,16 +173,13 @@ def _batches_in(folder: Path) -> Iterator[DeadBatch]:
     for path in sorted(folder.glob("[0-9]*.runs.parquet")):
         part = Part.in_folder(folder, path.name.removesuffix(".runs.parquet"))
         try:
-            runs, rows = parquet.scan(part.runs).collect(), parquet.scan(part.rows).collect()
+            runs, rows = part.read_runs(), parquet.scan(part.rows).collect()
             params = part.read_params()
         except parquet.read_errors() as error:
             shown, why = escaped(str(path)), first_line(error)
             log.warning("staged part %s can't be read and is left out: %s", shown, why)
             continue
-        absent = [
-            pl.lit(None, dtype).alias(name) for name, dtype in STAGED.items() if name not in runs
-        ]
-        yield DeadBatch(runs.with_columns(absent), rows, params)
+        yield DeadBatch(runs, rows, params)
 
 
 def images_half_committed(dataset: ZarrDataset, table: str) -> set[str] | None:
