@@ -16,7 +16,7 @@ import polars as pl
 from benchmarks import content
 from benchmarks.work import TABLE
 from kymflow.core.kym_dataset.ledger import Ledger
-from kymflow.core.kym_dataset.schemas import RUNS
+from kymflow.core.kym_dataset.schemas import RUNS, SEEN
 from kymflow.core.kym_dataset.update.survey import Survey
 from kymflow_zarr import ZarrDataset
 from kymflow_zarr.tables.types import Change, TableKey
@@ -67,7 +67,18 @@ class Decision:
 
     def survey(self) -> Survey:
         """Return the survey: the images, and the params hash of each."""
-        return Survey(pl.read_parquet(self._current), errors={}, absent=(), whole=True)
+        current = pl.read_parquet(self._current).with_columns(rows_changed=pl.lit(value=False))
+        nothing = pl.DataFrame(schema=SEEN)
+        return Survey(
+            current,
+            seen=nothing,
+            refreshed=nothing.select("image_id"),
+            baseline=False,
+            files=None,
+            errors={},
+            absent=(),
+            whole=True,
+        )
 
     def make(self) -> None:
         """Write all of it, unless it exists; table and ledger as the engine writes them."""

@@ -1,8 +1,7 @@
 -- Find the snapshots in which a table and one of its sidecars last changed.
 -- Inputs     the catalog's own tables; $name  the table's; $sidecar  the sidecar's schema
--- Output     one row (table, beside): the snapshots' numbers; NULL where there is no such table
---
--- A compaction rewrites files and counts as a change: then the rows themselves are asked.
+-- Output     one row (table, beside, note): the snapshots' numbers, NULL where there is no such
+--            table, and the sidecar's comment; a comment counts as a change of the sidecar
 WITH held AS (
     SELECT schema_name, tables.table_id, tables.begin_snapshot
     FROM __ducklake_metadata_lake.ducklake_table AS tables
@@ -11,6 +10,12 @@ WITH held AS (
         schema_name IN ('main', $sidecar)
         AND table_name = $name
         AND tables.end_snapshot IS NULL
+),
+
+comments AS (
+    SELECT object_id, begin_snapshot, end_snapshot, value
+    FROM __ducklake_metadata_lake.ducklake_tag
+    WHERE key = 'comment'
 ),
 
 changed AS (
@@ -24,10 +29,19 @@ changed AS (
     UNION ALL
     SELECT table_id, greatest(begin_snapshot, end_snapshot)
     FROM __ducklake_metadata_lake.ducklake_column
+    UNION ALL
+    SELECT object_id, begin_snapshot
+    FROM comments
 )
 
 SELECT
     max(snapshot) FILTER (WHERE schema_name = 'main') AS "table",
-    max(snapshot) FILTER (WHERE schema_name = $sidecar) AS beside
+    max(snapshot) FILTER (WHERE schema_name = $sidecar) AS beside,
+    (
+        SELECT any_value(value)
+        FROM comments
+        JOIN held ON object_id = held.table_id
+        WHERE comments.end_snapshot IS NULL AND schema_name = $sidecar
+    ) AS note
 FROM changed
 JOIN held USING (table_id)

@@ -22,6 +22,7 @@
     ├── DatasetFormatError              not a dataset of this format          (ValueError)
     ├── ArtifactError                   one image's artifact: repair or rebuild it
     │   ├── ArtifactUnreadableError                                           (ValueError)
+    │   ├── ImageBusyError              run it again when the other process has ended
     │   └── ArtifactSchemaError                                               (ValueError)
     ├── TableError                      a dataset table                       (ValueError)
     │   ├── TableUnreadableError
@@ -209,6 +210,12 @@ class ArtifactSchemaError(ArtifactError, ValueError):
     """An artifact can be read but does not hold what it should."""
 
     code = "artifact-schema"
+
+
+class ImageBusyError(ArtifactError):
+    """Another process is writing to the image and does not come to an end."""
+
+    code = "image-busy"
 
 
 class TableError(DatasetError, ValueError):

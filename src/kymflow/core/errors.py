@@ -7,8 +7,12 @@
     │   ├── InvalidIndexerError         an indexer's name or verbs are not as they must be
     │   ├── ParamsError                 params that can't be used: a value, a key, no JSON form
     │   ├── PixelsError                 pixels, or an ROI, that no velocity can be measured in
-    │   ├── ScaleError                  seconds per line or µm per pixel are unknown or no scale
+    │   ├── ScaleError                  seconds per line or µm per pixel that are no scale
+    │   ├── ReviewError                 a decision that can't be made
     │   └── TraceError                  times and velocities that are no trace
+    ├── ArtifactSchemaError
+    │   ├── EventsStaleError            events of another trace or other params: detect again
+    │   └── NoScaleError                set the scale of the image
     ├── IndexerOutputError              an indexer returned rows that can't go into its table
     ├── SourceFileError                 a file of a lab folder can't be read
     └── WorkerError                     an image kills its worker, or an executor is lost
@@ -24,17 +28,20 @@ from __future__ import annotations
 
 from enum import StrEnum
 
-from kymflow_zarr.errors import DatasetError, MissingExtraError, UsageError
+from kymflow_zarr.errors import ArtifactSchemaError, DatasetError, MissingExtraError, UsageError
 
 __all__ = [
     "CodeChangedWarning",
     "ErrorCode",
     "IndexerOutputError",
     "InvalidIndexerError",
+    "EventsStaleError",
     "MissingExtraError",
+    "NoScaleError",
     "ParamsError",
     "PixelsError",
     "ScaleError",
+    "ReviewError",
     "SourceFileError",
     "TraceError",
     "WorkerError",
@@ -53,7 +60,16 @@ class ErrorCode(StrEnum):
     INVALID_PARAMS = "invalid-params"
     INVALID_PIXELS = "invalid-pixels"
     INVALID_TRACE = "invalid-trace"
+    INVALID_SCALE = "invalid-scale"
     NO_SCALE = "no-scale"
+    EVENTS_STALE = "events-stale"
+    IMAGE_BUSY = "image-busy"
+    REVIEW = "review"
+    OUTSIDE = "outside"
+    COPIED_DATASET = "copied-dataset"
+    HOST_NOT_TRUSTED = "host-not-trusted"
+    NO_HISTORY = "no-history"
+    VERSION_NOT_FOUND = "version-not-found"
     READ_ONLY = "read-only"
     WRITE = "write"
     READ = "read"
@@ -98,9 +114,27 @@ class PixelsError(UsageError):
 
 
 class ScaleError(UsageError):
-    """Seconds per line or µm per pixel are unknown, or are no scale; set them."""
+    """Seconds per line or µm per pixel that are no scale; give numbers above 0."""
+
+    code = ErrorCode.INVALID_SCALE.value
+
+
+class NoScaleError(ArtifactSchemaError):
+    """It is not known how many s a line of an image takes, or how many µm a pixel is."""
 
     code = ErrorCode.NO_SCALE.value
+
+
+class EventsStaleError(ArtifactSchemaError):
+    """Events were made of another trace, or with other params, than those that are there."""
+
+    code = ErrorCode.EVENTS_STALE.value
+
+
+class ReviewError(UsageError):
+    """A decision on events that can't be made; the message says why."""
+
+    code = ErrorCode.REVIEW.value
 
 
 class TraceError(UsageError):

@@ -14,6 +14,7 @@ from kymflow_zarr.errors import (
     ArtifactSchemaError,
     ArtifactUnreadableError,
     DatasetError,
+    ImageBusyError,
     ImageNotFoundError,
     MetadataNotFoundError,
 )
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 METADATA = "metadata"
+_PATIENCE_S = 10.0
 
 
 class ImageFiles:
@@ -57,6 +59,34 @@ class ImageFiles:
         if self._path is None:
             self._path = layout.image(self.dataset.path, self.image_id)
         return self._path
+
+    @contextmanager
+    def lock(self) -> Iterator[None]:
+        """Keep other writers off the image within the block; it can be nested.
+
+        Raises:
+            ReadOnlyError: If the dataset is open for reading only.
+            ImageBusyError: If another process holds it for more than 10 s: writing takes
+                milliseconds.
+        """
+        from kymflow_zarr.store.locks import Timeout, file_lock
+
+        path = layout.image_lock(self.dataset.path, self.image_id)
+        self.dataset.check_writable("lock an image", path.parent)
+        lock = file_lock(path, shared=True)
+        try:
+            lock.acquire(timeout=_PATIENCE_S)
+        except Timeout as error:
+            raise ImageBusyError(
+                "another process has been writing to the image for 10 s; run it again when that "
+                "one has ended",
+                dataset=str(self.dataset.path),
+                image_id=self.image_id,
+            ) from error
+        try:
+            yield
+        finally:
+            lock.release()
 
     def exists(self) -> bool:
         """Tell whether the image is in the dataset."""

@@ -13,6 +13,8 @@
       index/manifest.parquet              shape, dtype, axes and times of each image
       index/staging/<name>/<hex>/         the work of one update; its lease is the file beside it
       index/locks/<name>.lock             the lock of a table's writers
+      index/locks/images/<xx>.lock        the lock of whoever writes to an image
+      review/<name>.jsonl                 an append-only log; its torn ends are in <name>.torn
       **/.<name>.<hex>.tmp                a file being written, which then takes that name
 
 A name that ends in ``.lock`` is a lock or a lease; what begins with ``.deleted-`` is being deleted.
@@ -20,6 +22,7 @@ A name that ends in ``.lock`` is a lock or a lease; what begins with ``.deleted-
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import uuid
@@ -96,6 +99,27 @@ def lake_data(dataset: Path) -> Path:
 def table_lock(dataset: Path, name: str) -> Path:
     """The lock of a table's writers."""
     return dataset / "index" / "locks" / f"{name}{LEASE}"
+
+
+def image_lock(dataset: Path, image_id: str) -> Path:
+    """The lock of an image's writers; a few images share one, so that locks stay few."""
+    stripe = hashlib.blake2b(image_id.encode(), digest_size=1).hexdigest()
+    return dataset / "index" / "locks" / "images" / f"{stripe}{LEASE}"
+
+
+def logs(dataset: Path) -> Path:
+    """The folder of the append-only logs."""
+    return dataset / "review"
+
+
+def log(dataset: Path, name: str) -> Path:
+    """An append-only log."""
+    return logs(dataset) / f"{name}.jsonl"
+
+
+def log_lock(dataset: Path, name: str) -> Path:
+    """The lock of a log's writers."""
+    return dataset / "index" / "locks" / "logs" / f"{name}{LEASE}"
 
 
 def catalog_lock(dataset: Path) -> Path:

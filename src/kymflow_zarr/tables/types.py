@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -57,6 +57,8 @@ class Sources(Protocol):
         """Put the tables' own names into a message."""
 
 
+Announce = Callable[[str], None]
+"""Told the token of a table that is about to be in place, see ``Backend.is_at``."""
 AsOf = int | datetime | None
 """A version, a moment, or now."""
 Kind = Literal["ducklake", "parquet"]
@@ -97,6 +99,8 @@ class Change:
         replaced: Frame whose column ``key`` lists the keys whose old rows are removed.
         rows: The new rows: a frame, or Parquet files whose columns are united by name.
         empty: Zero-row frame of the columns that the table always has.
+        for_table: Of a sidecar: whether all of it is for the table as it is after these changes,
+            see :meth:`Reader.is_for_table`.
     """
 
     table: TableKey
@@ -104,6 +108,7 @@ class Change:
     replaced: pl.DataFrame
     rows: Sequence[Path] | pl.DataFrame
     empty: pl.DataFrame
+    for_table: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,20 +17,19 @@ from kymflow.core.kym_dataset.explain import Explanation, explain
 from kymflow.core.kym_dataset.indexers.base import Indexer, check_can_travel, table_name
 from kymflow.core.kym_dataset.ledger import DECISIVE, Ledger
 from kymflow.core.kym_dataset.provenance import stable_json_dumps
-from kymflow.core.kym_dataset.update import outdated
 from kymflow.core.kym_dataset.update.decide import Mode, decide
 from kymflow.core.kym_dataset.update.extract import Job
 from kymflow.core.kym_dataset.update.fingerprint import code_fingerprint
 from kymflow.core.kym_dataset.update.pipeline import Update
 from kymflow.core.kym_dataset.update.race import Race
+from kymflow.core.kym_dataset.update.recovery import images_half_committed
 from kymflow.core.kym_dataset.update.report import UpdateReport
-from kymflow.core.kym_dataset.update.survey import Survey, take_survey
+from kymflow.core.kym_dataset.update.survey import Past, Survey, take_survey
 from kymflow.core.workers.job import ImageRun, OnError
 from kymflow.core.workers.pool import worker_pool
 from kymflow.core.workers.progress import ProgressCallback
 from kymflow_zarr.errors import ArtifactError, ImageNotFoundError
 from kymflow_zarr.sql.queryable import Queryable
-from kymflow_zarr.store import layout
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
@@ -68,6 +67,7 @@ class KymDataset(Queryable):
         progress: ProgressCallback | None = None,
         workers: int | None = None,
         executor: Executor | None = None,
+        verify: bool = False,
     ) -> UpdateReport:
         """Bring an indexer's table up to date.
 
@@ -86,6 +86,8 @@ class KymDataset(Queryable):
             executor: Extract on this ``concurrent.futures.Executor`` instead, such as Dask's
                 ``Client.get_executor()``. Its workers must reach the dataset's folder; see
                 docs/scale.md.
+            verify: Read every file behind the rows, whatever its times say, and ask the rows
+                themselves, whatever the ledger says.
 
         Returns:
             What was done; also kept in ``last_update_stats``.
@@ -113,13 +115,17 @@ class KymDataset(Queryable):
         job = Job(self.dataset, indexer, _version(indexer), code_fingerprint(indexer))
         ledger = Ledger(self.dataset, table)
         race = Race(self.dataset.tables, ledger)
-        survey = take_survey(self.dataset, indexer, image_ids, progress)
-        decision = self._decide(survey, job, race.before, mode)
+        table_decided = self.dataset.tables.version(table)
+        past = self._past(ledger, table, race.before)
+        survey = take_survey(self.dataset, indexer, past, image_ids, progress, verify=verify)
+        decision = self._decide(survey, job, race.before, mode, verify=verify)
+        if survey.baseline and self.dataset.tables.exists(table):
+            log.info("table %s: noted for the first time what its rows are made of", table)
         if mode == "incremental":
             _warn_of_changed_code(job, race.before)
         images = ImageRun("extract", on_error, progress, errors={**survey.errors})
         images.raise_first()
-        work = Update(job, survey, decision, ledger, race, images)
+        work = Update(job, survey, decision, ledger, race, table_decided, images)
         with worker_pool(workers, executor) as pool:
             work.run(pool)
         report = work.report(mode, time.perf_counter() - started)
@@ -134,6 +140,7 @@ class KymDataset(Queryable):
         *,
         image_ids: Iterable[str] | None = None,
         mode: Mode = "incremental",
+        verify: bool = False,
     ) -> pl.DataFrame:
         """Say what an update would do, and why; nothing is changed.
 
@@ -141,6 +148,7 @@ class KymDataset(Queryable):
             indexer: The indexer.
             image_ids: Only these images; all if None.
             mode: Of the update that would follow.
+            verify: As for :meth:`update_index`.
 
         Returns:
             Frame (image_id str, action ``skip``/``update``/``prune``, reason str, n_rows int64),
@@ -149,33 +157,16 @@ class KymDataset(Queryable):
         Warns:
             CodeChangedWarning: If rows that are fresh were made by other code of the same version.
         """
-        runs = Ledger(self.dataset, table_name(indexer)).load(*DECISIVE)
+        table = table_name(indexer)
+        ledger = Ledger(self.dataset, table)
+        runs = ledger.load(*DECISIVE)
         job = Job(self.dataset, indexer, _version(indexer), code_fingerprint(indexer))
-        decision = self._decide(take_survey(self.dataset, indexer, image_ids), job, runs, mode)
+        past = self._past(ledger, table, runs)
+        survey = take_survey(self.dataset, indexer, past, image_ids, verify=verify)
+        decision = self._decide(survey, job, runs, mode, verify=verify)
         _warn_of_changed_code(job, runs)
         known = decision.filter(pl.col("action") != "forget").sort("image_id")
         return known.select("image_id", "action", "reason", "n_rows")
-
-    def mark_outdated(self, indexer: Indexer, image_ids: Iterable[str]) -> None:
-        """Have the next update make some images again, though params and version stay the same.
-
-        For whoever changes the artifacts behind a table's rows; a table not built yet needs no
-        mark.
-
-        Args:
-            indexer: The indexer that reads those artifacts.
-            image_ids: The images.
-
-        Raises:
-            ReadOnlyError: If the dataset is open for reading only.
-        """
-        table = table_name(indexer)
-        index = layout.index(self.dataset.path)
-        self.dataset.check_writable(f"mark rows of table {table!r}", index)
-        asked = list(image_ids)
-        if asked and self.dataset.tables.exists(table):
-            job = Job(self.dataset, indexer, _version(indexer), code_fingerprint(indexer))
-            outdated.mark(job, table, asked)
 
     def explain(self, indexer: Indexer, image_id: str) -> Explanation:
         """Say why one image is fresh or stale, down to the params keys that changed.
@@ -191,7 +182,8 @@ class KymDataset(Queryable):
         ledger = Ledger(self.dataset, table)
         version = _version(indexer)
         runs = ledger.load().filter(pl.col("image_id") == image_id)
-        survey = take_survey(self.dataset, indexer, [image_id])
+        past = self._past(ledger, table, ledger.load())
+        survey = take_survey(self.dataset, indexer, past, [image_id])
         job = Job(self.dataset, indexer, version, None)
         verdict = self._decide(survey, job, runs, "incremental").row(0, named=True)
         rows = pl.DataFrame(schema={"params_hash": pl.String, "analysis_version": pl.String})
@@ -239,9 +231,27 @@ class KymDataset(Queryable):
 
         return kym_views(self.dataset)
 
-    def _decide(self, survey: Survey, job: Job, runs: pl.DataFrame, mode: Mode) -> pl.DataFrame:
+    def _past(self, ledger: Ledger, table: str, runs: pl.DataFrame) -> Past:
+        """Find what is on record of a table, as far as it can be relied on."""
+        seen = ledger.load_seen()
+        if seen is None or ledger.is_for_table(ledger.seen):
+            return Past(runs, seen)
+        half = images_half_committed(self.dataset, table)
+        if half is None:
+            return Past(runs, seen, seen_of_table=False)
+        return Past(runs, seen.filter(~pl.col("image_id").is_in(list(half))))
+
+    def _decide(
+        self,
+        survey: Survey,
+        job: Job,
+        runs: pl.DataFrame,
+        mode: Mode,
+        *,
+        verify: bool = False,
+    ) -> pl.DataFrame:
         tables, table = self.dataset.tables, table_name(job.indexer)
-        decision = decide(survey, tables, table, runs, job.analysis_version, mode)
+        decision = decide(survey, tables, table, runs, job.analysis_version, mode, verify=verify)
         known = decision.filter(pl.col("action") != "forget")
         unknown = sorted(set(survey.absent) - set(known["image_id"])) if survey.absent else []
         if unknown:

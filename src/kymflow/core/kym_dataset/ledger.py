@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from kymflow.core.kym_dataset.schemas import PARAMS, RUNS, in_schema
+from kymflow.core.kym_dataset.schemas import PARAMS, RUNS, SEEN, in_schema
 from kymflow_zarr.errors import ReadError, TableNotFoundError, TableUnreadableError
 from kymflow_zarr.reasons import first_line, refused
 from kymflow_zarr.store import parquet
@@ -39,12 +39,14 @@ class Ledger:
     Attributes:
         runs: Where the last run of every image is kept.
         params: Where the params behind every hash are kept.
+        seen: Where it is kept what each image's rows were made of.
     """
 
     def __init__(self, dataset: ZarrDataset, table: str) -> None:
         self._tables = dataset.tables
         self.runs = TableKey(table, "runs")
         self.params = TableKey(table, "params")
+        self.seen = TableKey(table, "seen")
 
     def load(self, *columns: str) -> pl.DataFrame:
         """Return the last run of every image.
@@ -53,8 +55,8 @@ class Ledger:
             columns: Only these; all if none is named.
 
         Returns:
-            Frame (image_id, params_hash, analysis_version, status ``ok``/``failed``/
-            ``outdated``, n_rows, error, code of the error, indexed_at UTC, code_hash), one row per
+            Frame (image_id, params_hash, analysis_version, status ``ok``/``failed``,
+            n_rows, error, code of the error, indexed_at UTC, code_hash), one row per
             image; empty where nothing was run.
         """
         return self._load(self.runs, pl.Schema({name: RUNS[name] for name in columns or RUNS}))
@@ -66,6 +68,32 @@ class Ledger:
             Frame (params_hash, params), one row a distinct params.
         """
         return self._load(self.params, PARAMS)
+
+    def is_for_table(self, sidecar: TableKey) -> bool:
+        """Tell whether a part of the ledger was written for the table as it is now."""
+        return self._tables.read(
+            [TableKey(sidecar.name), sidecar], lambda r: r.is_for_table(sidecar)
+        )
+
+    def load_seen(self) -> pl.DataFrame | None:
+        """Load what each image's rows were made of; None where that was never kept.
+
+        Returns:
+            Frame in the schema ``SEEN``, one row per image.
+        """
+        if not self._tables.exists(self.seen):
+            return None
+        return self._load(self.seen, SEEN)
+
+    def seeing(self, seen: pl.DataFrame, replaced: pl.DataFrame) -> Change:
+        """Make the change that replaces what some images' rows were made of.
+
+        Args:
+            seen: Frame in the schema ``SEEN``.
+            replaced: Frame whose column ``image_id`` lists the images whose old entries go.
+        """
+        gone = replaced.select("image_id")
+        return Change(self.seen, "image_id", gone, seen, pl.DataFrame(schema=SEEN))
 
     def recording(self, runs: Sequence[Path] | pl.DataFrame, replaced: pl.DataFrame) -> Change:
         """Return the change that replaces the runs of some images.

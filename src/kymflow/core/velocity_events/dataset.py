@@ -10,8 +10,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kymflow.core.errors import check_choice
-from kymflow.core.kym_dataset.indexers.velocity_events import VelocityEventIndexer
-from kymflow.core.kym_dataset.kym_dataset import KymDataset
 from kymflow.core.velocity_events.image import Detected, detect_image
 from kymflow.core.velocity_events.params import EventParams
 from kymflow.core.velocity_events.plan import Mode, make_plan
@@ -19,7 +17,7 @@ from kymflow.core.velocity_events.report import DetectReport
 from kymflow.core.workers.job import ImageJob, ImageRun, OnError
 from kymflow.core.workers.pool import worker_pool
 from kymflow.core.workers.progress import ProgressCallback
-from kymflow_zarr.errors import ImageNotFoundError
+from kymflow_zarr.errors import ArtifactNotFoundError, ImageNotFoundError
 from kymflow_zarr.store.names import check_image_id
 
 if TYPE_CHECKING:
@@ -86,17 +84,11 @@ def detect_dataset(
     images = ImageRun("detect", on_error, progress, total=len(plan.due), errors={**plan.errors})
     images.raise_first()
     done: list[Detected] = []
-    # Marked before, lest a killed run leave rows of old events that count as fresh; and after, for
-    # an update of the index that ran meanwhile.
-    _mark(dataset, plan.unnoticed)
-    try:
-        due = ((image_id, _Due(dataset, image_id, own)) for image_id, own in plan.due)
-        batches = _DETECTION.batches(dataset, due, BATCH)
-        with worker_pool(workers, executor) as pool:
-            for batch in images.over(_DETECTION.in_batches(), batches, pool):
-                done += batch.value or []
-    finally:
-        _mark(dataset, plan.unnoticed.intersection(image.image_id for image in done))
+    due = ((image_id, _Due(dataset, image_id, own)) for image_id, own in plan.due)
+    batches = _DETECTION.batches(dataset, due, BATCH)
+    with worker_pool(workers, executor) as pool:
+        for batch in images.over(_DETECTION.in_batches(), batches, pool):
+            done += [image for image in batch.value or [] if image is not None]
     images.raise_first()
     done.sort(key=lambda image: image.image_id)  # they came as they were done
     report = DetectReport(
@@ -125,8 +117,15 @@ class _Due:
     params: EventParams
 
 
-def _detect(due: _Due) -> Detected:
-    return detect_image(due.dataset.record(due.image_id), due.params)
+def _detect(due: _Due) -> Detected | None:
+    """Detect an image; one that was deleted meanwhile is passed over."""
+    record = due.dataset.record(due.image_id)
+    try:
+        return detect_image(record, due.params)
+    except (ArtifactNotFoundError, ImageNotFoundError):
+        if record.exists():
+            raise
+        return None
 
 
 _DETECTION = ImageJob(_detect, "detecting the events of image_id", FATAL)
@@ -142,7 +141,3 @@ def _present(dataset: ZarrDataset, image_ids: Iterable[str] | None) -> list[str]
                 "there is no such image", dataset=str(dataset.path), image_id=image_id
             )
     return asked
-
-
-def _mark(dataset: ZarrDataset, image_ids: Iterable[str]) -> None:
-    KymDataset(dataset).mark_outdated(VelocityEventIndexer(), sorted(image_ids))

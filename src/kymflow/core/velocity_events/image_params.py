@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kymflow.core.artifacts.detection import trace_stamp
+from kymflow.core.artifacts.detection import TRACE_FILES, find_file
 from kymflow.core.artifacts.events import PARAMS_ARTIFACT, TRACE_ARTIFACT
 from kymflow.core.errors import ParamsError
 from kymflow.core.kym_dataset.explain import ParamChange, param_changes
@@ -61,11 +61,16 @@ def set_params(rec: ZarrImageRecord, changes: Mapping[str, Any]) -> list[ParamCh
         ReadOnlyError: If the dataset is open for reading only.
     """
     rec.dataset.check_writable("set params")
+    with rec.lock():
+        return _set_locked(rec, changes)
+
+
+def _set_locked(rec: ZarrImageRecord, changes: Mapping[str, Any]) -> list[ParamChange]:
     before = get_params(rec)
     after = before.with_changes(changes)
     changed = diff_params(before, after)
     if changed:
-        if trace_stamp(f"{rec.path}/analysis") is None:
+        if find_file(f"{rec.path}/analysis", TRACE_FILES) is None:
             raise ArtifactNotFoundError(
                 "it has no trace, so there is nothing to detect with these params",
                 dataset=str(rec.dataset.path),

@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
-from kymflow.core.artifacts.detection import read_detections, trace_stamp
+from kymflow.core.artifacts.detection import read_detections
 from kymflow.core.velocity_events.detect import DETECTOR_VERSION
 from kymflow.core.velocity_events.image_params import own_params
 from kymflow.core.velocity_events.params import EventParams
 from kymflow_zarr.errors import ArtifactError
+from kymflow_zarr.store import layout
+from kymflow_zarr.store.stamps import clock_ns
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
@@ -24,15 +26,12 @@ class Plan:
 
     Attributes:
         due: The images to detect, each with its params.
-        unnoticed: Those due whose params hash stays as it is, so that the index would take their
-            rows for fresh.
         skipped: How many images have events made with these params and this detector.
         without_trace: How many images have no trace.
         errors: The error of each image whose params can't be used.
     """
 
     due: list[tuple[str, EventParams]] = field(default_factory=list)
-    unnoticed: set[str] = field(default_factory=set)
     skipped: int = 0
     without_trace: int = 0
     errors: dict[str, ArtifactError] = field(default_factory=dict)
@@ -58,14 +57,13 @@ def make_plan(
         ParamsError: If a change can't be made.
     """
     plan = Plan()
-    made = read_detections(dataset, image_ids)
+    made = read_detections(dataset, image_ids, now_ns=clock_ns(layout.index(dataset.path)))
     changed: dict[EventParams, EventParams] = {}
-    for image_id, found, made_with in zip(
+    for image_id, found, found_made in zip(
         image_ids, own_params(dataset, image_ids), made, strict=True
     ):
         own, indexed_as = found.params, found.indexed_as
-        trace = trace_stamp(f"{dataset.path}/images/{image_id}/analysis")
-        if trace is None:
+        if not found_made.has_trace:
             plan.without_trace += 1
             continue
         if params is None and isinstance(own, ArtifactError):
@@ -76,17 +74,17 @@ def make_plan(
             changed[base] = base.with_changes(changes)
         wanted = changed[base]
         settled = own == wanted
+        made_with = found_made.record
         fresh = (
             settled
             and made_with is not None
             and made_with.detector_version == DETECTOR_VERSION
-            and made_with.trace == trace
             and made_with.params_hash == indexed_as
+            and found_made.same_trace
+            and found_made.same_events
         )
         if fresh and mode == "incremental":
             plan.skipped += 1
             continue
         plan.due.append((image_id, wanted))
-        if settled or indexed_as == wanted.hash:
-            plan.unnoticed.add(image_id)
     return plan

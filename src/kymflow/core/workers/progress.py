@@ -8,7 +8,7 @@ from typing import Literal
 
 from kymflow_zarr.errors import DatasetError
 
-Stage = Literal["survey", "extract", "commit", "detect", "import"]
+Stage = Literal["survey", "extract", "commit", "velocity", "detect", "import"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 ROWS = "main"
+PARTIAL = "for a part of its table"
+"""Comment on a sidecar that is not for all of its table."""
 
 
 def schema_of(table: TableKey) -> str:
@@ -87,5 +89,9 @@ class Snapshot:
     def is_for_table(self, sidecar: TableKey) -> bool:
         """Compare when the table and its sidecar last changed: both change in one transaction."""
         inputs = {"name": sidecar.name, "sidecar": schema_of(sidecar)}
-        [[table, beside]] = self.con.execute(statement("ducklake/last_changes"), inputs).fetchall()
-        return table is not None and beside is not None and table <= beside
+        [[table, beside, note]] = self.con.execute(
+            statement("ducklake/last_changes"), inputs
+        ).fetchall()
+        if table is None or beside is None or note == PARTIAL:
+            return False
+        return bool(table <= beside)

@@ -22,8 +22,16 @@ from kymflow_zarr.tables.ducklake import extensions
 from kymflow_zarr.tables.ducklake.catalog import LAKE, open_catalog
 from kymflow_zarr.tables.ducklake.config import LakeConfig
 from kymflow_zarr.tables.ducklake.snapshot import Snapshot, schema_of, target
-from kymflow_zarr.tables.ducklake.transaction import apply, count, create, files_in, transact
+from kymflow_zarr.tables.ducklake.transaction import (
+    apply,
+    count,
+    create,
+    files_in,
+    mark_sidecar,
+    transact,
+)
 from kymflow_zarr.tables.types import (
+    Announce,
     AsOf,
     Change,
     Compacted,
@@ -134,14 +142,20 @@ class LakeTables(Backend):
         """Answer a question about the lake as it is now."""
         return self.now.ask(ask)
 
-    def commit(self, changes: Sequence[Change], note: str) -> list[Merged]:
+    def commit(
+        self, changes: Sequence[Change], note: str, announce: Announce | None = None
+    ) -> list[Merged]:
         """Apply all changes in one transaction; a damaged sidecar is rebuilt."""
         damaged: list[TableKey] = []
 
         def work(con: duckdb.DuckDBPyConnection) -> list[Merged]:
             for table in damaged:
                 con.execute(f"DROP TABLE {target(table)}")
-            return [self._apply(con, change) for change in changes]
+            done = [self._apply(con, change) for change in changes]
+            for change in changes:
+                if change.table.sidecar is not None:
+                    mark_sidecar(con, change.table, for_table=change.for_table)
+            return done
 
         try:
             return transact(self.catalog, changes[0].table, note, work)
@@ -235,11 +249,16 @@ class LakeTables(Backend):
         """
         now = datetime.now(UTC)
         before = self._files()
+        # The rows stay what they are: what was written for them is for them afterwards too.
+        sidecars = [table for table in self.now.tables if table.sidecar is not None]
+        matching = [table for table in sidecars if self.now.is_for_table(table)]
         with committing("all"), self.catalog.writing() as con:
             old = {"older_than": now - keep}
             expired = value(con, _EXPIRE, old)
             con.execute(_REWRITE).fetchall()
             con.execute(_MERGE).fetchall()
+            for sidecar in matching:
+                mark_sidecar(con, sidecar, for_table=True)
         after = self._files()
         removed = self._delete_unused(now - _GRACE)
         return Compacted(before, after, expired, removed)

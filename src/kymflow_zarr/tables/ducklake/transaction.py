@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kymflow_sql import render
-from kymflow_zarr.duck import quoted, value
+from kymflow_zarr.duck import literal, quoted, value
 from kymflow_zarr.store.files import flush
 from kymflow_zarr.tables.columns import (
     count_new,
@@ -24,13 +24,14 @@ from kymflow_zarr.tables.columns import (
 )
 from kymflow_zarr.tables.commit import check_count, committing
 from kymflow_zarr.tables.ducklake.catalog import LAKE, Catalog
-from kymflow_zarr.tables.ducklake.snapshot import schema_of, target
+from kymflow_zarr.tables.ducklake.snapshot import PARTIAL, schema_of, target
 from kymflow_zarr.tables.types import Change, Merged, TableKey
 
 if TYPE_CHECKING:
     import duckdb
 
 _TRIES = 10
+_FOR_TABLE = "for its table"
 _LEAVE_NOTE = "CALL ducklake_set_commit_message('lake', $author, $note, extra_info => $extra)"
 
 
@@ -186,6 +187,19 @@ def _author() -> str:
     with suppress(OSError, KeyError, ImportError):
         return getpass.getuser()
     return "unknown"
+
+
+def mark_sidecar(con: duckdb.DuckDBPyConnection, table: TableKey, *, for_table: bool) -> None:
+    """Note on a sidecar whether it is for its table as it is now, as a change of its own.
+
+    Args:
+        con: A connection that changes the lake.
+        table: The sidecar; nothing is done if it is not there.
+        for_table: Whether it is.
+    """
+    if _types(con, table):
+        comment = literal(_FOR_TABLE if for_table else PARTIAL)
+        con.execute(f"COMMENT ON TABLE {target(table)} IS {comment}")
 
 
 def files_in(folder: str) -> list[Path]:

@@ -17,13 +17,15 @@ from kymflow.core.kym_dataset.indexers.base import (
     DueImages,
     ExtractedBatch,
     ParamsHashes,
+    WatchedFiles,
 )
 from kymflow.core.kym_dataset.indexers.bulk import (
     MAX_CELLS,
+    ROWS_ENDINGS,
     RowsFile,
     find_rows_file,
+    hash_readable,
     is_too_large,
-    readable,
     scan_rows,
 )
 from kymflow.core.kym_dataset.provenance import dumps_parsed, stable_json_dumps, text_hash
@@ -39,6 +41,7 @@ from kymflow_zarr.frames import stack, storable
 from kymflow_zarr.reasons import first_line, reason
 from kymflow_zarr.store.codecs import gunzip, parse_json
 from kymflow_zarr.store.reads import read_many
+from kymflow_zarr.store.stamps import content_hash
 
 if TYPE_CHECKING:
     from kymflow_zarr.store.store import Store
@@ -113,13 +116,21 @@ class ArtifactIndexer(BaseIndexer):
             raise error
         return batch.rows
 
+    def watched_files(self, store: Store) -> WatchedFiles:
+        """Name the params file and the rows file of an image."""
+        params = tuple(f"analysis/{self.params_artifact}{end}" for end in (".json", ".json.gz"))
+        rows = (f"analysis/{name}{end}" for name in self.rows_artifacts for end in ROWS_ENDINGS)
+        return WatchedFiles(params, tuple(rows))
+
     def params_hashes(self, dataset: Store, image_ids: Sequence[str]) -> ParamsHashes:
         """Return the params hash of many images; equal bytes are parsed and hashed once."""
         hashes: list[str | None] = []
         errors: dict[str, Exception] = {}
         texts: dict[str, str] = {}
+        contents: list[bytes | None] = []
         known: dict[Blob, str] = {}
         for image_id, blob in zip(image_ids, self.read_blobs(dataset, image_ids), strict=True):
+            contents.append(content_hash(blob) if isinstance(blob, bytes) else None)
             if blob in known:
                 hashes.append(known[blob])
                 continue
@@ -134,13 +145,15 @@ class ArtifactIndexer(BaseIndexer):
             hashes.append(value)
             if blob is not None and len(known) < _REMEMBERED:
                 known[blob] = value
-        return ParamsHashes(hashes, errors, texts)
+        return ParamsHashes(hashes, errors, texts, contents)
 
     def extract_batch(self, dataset: Store, image_ids: Sequence[str]) -> ExtractedBatch:
         """Return the rows of many images, by one scan over their Parquet files where that goes."""
         sources, errors = self._sources(dataset, DueImages.of(image_ids))
         plain = {file.path: i for i, file in sources.items() if file and file.scannable}
-        scannable = {path: plain[path] for path in readable(plain)}
+        hashes = dict(hash_readable(plain))
+        scannable = {path: plain[path] for path in hashes}
+        contents = {plain[path]: content for path, content in hashes.items()}
         frames: list[pl.DataFrame] = []
         scanned = self._scan(scannable)
         if scanned is not None:
@@ -154,10 +167,10 @@ class ArtifactIndexer(BaseIndexer):
                 errors[image_id] = error
         frames.append(pl.DataFrame(schema=self._whole_schema))
         try:
-            return ExtractedBatch(stack(frames), errors)
+            return ExtractedBatch(stack(frames), errors, contents)
         except UsageError:
             fitting = self._fitting(dataset, frames, errors)
-            return ExtractedBatch(stack(fitting), errors)
+            return ExtractedBatch(stack(fitting), errors, contents)
 
     def _fitting(
         self, dataset: Store, frames: Sequence[pl.DataFrame], errors: dict[str, Exception]

@@ -7,7 +7,7 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 from kymflow.core.errors import InvalidIndexerError
 from kymflow.core.kym_dataset.provenance import params_hash as hash_params
@@ -78,6 +78,30 @@ class BaseIndexer(ABC):
         return hash_params(self.params(rec))
 
 
+class WatchedFiles(NamedTuple):
+    """The files that an image's rows are made of, relative to the image's folder.
+
+    Attributes:
+        params: The params; of several names the first that is there counts.
+        rows: The artifact that holds the rows; likewise.
+    """
+
+    params: tuple[str, ...]
+    rows: tuple[str, ...]
+
+
+@runtime_checkable
+class FileBacked(Protocol):
+    """An indexer whose rows are made of two files of each image, and of nothing else.
+
+    The engine then notices any change of them, whoever makes it.
+    """
+
+    def watched_files(self, store: Store) -> WatchedFiles:
+        """Name the files."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class ParamsHashes:
     """Answer of the bulk verb ``params_hashes(dataset, image_ids)``.
@@ -87,11 +111,14 @@ class ParamsHashes:
         errors: The error of each image whose hash is None.
         texts: The canonical params JSON behind hashes, of as many as are at hand: it is kept with
             the hash, and comes back with the images to extract, see :class:`DueImages`.
+        contents: The hash of each params file's bytes, for an indexer that is
+            :class:`FileBacked`; None where there is no file, or it can't be read.
     """
 
     hashes: Sequence[str | None]
     errors: Mapping[str, Exception] = field(default_factory=dict)
     texts: Mapping[str, str] = field(default_factory=dict)
+    contents: Sequence[bytes | None] = ()
 
 
 class DueImages(list[str]):
@@ -142,10 +169,13 @@ class ExtractedBatch:
     Attributes:
         rows: The rows of all images of the batch, with their ``image_id``.
         errors: The error of each image that could not be read; it has no rows.
+        contents: The hashes of the bytes of rows files, of as many as were read whole anyway:
+            the engine needs not read them again for an indexer that is :class:`FileBacked`.
     """
 
     rows: pl.DataFrame
     errors: Mapping[str, Exception] = field(default_factory=dict)
+    contents: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @runtime_checkable

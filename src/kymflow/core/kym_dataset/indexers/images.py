@@ -13,7 +13,7 @@ import polars as pl
 from kymflow.core.artifacts.conform import conform
 from kymflow.core.artifacts.scale import stored_scale
 from kymflow.core.kym_dataset.indexers.artifact import ArtifactIndexer, Blob
-from kymflow.core.kym_dataset.indexers.base import DueImages, ExtractedBatch
+from kymflow.core.kym_dataset.indexers.base import DueImages, ExtractedBatch, WatchedFiles
 from kymflow.core.kym_dataset.schemas import PROVENANCE
 from kymflow.core.quantities import as_whole, parse_quantity
 from kymflow_zarr import ZarrImageRecord
@@ -26,6 +26,7 @@ from kymflow_zarr.errors import (
 from kymflow_zarr.frames import check_column_names
 from kymflow_zarr.reasons import first_line
 from kymflow_zarr.store.codecs import decode_object
+from kymflow_zarr.store.stamps import content_hash
 
 if TYPE_CHECKING:
     from kymflow_zarr.store.store import Store
@@ -93,9 +94,15 @@ class ImageIndexer(ArtifactIndexer):
         "import_notes": pl.String(),
     }
 
+    def watched_files(self, store: Store) -> WatchedFiles:
+        """Name the metadata file and the header of the pixels."""
+        header = "data/zarr.json" if store.zarr_format == 3 else "data/.zarray"
+        return WatchedFiles(super().watched_files(store).params, (header,))
+
     def extract_batch(self, dataset: Store, image_ids: Sequence[str]) -> ExtractedBatch:
         """Return a row for each of many images."""
-        array = "data/zarr.json" if dataset.zarr_format == 3 else "data/.zarray"
+        [array] = self.watched_files(dataset).rows
+        contents: dict[str, bytes] = {}
         pixels = dataset.get_many(f"images/{image_id}/{array}" for image_id in image_ids)
         due = DueImages.of(image_ids)
         unread = [image_id for image_id in due if due.params_text(image_id) is None]
@@ -105,6 +112,8 @@ class ImageIndexer(ArtifactIndexer):
         for image_id, array_blob in zip(image_ids, pixels, strict=True):
             rec = ZarrImageRecord(dataset, image_id)
             text = due.params_text(image_id)
+            if isinstance(array_blob, bytes):
+                contents[image_id] = content_hash(array_blob)
             try:
                 params = json.loads(text) if text else self._params_of(rec, blobs[image_id])
                 metadata = params or {}
@@ -120,7 +129,7 @@ class ImageIndexer(ArtifactIndexer):
         frame = pl.DataFrame(
             rows, schema={name: self._whole_schema.get(name, pl.String()) for name in names}
         )
-        return ExtractedBatch(conform(frame, self._whole_schema, {}), errors)
+        return ExtractedBatch(conform(frame, self._whole_schema, {}), errors, contents)
 
     def _row(
         self, rec: ZarrImageRecord, metadata: Mapping[str, Any], array_blob: Blob

@@ -14,10 +14,11 @@ from kymflow.core.artifacts.events import (
     EVENT_SCHEMA,
     EVENTS_ARTIFACT,
     PARAMS_ARTIFACT,
+    TRACE_ARTIFACT,
 )
+from kymflow.core.errors import EventsStaleError
 from kymflow.core.kym_dataset.indexers.artifact import ArtifactIndexer
 from kymflow.core.kym_dataset.indexers.base import DueImages, ExtractedBatch
-from kymflow_zarr.errors import ArtifactSchemaError
 
 if TYPE_CHECKING:
     from kymflow_zarr.store.store import Store
@@ -43,24 +44,43 @@ class VelocityEventIndexer(ArtifactIndexer):
     def extract_batch(self, dataset: Store, image_ids: Sequence[str]) -> ExtractedBatch:
         """Return the rows of many images."""
         due = DueImages.of(image_ids)
-        outdated = self._made_with_other_params(dataset, due)
-        batch = super().extract_batch(dataset, due.without(outdated))
-        return ExtractedBatch(batch.rows, {**batch.errors, **outdated})
+        stale = self._stale(dataset, due)
+        batch = super().extract_batch(dataset, due.without(stale))
+        return ExtractedBatch(batch.rows, {**batch.errors, **stale}, batch.contents)
 
-    def _made_with_other_params(self, dataset: Store, due: DueImages) -> dict[str, Exception]:
-        made = {
-            image_id: known.params_hash
-            for image_id, known in zip(due, read_detections(dataset, due), strict=True)
-            if known is not None and known.params_hash != due.params_hash(image_id)
+    def _stale(self, dataset: Store, due: DueImages) -> dict[str, Exception]:
+        """Find the images whose events are not of the trace or the params that are there now.
+
+        Events that another program wrote since are that program's, and are taken as they are.
+        """
+        ours = {
+            image_id: found
+            for image_id, found in zip(due, read_detections(dataset, due), strict=True)
+            if found.record is not None and found.same_events
         }
-        now = self.params_hashes(dataset, list(made)).hashes
-        return {
-            image_id: ArtifactSchemaError(
-                "its params were changed after its events were made; run `kymflow detect`",
-                dataset=str(dataset.path),
-                image_id=image_id,
-                artifact=PARAMS_ARTIFACT,
-            )
-            for (image_id, then), hashed in zip(made.items(), now, strict=True)
-            if hashed != then
-        }
+        hashes = self._hashes_now(dataset, due, list(ours))
+        stale: dict[str, Exception] = {}
+        for image_id, found in ours.items():
+            if found.record is not None and found.record.params_hash != hashes[image_id]:
+                stale[image_id] = self._stale_error(dataset, image_id, "params", PARAMS_ARTIFACT)
+            elif found.has_trace and not found.same_trace:
+                stale[image_id] = self._stale_error(dataset, image_id, "trace", TRACE_ARTIFACT)
+        return stale
+
+    def _hashes_now(
+        self, dataset: Store, due: DueImages, image_ids: list[str]
+    ) -> dict[str, str | None]:
+        known = {image_id: due.params_hash(image_id) for image_id in image_ids}
+        unknown = [image_id for image_id, hashed in known.items() if hashed is None]
+        read = self.params_hashes(dataset, unknown).hashes
+        return {**known, **dict(zip(unknown, read, strict=True))}
+
+    def _stale_error(
+        self, dataset: Store, image_id: str, what: str, artifact: str
+    ) -> EventsStaleError:
+        return EventsStaleError(
+            f"its {what} changed after its events were made; run `kymflow detect`",
+            dataset=str(dataset.path),
+            image_id=image_id,
+            artifact=artifact,
+        )

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from kymflow.core.kym_dataset.ledger import Ledger
-from kymflow.core.kym_dataset.schemas import PARAMS, PROVENANCE, RUNS
+from kymflow.core.kym_dataset.schemas import PARAMS, PROVENANCE, RUNS, SEEN
 from kymflow.core.kym_dataset.update.race import Race
 from kymflow.core.kym_dataset.update.staging import Made, Staging
+from kymflow.core.kym_dataset.update.survey import Survey
 from kymflow_zarr.tables.types import Change, TableKey
 
 if TYPE_CHECKING:
@@ -26,6 +28,9 @@ def commit(
     *,
     made: Sequence[Made],
     gone: Sequence[str | None],
+    survey: Survey,
+    refreshed: pl.DataFrame,
+    table_decided: Hashable,
     note: str,
 ) -> None:
     """Put staged rows in place of the old ones, and record the runs.
@@ -41,27 +46,71 @@ def commit(
         made: What was made. Of images without staged rows the runs alone are recorded.
         gone: Images whose rows and runs are removed because they are no longer in the dataset;
             None stands for rows that name no image.
+        survey: What the rows would be made of.
+        refreshed: Frame (image_id) of images whose rows stay, and whose entry of what they were
+            made of is written again.
+        table_decided: The version of the table that was decided by.
         note: What is done, for the history where one is kept.
 
     Raises:
         TableSchemaError: If a column's types can't be reconciled; the table stays as it was.
         CommitError: If the row counts don't add up; the table stays as it was.
     """
+    key = TableKey(table)
     with dataset.tables.lock(table):
+        others = race.others()
         made = race.drop_overtaken(made, staging)
+        refreshed = refreshed.join(others, on="image_id", how="anti")
         gone = [image_id for image_id in gone if not (image_id and dataset.has_image(image_id))]
-        changes = []
+        decided_by_all = survey.whole and dataset.tables.version(key) == table_decided
+        for_table = {
+            sidecar: decided_by_all or ledger.is_for_table(sidecar)
+            for sidecar in (ledger.runs, ledger.seen)
+        }
+        changes: list[Change] = []
+        first = survey.is_watched and not dataset.tables.exists(ledger.seen)
+        if first:  # before the table: what there is no entry of is never taken for unchanged
+            standing = _entries(survey, refreshed, ())
+            changes.append(ledger.seeing(standing, standing))
         staged = {one.rows: one.runs for one in made if one.rows is not None}
         if staged or gone or not dataset.tables.exists(table):
             done, empty = _images(staged.values(), gone), pl.DataFrame(schema=PROVENANCE)
-            changes.append(Change(TableKey(table), "image_id", done, list(staged), empty))
-        if made or gone:
-            runs = pl.concat([pl.DataFrame(schema=RUNS), *(one.runs for one in made)])
+            changes.append(Change(key, "image_id", done, list(staged), empty))
+        entries = _entries(survey, refreshed, staged.values())
+        touched = _images([refreshed, *staged.values()], gone)
+        if survey.is_watched and (not touched.is_empty() or first):
+            change = ledger.seeing(entries, touched)
+            changes.append(replace(change, for_table=for_table[ledger.seen]))
+        if made or gone or not dataset.tables.exists(table):
+            runs = pl.concat(
+                [pl.DataFrame(schema=RUNS), *(one.runs.select(RUNS.names()) for one in made)]
+            )
             params = pl.concat([pl.DataFrame(schema=PARAMS), *(one.params for one in made)])
             changes += ledger.remembering(params)
-            changes.append(ledger.recording(runs, _images([runs], gone)))
+            change = ledger.recording(runs, _images([runs], gone))
+            changes.append(replace(change, for_table=for_table[ledger.runs]))
         if changes:
-            dataset.tables.commit(changes, note)
+            dataset.tables.commit(changes, note, staging.announce)
+
+
+def _entries(
+    survey: Survey, refreshed: pl.DataFrame, staged: Iterable[pl.DataFrame]
+) -> pl.DataFrame:
+    """Say what rows are made of: those that stay as the survey found, those staged as extracted.
+
+    An image whose file was touched while it was extracted has no entry: it is due again.
+    """
+    standing = survey.seen.join(refreshed, on="image_id", how="semi")
+    certain = [
+        runs.filter(pl.col("rows_seen")).select("image_id", "params_hash", "rows_content")
+        for runs in staged
+    ]
+    if not certain:
+        return standing
+    made = survey.seen.drop("rows_content").join(
+        pl.concat(certain), on=["image_id", "params_hash"], how="inner"
+    )
+    return pl.concat([standing, made.select(SEEN.names())])
 
 
 def _images(runs: Iterable[pl.DataFrame], gone: Sequence[str | None]) -> pl.DataFrame:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import duckdb
 import polars as pl
 
+from kymflow.core.kym_dataset.provenance import text_hash
 from kymflow.core.kym_dataset.schemas import PROVENANCE
 from kymflow.core.kym_dataset.update.survey import Survey
 from kymflow_sql import statement
@@ -23,16 +24,19 @@ if TYPE_CHECKING:
     from kymflow_zarr.tables.types import Reader
 
 Mode = Literal["replace", "incremental"]
+NEVER_ANALYSED = text_hash("null")
+"""The params_hash of an image that has neither params nor rows."""
 
 REASONS = (
     "fresh",
     "fresh_zero_rows",
+    "never_analysed",
     "missing",
     "params_changed",
     "version_changed",
     "mixed_provenance",
     "row_count_mismatch",
-    "outdated",
+    "rows_changed",
     "failed",
     "forced",
     "deleted",
@@ -46,6 +50,8 @@ def decide(
     runs: pl.DataFrame,
     analysis_version: str,
     mode: Mode = "incremental",
+    *,
+    verify: bool = False,
 ) -> pl.DataFrame:
     """Decide what to do with every image.
 
@@ -55,6 +61,7 @@ def decide(
         table: The table's name; it need not exist.
         runs: The last run of each image, as the ledger has it.
         analysis_version: The indexer's version now.
+        verify: Ask the rows themselves, whatever the ledger says of them.
         mode: ``"replace"`` makes every image of the survey due; reason ``forced`` marks those
             that were fresh.
 
@@ -67,10 +74,12 @@ def decide(
         TableUnreadableError: If the table is damaged, or is not one of ours.
         ReadError: If the system refuses to read the table.
     """
-    question = _Question(survey, TableKey(table), runs, analysis_version, tables.path(table))
-    decision = tables.read([question.table], question.ask)
+    key, place = TableKey(table), tables.path(table)
+    question = _Question(survey, key, runs, analysis_version, place, verify)
+    decision = tables.read([key, question.runs_key], question.ask)
     # Joined here: carried through the statement, the hashes of a million images take 300 MB more.
-    decision = decision.join(survey.current, on="image_id", how="left", maintain_order="left")
+    hashes = survey.current.select("image_id", "params_hash")
+    decision = decision.join(hashes, on="image_id", how="left", maintain_order="left")
     if mode == "replace":
         forced = pl.col("action") == "skip"
         decision = decision.with_columns(
@@ -89,16 +98,29 @@ class _Question:
     runs: pl.DataFrame
     analysis_version: str
     location: Path
+    verify: bool
+
+    @property
+    def runs_key(self) -> TableKey:
+        """The table's record of runs."""
+        return TableKey(self.table.name, "runs")
 
     def ask(self, reader: Reader) -> pl.DataFrame:
         """Run the one statement that decides."""
         con = reader.con
         # A variable, not a parameter: DuckDB runs a relation with parameters on one thread.
         con.execute("SET VARIABLE analysis_version = $1", [self.analysis_version])
+        con.execute("SET VARIABLE never_analysed = $1", [NEVER_ANALYSED])
         con.register("current", self.survey.current)
         con.register("ledger", self._known_runs())
-        self._view_rows(reader)
+        con.execute("DROP VIEW IF EXISTS held")
+        told = not self.verify and reader.is_for_table(self.runs_key)
+        if told and self.runs.filter(pl.col("status") != "ok").is_empty():
+            con.register("existing", pl.DataFrame(schema=PROVENANCE))
+        else:
+            self._view_rows(reader)
         try:
+            con.execute(statement(f"engine/held_by_{'ledger' if told else 'rows'}"))
             return con.sql(statement("engine/staleness")).pl()
         except duckdb.OutOfMemoryException as error:
             raise TableError(

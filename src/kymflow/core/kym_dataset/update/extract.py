@@ -20,6 +20,7 @@ from kymflow.core.kym_dataset.indexers.base import (
 )
 from kymflow.core.kym_dataset.provenance import stable_json_dumps, text_hash
 from kymflow.core.kym_dataset.schemas import PARAMS, PROVENANCE, RUNS
+from kymflow.core.kym_dataset.update.evidence import RowsWatch, watched
 from kymflow.core.kym_dataset.update.staging import Part, StagedPart, Staging
 from kymflow.core.workers.job import BatchJob, BatchResult, do_each
 from kymflow.core.workers.pool import Pool, batch_size
@@ -149,11 +150,19 @@ def extract(task: Task) -> BatchResult[StagedPart]:
     """
     job, due = task.job, task.due
     with task.part.begun(task.names):
+        watch = RowsWatch(job.dataset, watched(job.indexer, job.dataset), task.names)
         extracted = _extract_batch(job, due)
         failed = pl.col("image_id").is_in(list(extracted.errors))
         good = due.filter(~failed).select("image_id", "params_hash")
         rows = _with_provenance(job, extracted.rows, good)
-        task.part.write(rows, _runs(job, good, rows), _params(job, due.filter("is_new")))
+        contents = watch.contents(good["image_id"], extracted.contents)
+        runs = _runs(job, good, rows).join(
+            contents.with_columns(rows_seen=pl.lit(value=True)),
+            on="image_id",
+            how="left",
+            maintain_order="left",
+        )
+        task.part.write(rows, runs, _params(job, due.filter("is_new")))
     return BatchResult(StagedPart(task.part, rows.schema), good.height, extracted.errors)
 
 
@@ -175,11 +184,6 @@ def failed_runs(job: Job, current: pl.DataFrame, errors: Mapping[str, Exception]
         orient="row",
     ).join(current.select("image_id", "params_hash"), on="image_id", how="left")
     return _stamped(job, failed, "failed")
-
-
-def outdated_runs(job: Job, current: pl.DataFrame, now: datetime) -> pl.DataFrame:
-    """Return the ledger rows of images whose rows no longer are what their artifacts hold."""
-    return _stamped(replace(job, began=now), current.drop_nulls("params_hash"), "outdated")
 
 
 def _extract_batch(job: Job, due: pl.DataFrame) -> ExtractedBatch:

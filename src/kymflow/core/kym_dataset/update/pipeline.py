@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 
 import polars as pl
 
@@ -41,6 +41,7 @@ class Update:
         decision: What is due and why, see ``decide``.
         ledger: The table's ledger.
         race: What the ledger held when this run began.
+        table_decided: The version of the table that was decided by.
         images: Which images are done and which failed, so far.
     """
 
@@ -51,6 +52,7 @@ class Update:
         decision: pl.DataFrame,
         ledger: Ledger,
         race: Race,
+        table_decided: Hashable,
         images: ImageRun,
     ) -> None:
         self.job = job
@@ -60,6 +62,7 @@ class Update:
         self.gone = self._gone(decision)
         self.ledger = ledger
         self.race = race
+        self.table_decided = table_decided
         self.images = images
         self.resumed = 0
 
@@ -68,12 +71,14 @@ class Update:
         due = self._having("action", "update").drop_nulls("params_hash").sort("image_id")
         images, dataset = self.images, self.job.dataset
         images.total = due.height
-        if due.is_empty() and not self.gone and not images.errors and self._is_settled():
+        refreshed = self._refreshed()
+        nothing_due = due.is_empty() and not self.gone and not images.errors
+        if nothing_due and refreshed.is_empty() and self._is_settled():
             return
         with Staging(dataset, self.table, self.job.maker) as staging:
             with DeadRuns(dataset, staging) as dead:
                 with staging.reading():
-                    made = dead.take_over(due)
+                    made = dead.take_over(due, self.survey.files)
                     recorded = dead.record_committed(self._unrecorded()) if dead else []
                 self.resumed = sum(one.runs.height for one in made)
                 images.n_done += self.resumed
@@ -96,6 +101,9 @@ class Update:
                         self.race,
                         made=[*made, *recorded, *self._failed()],
                         gone=self.gone,
+                        survey=self.survey,
+                        refreshed=refreshed,
+                        table_decided=self.table_decided,
                         note=f"{self.job.indexer.name} {self.job.analysis_version}",
                     )
                 self._tell_commit(images.n_done)
@@ -131,6 +139,12 @@ class Update:
         """Return the deleted images that have rows, or that the ledger still knows."""
         actions = ["prune", "forget"] if self.survey.whole else ["prune"]
         return decision.filter(pl.col("action").is_in(actions))["image_id"].to_list()
+
+    def _refreshed(self) -> pl.DataFrame:
+        """Find the images whose rows stay, and whose entry of what they were made of does not."""
+        if not self.survey.baseline:
+            return self.survey.refreshed
+        return self._having("action", "skip").select("image_id")
 
     def _unrecorded(self) -> pl.DataFrame:
         """Return the images with right rows whose last run is not in the ledger."""

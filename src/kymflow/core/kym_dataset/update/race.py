@@ -46,11 +46,17 @@ class Race:
             made: What is about to be committed; the caller holds the table's lock.
             staging: Where parts that lose images are written again.
         """
-        if self._tables.version(self._ledger.runs) == self._version:
+        others = self.others()
+        if others.is_empty():
             return list(made)
-        now = self._ledger.load("image_id", "indexed_at")
-        others = now.join(self.before, on=["image_id", "indexed_at"], how="anti")
         return [_without_later(one, others, staging) for one in made]
+
+    def others(self) -> pl.DataFrame:
+        """Find the runs that others have recorded since: frame (image_id, indexed_at)."""
+        if self._tables.version(self._ledger.runs) == self._version:
+            return self.before.select("image_id", "indexed_at").clear()
+        now = self._ledger.load("image_id", "indexed_at")
+        return now.join(self.before, on=["image_id", "indexed_at"], how="anti")
 
 
 def _without_later(made: Made, others: pl.DataFrame, staging: Staging) -> Made:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from kymflow.core.kym_dataset.schemas import PARAMS, RUNS, in_schema
+from kymflow.core.kym_dataset.schemas import PARAMS, STAGED, in_schema
 from kymflow_zarr.errors import DatasetError, ReadError
 from kymflow_zarr.reasons import reason
 from kymflow_zarr.store import parquet
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
 
 MAKER = "run.json"
+COMMITTING = "commit.json"
 BEGUN = ".begun"
 
 
@@ -33,7 +34,7 @@ class Made:
     """What was made of some images, about to be committed.
 
     Attributes:
-        runs: Their runs, in the ledger's schema.
+        runs: Their runs, in the schema ``STAGED``.
         params: The params that were new among them: frame (params_hash, params).
         rows: The staged file of their rows; None where their rows in the table stay as they are.
         schema: The columns of that file.
@@ -96,7 +97,7 @@ class Part:
 
     def read_runs(self) -> pl.DataFrame:
         """Read the runs."""
-        return in_schema(parquet.scan(self.runs), RUNS).collect()
+        return in_schema(parquet.scan(self.runs), STAGED).collect()
 
     def read_params(self) -> pl.DataFrame:
         """Read the new params."""
@@ -158,6 +159,10 @@ class Staging:
         """Return the place of the next part of this run."""
         self._count += 1
         return Part.in_folder(self.folder, f"{self._count:06d}")
+
+    def announce(self, token: str) -> None:
+        """Note which table is about to be in place: if this run dies then, it is told by that."""
+        write_atomic(self.folder / COMMITTING, json.dumps({"table": token}).encode())
 
     @contextmanager
     def reading(self) -> Iterator[None]:
