@@ -18,6 +18,9 @@ OWNER = {"roi_id": pl.Int32(), "channel": pl.Int32()}
 """The columns that tell whose trace a sample is of."""
 
 
+_MEASURED = {"angle_deg": pl.Float64(), "quality": pl.Float64()}
+
+
 def load_trace(rec: ZarrImageRecord) -> pl.DataFrame:
     """Return an image's trace.
 
@@ -31,6 +34,21 @@ def load_trace(rec: ZarrImageRecord) -> pl.DataFrame:
         ArtifactSchemaError: If it has no time or velocity, or they are no numbers, or a ROI or
             channel is not a whole number.
     """
+    return load_measured(rec).select(*OWNER, "time", "velocity")
+
+
+def load_measured(rec: ZarrImageRecord) -> pl.DataFrame:
+    """Load an image's trace with the angles that velocities were measured by, and their quality.
+
+    Returns:
+        Frame as of :func:`load_trace`, and behind it angle_deg float64 in degrees and quality
+        float64, null where the trace came from elsewhere.
+
+    Raises:
+        ArtifactNotFoundError: If it has none.
+        ArtifactUnreadableError: If it can't be read.
+        ArtifactSchemaError: As for :func:`load_trace`.
+    """
     try:
         trace = rec.load_df_parquet(TRACE_ARTIFACT)
     except ArtifactNotFoundError:
@@ -39,8 +57,10 @@ def load_trace(rec: ZarrImageRecord) -> pl.DataFrame:
     if lacking:
         raise bad_trace(rec, f"it has no column {' and no column '.join(lacking)}")
     try:
-        return conform(trace, OWNER, {}).select(
-            pl.col(*OWNER).fill_null(1), pl.col("time", "velocity").cast(pl.Float64)
+        return conform(trace, {**OWNER, **_MEASURED}, {}).select(
+            pl.col(*OWNER).fill_null(1),
+            pl.col("time", "velocity").cast(pl.Float64),
+            *_MEASURED,
         )
     except (ValueError, pl.exceptions.PolarsError) as error:
         raise bad_trace(rec, str(error).splitlines()[0]) from error

@@ -46,6 +46,20 @@ class ImportReport:
     failed: list[tuple[str, str]] = field(default_factory=list)
     warnings: list[tuple[str, str]] = field(default_factory=list)
 
+    @property
+    def summary(self) -> str:
+        """The one line that is printed."""
+        return (
+            f"import added={len(self.added)} updated={len(self.updated)} "
+            f"skipped={len(self.skipped)} changed={len(self.changed)} failed={len(self.failed)}"
+        )
+
+    @property
+    def failures(self) -> list[Failure]:
+        """The images that could not be imported, under their paths."""
+        code = SourceFileError.code
+        return [Failure(path, None, code, message) for path, message in self.failed]
+
 
 def import_folder(
     folder: str | Path,

@@ -202,9 +202,11 @@ def plan_velocity(
         except ArtifactError as error:
             plan.errors[rec.image_id] = error
             continue
-        if verdict == "due" or (verdict == "fresh" and mode == "replace"):
-            plan.due.append((rec.image_id, changed[base]))
-        elif verdict == "imported" and replace_imported:
+        if (
+            verdict == "due"
+            or (verdict == "fresh" and mode == "replace")
+            or (verdict == "imported" and replace_imported)
+        ):
             plan.due.append((rec.image_id, changed[base]))
         elif verdict == "imported":
             plan.imported += 1
