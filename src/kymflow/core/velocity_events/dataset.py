@@ -17,7 +17,7 @@ from kymflow.core.velocity_events.report import DetectReport
 from kymflow.core.workers.job import ImageJob, ImageRun, OnError
 from kymflow.core.workers.pool import worker_pool
 from kymflow.core.workers.progress import ProgressCallback
-from kymflow_zarr.errors import ArtifactNotFoundError, ImageNotFoundError
+from kymflow_zarr.errors import ImageNotFoundError, NotFoundError, WriteError
 from kymflow_zarr.store.names import check_image_id
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def _detect(due: _Due) -> Detected | None:
     record = due.dataset.record(due.image_id)
     try:
         return detect_image(record, due.params)
-    except (ArtifactNotFoundError, ImageNotFoundError):
+    except (NotFoundError, WriteError):
         if record.exists():
             raise
         return None
