@@ -209,14 +209,15 @@ class ZarrDataset(Store, Queryable):
             ReadOnlyError: If the dataset is open for reading only.
         """
         self.check_writable("delete an image", self._images)
-        path = self.record(image_id).path
-        deleted = layout.new_deleted(path)
-        try:
-            os.replace(path, deleted)
-        except FileNotFoundError as error:
-            raise ImageNotFoundError(
-                "there is no such image", dataset=str(self.path), image_id=image_id
-            ) from error
+        record = self.record(image_id)
+        if not record.exists():
+            raise self._no_image(image_id)
+        deleted = layout.new_deleted(record.path)
+        with record.lock():
+            try:
+                os.replace(record.path, deleted)
+            except FileNotFoundError as error:
+                raise self._no_image(image_id) from error
         remove(deleted)
 
     def update_manifest(self) -> pl.DataFrame:
@@ -266,6 +267,10 @@ class ZarrDataset(Store, Queryable):
         """Replace one image's rows, see :meth:`TableStore.replace_rows_for_image_id`."""
         return self.tables.replace_rows_for_image_id(name, image_id, frame)
 
+    @property
+    def _folder(self) -> Path:
+        return self.path
+
     def _views(self) -> Views:
         from kymflow_zarr.sql.views import table_views
 
@@ -274,6 +279,11 @@ class ZarrDataset(Store, Queryable):
     @property
     def _images(self) -> Path:
         return layout.images(self.path)
+
+    def _no_image(self, image_id: str) -> ImageNotFoundError:
+        return ImageNotFoundError(
+            "there is no such image", dataset=str(self.path), image_id=image_id
+        )
 
     def _is_empty_folder(self) -> bool:
         return self.path.is_dir() and next(self.path.iterdir(), None) is None

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from kymflow_zarr.tables.moves import read_in_place
 from kymflow_zarr.tables.types import AsOf
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import duckdb
     import polars as pl
     import pyarrow as pa
 
     from kymflow_zarr.sql.views import Views
+
+T = TypeVar("T")
 
 
 class Queryable(ABC):
@@ -23,6 +28,11 @@ class Queryable(ABC):
     program; and it changes nothing. Writers may replace a table meanwhile. DuckDB takes at most
     about 40 % of the machine's memory, and spills the rest into a private temporary folder.
     """
+
+    @property
+    @abstractmethod
+    def _folder(self) -> Path:
+        """The dataset's folder."""
 
     @abstractmethod
     def _views(self) -> Views:
@@ -61,7 +71,7 @@ class Queryable(ABC):
         """
         from kymflow_zarr.sql.answers import answer
 
-        return answer(self._views().only(tables).as_of(at), query, params, timeout)
+        return self._ask(tables, at, lambda views: answer(views, query, params, timeout))
 
     def sql_lazy(
         self,
@@ -94,7 +104,7 @@ class Queryable(ABC):
         """
         from kymflow_zarr.sql.answers import stream
 
-        return stream(self._views().only(tables).as_of(at), query, params, timeout)
+        return self._ask(tables, at, lambda views: stream(views, query, params, timeout))
 
     def connect(
         self, *, tables: Iterable[str] | None = None, at: AsOf = None
@@ -115,4 +125,9 @@ class Queryable(ABC):
         """
         from kymflow_zarr.sql.answers import connect
 
-        return connect(self._views().only(tables).as_of(at))
+        return self._ask(tables, at, connect)
+
+    def _ask(self, tables: Iterable[str] | None, at: AsOf, ask: Callable[[Views], T]) -> T:
+        """Ask something of some views, wherever the tables are moved meanwhile."""
+        chosen = None if tables is None else [tables] if isinstance(tables, str) else list(tables)
+        return read_in_place(self._folder, lambda: ask(self._views().only(chosen).as_of(at)))

@@ -23,6 +23,7 @@ from kymflow_zarr.store.names import check_image_id, check_table_name
 from kymflow_zarr.store.reads import stamp
 from kymflow_zarr.tables.backend import Backend
 from kymflow_zarr.tables.ducklake.config import read_config
+from kymflow_zarr.tables.moves import read_in_place
 from kymflow_zarr.tables.parquet.tables import PlainTables
 from kymflow_zarr.tables.types import Change, Compacted, Merged, Reader, Stat, TableKey
 
@@ -79,11 +80,12 @@ class TableStore:
 
         A file with an invalid name is skipped, with a warning in the log.
         """
-        return self.backend.names()
+        return read_in_place(self._store.path, lambda: self.backend.names())
 
     def exists(self, name: str | TableKey) -> bool:
         """Tell whether there is a table of this name."""
-        return self.backend.exists(_key(name))
+        key = _key(name)
+        return read_in_place(self._store.path, lambda: self.backend.exists(key))
 
     def version(self, name: str | TableKey) -> Hashable:
         """Return a value that differs after every change of a table; None if there is no table."""
@@ -107,6 +109,9 @@ class TableStore:
             TableUnreadableError: If one of them is damaged.
             ReadError: If the system refuses to read it.
         """
+        return read_in_place(self._store.path, lambda: self._read(tables, ask))
+
+    def _read(self, tables: Sequence[TableKey], ask: Callable[[Reader], T]) -> T:
         import duckdb
 
         try:
@@ -125,6 +130,9 @@ class TableStore:
             TableNotFoundError: If there is no such table.
             TableUnreadableError: If it can't be read.
         """
+        return read_in_place(self._store.path, lambda: self._scan(name))
+
+    def _scan(self, name: str | TableKey) -> pl.LazyFrame:
         with self.reading(name):
             found = self.backend.scan(_key(name))
         return found
@@ -136,9 +144,7 @@ class TableStore:
             TableNotFoundError: If there is no such table.
             TableUnreadableError: If it is damaged.
         """
-        with self.reading(name):
-            found = self.scan(name).collect()
-        return found
+        return self._collect(name, lambda rows: rows)
 
     def count(self, name: str) -> int:
         """Count the rows of a table.
@@ -149,9 +155,17 @@ class TableStore:
         """
         import polars as pl
 
-        with self.reading(name):
-            found = int(self.scan(name).select(pl.len()).collect().item())
-        return found
+        return int(self._collect(name, lambda rows: rows.select(pl.len())).item())
+
+    def _collect(
+        self, name: str | TableKey, of: Callable[[pl.LazyFrame], pl.LazyFrame]
+    ) -> pl.DataFrame:
+        def collect() -> pl.DataFrame:
+            with self.reading(name):
+                found = of(self.backend.scan(_key(name))).collect()
+            return found
+
+        return read_in_place(self._store.path, collect)
 
     def save(self, name: str, frame: object) -> Path:
         """Write a whole table, in place of any of that name.

@@ -57,23 +57,38 @@ class FileStamp:
 
 
 @dataclass(frozen=True, slots=True)
+class Failed:
+    """Why the last detection failed.
+
+    Attributes:
+        code: The error's code.
+        message: What it said.
+    """
+
+    code: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
 class DetectionRecord:
     """What the detector made an image's events of.
 
     Attributes:
         detector_version: Its version.
-        params_hash: Hash of the params.
-        trace: The trace's file.
-        events: The events' file, as the detector or a reviewer last wrote it.
+        params_hash: Hash of the params; None if it never made events of the image.
+        trace: The trace's file, likewise.
+        events: The events' file, as the detector or a reviewer last wrote it, likewise.
         written: The events in it, as far as people and other programs may change them: what is
             otherwise in the file is the work of another program.
+        failed: Why the last detection failed; the rest is of the last one that did not.
     """
 
     detector_version: str
-    params_hash: str
-    trace: FileStamp
-    events: FileStamp
+    params_hash: str | None = None
+    trace: FileStamp | None = None
+    events: FileStamp | None = None
     written: Sequence[Mapping[str, Any]] = ()
+    failed: Failed | None = None
 
     def save(self, rec: ZarrImageRecord) -> None:
         """Write the artifact.
@@ -132,6 +147,27 @@ def read_detections(
         yield Detection(found, same_trace, same_events, trace is not None)
 
 
+def record_failure(rec: ZarrImageRecord, version: str, failed: Failed) -> None:
+    """Note that the detection of an image failed; what is on record of an earlier one stays.
+
+    Args:
+        rec: The image; nothing is done if it is gone.
+        version: Of the detector.
+        failed: Why.
+
+    Raises:
+        OutsideError: If the record's place lies behind a link out of the dataset.
+        WriteError: If the system refuses to write it.
+    """
+    with rec.lock():
+        if not rec.exists():
+            return
+        [found] = read_detections(rec.dataset, [rec.image_id])
+        before = found.record or DetectionRecord(version)
+        if before.failed != failed:
+            replace(before, failed=failed).save(rec)
+
+
 def written_of(events: pl.DataFrame) -> list[dict[str, Any]]:
     """Extract of events what people and other programs may change, in JSON's terms."""
     kept = events.select(name for name in WRITTEN if name in events.columns)
@@ -160,9 +196,11 @@ def stamp_file(path: str, now_ns: int = 0) -> FileStamp:
     return FileStamp(hash_file(path).hex(), before if before.is_at_rest(now_ns) else None)
 
 
-def _held_against(stamp: FileStamp, path: str | None, now_ns: int) -> tuple[bool, FileStamp]:
+def _held_against(
+    stamp: FileStamp | None, path: str | None, now_ns: int
+) -> tuple[bool, FileStamp | None]:
     """Tell whether a file is as it was, and give its stamp of now if it is."""
-    if path is None:
+    if path is None or stamp is None:
         return False, stamp
     with suppress(OSError):
         if stamp.signature is not None and signature(path) == stamp.signature:
@@ -190,21 +228,32 @@ def _parsed(blob: bytes, folder: str) -> DetectionRecord | None:
         value: Any = decode_json(blob)
         return DetectionRecord(
             str(value["detector_version"]),
-            str(value["params_hash"]),
+            _text(value["params_hash"]),
             _stamp(value["trace"], find_file(folder, TRACE_FILES)),
             _stamp(value["events"], find_file(folder, EVENTS_FILES)),
             tuple(value.get("written", ())),
+            _failed(value.get("failed")),
         )
     except (ValueError, KeyError, TypeError, OSError):
         return None
 
 
-def _stamp(value: Any, path: str | None) -> FileStamp:
+def _text(value: Any) -> str | None:
+    return None if value is None else str(value)
+
+
+def _failed(value: Any) -> Failed | None:
+    return None if value is None else Failed(str(value["code"]), str(value["message"]))
+
+
+def _stamp(value: Any, path: str | None) -> FileStamp | None:
     """Read a stamp; one of an earlier release, size and time, counts while both are the same.
 
     Raises:
         ValueError: If it is no stamp, or no longer counts.
     """
+    if value is None:
+        return None
     if isinstance(value, dict):
         told = value["signature"]
         return FileStamp(str(value["content"]), None if told is None else Signature(*told))

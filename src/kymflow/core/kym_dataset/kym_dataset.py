@@ -32,6 +32,8 @@ from kymflow_zarr.errors import ArtifactError, ImageNotFoundError
 from kymflow_zarr.sql.queryable import Queryable
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from kymflow_zarr import ZarrDataset
     from kymflow_zarr.sql.views import Views
     from kymflow_zarr.tables.types import AsOf
@@ -225,6 +227,10 @@ class KymDataset(Queryable):
         from kymflow.core.queries.library import run
 
         return run(self.dataset, name, params)
+
+    @property
+    def _folder(self) -> Path:
+        return self.dataset.path
 
     def _views(self) -> Views:
         from kymflow.core.queries.views import kym_views

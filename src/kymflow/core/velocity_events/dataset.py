@@ -6,21 +6,32 @@ import logging
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from kymflow.core.artifacts.detection import Failed, record_failure
 from kymflow.core.errors import check_choice
+from kymflow.core.velocity_events.detect import DETECTOR_VERSION
 from kymflow.core.velocity_events.image import Detected, detect_image
 from kymflow.core.velocity_events.params import EventParams
 from kymflow.core.velocity_events.plan import Mode, make_plan
 from kymflow.core.velocity_events.report import DetectReport
 from kymflow.core.workers.job import ImageJob, ImageRun, OnError
 from kymflow.core.workers.pool import worker_pool
-from kymflow.core.workers.progress import ProgressCallback
-from kymflow_zarr.errors import ArtifactNotFoundError, ImageNotFoundError
+from kymflow.core.workers.progress import Failure, ProgressCallback
+from kymflow_zarr.errors import (
+    ArtifactError,
+    ImageNotFoundError,
+    NotFoundError,
+    OutsideError,
+    WriteError,
+)
 from kymflow_zarr.store.names import check_image_id
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from kymflow_zarr import ZarrDataset
 
 log = logging.getLogger(__name__)
@@ -89,6 +100,8 @@ def detect_dataset(
     with worker_pool(workers, executor) as pool:
         for batch in images.over(_DETECTION.in_batches(), batches, pool):
             done += [image for image in batch.value or [] if image is not None]
+    for image_id, error in images.errors.items():
+        _record_failure(dataset, image_id, error)
     images.raise_first()
     done.sort(key=lambda image: image.image_id)  # they came as they were done
     report = DetectReport(
@@ -122,13 +135,48 @@ def _detect(due: _Due) -> Detected | None:
     record = due.dataset.record(due.image_id)
     try:
         return detect_image(record, due.params)
-    except (ArtifactNotFoundError, ImageNotFoundError):
+    except (NotFoundError, WriteError):
         if record.exists():
             raise
         return None
 
 
+def _record_failure(dataset: ZarrDataset, image_id: str, error: Exception) -> None:
+    """Note why an image failed, where that can be written."""
+    failure = Failure.of(image_id, error)
+    with suppress(OutsideError, WriteError, ArtifactError):
+        record_failure(
+            dataset.record(image_id), DETECTOR_VERSION, Failed(failure.code, failure.message)
+        )
+
+
 _DETECTION = ImageJob(_detect, "detecting the events of image_id", FATAL)
+
+
+def detection_status(
+    dataset: ZarrDataset, *, image_ids: Iterable[str] | None = None
+) -> pl.DataFrame:
+    """Say what a detection with each image's own params would do, and why; nothing is changed.
+
+    Args:
+        dataset: The dataset.
+        image_ids: Only these images; all if None.
+
+    Returns:
+        Frame (image_id str, action ``skip``/``update``, reason str), one row per image that has
+        a trace, sorted by image_id. Reasons are those of
+        :data:`~kymflow.core.velocity_events.plan.Reason`.
+
+    Raises:
+        ImageNotFoundError: If an image asked for is not in the dataset.
+    """
+    import polars as pl
+
+    reasons = make_plan(dataset, _present(dataset, image_ids), None, {}, "incremental").reasons
+    schema = {"image_id": pl.String, "reason": pl.String}
+    frame = pl.DataFrame(list(reasons.items()), schema, orient="row").sort("image_id")
+    action = pl.when(pl.col("reason") == "fresh").then(pl.lit("skip")).otherwise(pl.lit("update"))
+    return frame.select("image_id", action.alias("action"), "reason")
 
 
 def _present(dataset: ZarrDataset, image_ids: Iterable[str] | None) -> list[str]:

@@ -14,7 +14,7 @@ from kymflow.core.errors import WorkerError, check_choice
 from kymflow.core.workers.pool import Pool, run
 from kymflow.core.workers.progress import Failure, Progress, ProgressCallback, Stage
 from kymflow.core.workers.work import Work, check_in_reach
-from kymflow_zarr.errors import ArtifactError
+from kymflow_zarr.errors import ArtifactError, OutsideError
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
@@ -134,7 +134,7 @@ class ImageJob(Generic[Item, Result]):
     do: Callable[[Item], Result]
     doing: str
     fatal: str
-    failures: tuple[type[Exception], ...] = (ArtifactError,)
+    failures: tuple[type[Exception], ...] = (ArtifactError, OutsideError)
 
     def batches(
         self, dataset: ZarrDataset, items: Iterable[tuple[str, Item]], size: int
@@ -162,7 +162,7 @@ def do_each(
     do: Callable[[Item], Result],
     items: Iterable[tuple[str, Item]],
     doing: str,
-    failures: tuple[type[Exception], ...] = (ArtifactError,),
+    failures: tuple[type[Exception], ...] = (ArtifactError, OutsideError),
 ) -> tuple[dict[str, Result], dict[str, Exception]]:
     """Do something with each image; keep the errors that are the image's own.
 

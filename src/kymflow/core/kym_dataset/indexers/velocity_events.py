@@ -7,7 +7,12 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import polars as pl
 
-from kymflow.core.artifacts.detection import read_detections
+from kymflow.core.artifacts.detection import (
+    DETECTION_ARTIFACT,
+    Detection,
+    Failed,
+    read_detections,
+)
 from kymflow.core.artifacts.events import (
     COLUMN_ALIASES,
     DEFAULT_PARAMS,
@@ -18,7 +23,7 @@ from kymflow.core.artifacts.events import (
 )
 from kymflow.core.errors import EventsStaleError
 from kymflow.core.kym_dataset.indexers.artifact import ArtifactIndexer
-from kymflow.core.kym_dataset.indexers.base import DueImages, ExtractedBatch
+from kymflow.core.kym_dataset.indexers.base import DueImages, ExtractedBatch, WatchedFiles
 
 if TYPE_CHECKING:
     from kymflow_zarr.store.store import Store
@@ -41,6 +46,11 @@ class VelocityEventIndexer(ArtifactIndexer):
     schema: ClassVar[Mapping[str, pl.DataType]] = EVENT_SCHEMA
     aliases: ClassVar[Mapping[str, str]] = COLUMN_ALIASES
 
+    def watched_files(self, store: Store) -> WatchedFiles:
+        """Name the params and the events; where there are none, why their detection failed."""
+        params, rows = super().watched_files(store)
+        return WatchedFiles(params, (*rows, f"analysis/{DETECTION_ARTIFACT}.json"))
+
     def extract_batch(self, dataset: Store, image_ids: Sequence[str]) -> ExtractedBatch:
         """Return the rows of many images."""
         due = DueImages.of(image_ids)
@@ -53,19 +63,30 @@ class VelocityEventIndexer(ArtifactIndexer):
 
         Events that another program wrote since are that program's, and are taken as they are.
         """
-        ours = {
-            image_id: found
-            for image_id, found in zip(due, read_detections(dataset, due), strict=True)
-            if found.record is not None and found.same_events
-        }
-        hashes = self._hashes_now(dataset, due, list(ours))
         stale: dict[str, Exception] = {}
+        ours: dict[str, Detection] = {}
+        for image_id, found in zip(due, read_detections(dataset, due), strict=True):
+            failed = found.record.failed if found.record is not None else None
+            if found.record is not None and found.same_events:
+                ours[image_id] = found
+            elif failed is not None and self._rows_file(dataset, image_id) is None:
+                stale[image_id] = self._failed_error(dataset, image_id, failed)
+        hashes = self._hashes_now(dataset, due, list(ours))
         for image_id, found in ours.items():
             if found.record is not None and found.record.params_hash != hashes[image_id]:
                 stale[image_id] = self._stale_error(dataset, image_id, "params", PARAMS_ARTIFACT)
             elif found.has_trace and not found.same_trace:
                 stale[image_id] = self._stale_error(dataset, image_id, "trace", TRACE_ARTIFACT)
         return stale
+
+    def _failed_error(self, dataset: Store, image_id: str, failed: Failed) -> EventsStaleError:
+        return EventsStaleError(
+            f"the detection of its events failed: {failed.message}; see to it, and run "
+            f"`kymflow detect`",
+            dataset=str(dataset.path),
+            image_id=image_id,
+            artifact=DETECTION_ARTIFACT,
+        )
 
     def _hashes_now(
         self, dataset: Store, due: DueImages, image_ids: list[str]

@@ -182,7 +182,7 @@ def test_a_trace_made_anew_is_searched_anew_and_indexed_anew(dataset, add_trace)
     other = flow(2.0, 5.0, 8.0)
     record.save_df_parquet(TRACE_ARTIFACT, trace_of({(1, 1): other}))
     assert detect_dataset(dataset).detected == 1
-    assert KymDataset(dataset).explain(INDEXER, "a").reason == "outdated"
+    assert KymDataset(dataset).explain(INDEXER, "a").reason == "rows_changed"
     assert indexed(dataset) == {"a": found(other).height} != {"a": found(flow(3.0)).height}
 
 
