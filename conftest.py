@@ -28,12 +28,16 @@ BARE = Path(__file__).parent / "tests" / "support" / "bare"
 def surroundings(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Give tests and their child processes a place for temporary files, and see it left clean.
 
+    Settings of theirs are apart from those of whoever runs them, and allow no host.
+
     Child processes are kept from pandas too: DuckDB 1.5 loads it where it is, for a second each.
     """
     temporary = tmp_path_factory.mktemp("temporary")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("TMPDIR", str(temporary))
         patch.setattr(tempfile, "tempdir", str(temporary))
+        patch.setenv("XDG_CONFIG_HOME", str(tmp_path_factory.mktemp("settings")))
+        patch.delenv("KYMFLOW_TRUSTED_HOSTS", raising=False)
         patch.setenv("PYTHONPATH", str(BARE), prepend=os.pathsep)
         yield
     gc.collect()

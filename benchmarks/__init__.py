@@ -16,6 +16,7 @@ decision     a table, a ledger and a survey for the decision alone, without imag
 cases        the list of cases: what kymflow does, what the floor is, what must be on disk before
 engine       kymflow's side of every case; ``indexers`` are its users' own code
 detector     both sides of the cases of event detection
+velocity     both sides of the cases of velocity from pixels
 floors       the least work each phase could do, in plain code
 rivals       the same work, as it would be done without kymflow
 stage        prepares the disk for a phase

@@ -131,6 +131,18 @@ def _detection(name: str, traces: str, title: str, floor_title: str) -> Case:
     )
 
 
+def _measurement(name: str, recording: str, title: str, floor: str, floor_title: str) -> Case:
+    return Case(
+        name=name,
+        title=title,
+        ours=Phase(f"velocity:measure_{recording}"),
+        floor=(Phase(f"velocity:{floor}"),),
+        floor_title=floor_title,
+        place="nothing",
+        sizes=_once,
+    )
+
+
 MEDIANS = "two Bottleneck moving medians over them"
 SCAN = Phase("floors:scan_and_write")
 SCAN_TITLE = "one Polars scan over all events files, one Parquet write"
@@ -240,6 +252,20 @@ CASES = (
     _detection("detect", "many", "Detection in 20 traces of 7,500 samples", MEDIANS),
     _detection("detect-long", "long", "Detection in a trace of a million samples", MEDIANS),
     _detection("detect-loop", "one", "Detection, against a loop", "the same sample by sample"),
+    _measurement(
+        "velocity",
+        "one",
+        "Velocities of 30,000 lines × 38 pixels",
+        "loop_over_some",
+        "scikit-image's `radon` window by window, by one window in 25",
+    ),
+    _measurement(
+        "velocity-long",
+        "long",
+        "Velocities of 300,000 lines",
+        "measure_ten",
+        "those of 30,000 lines ten times",
+    ),
     _start("import", "Import of the package", "startup:import_package"),
     _start("help", "`kymflow --help`", "startup:show_help"),
 )

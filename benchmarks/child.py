@@ -1,7 +1,7 @@
 """Runs one phase in its own process: ``python -m benchmarks.child``, started by the runner.
 
 The request is a JSON object in the one argument, the reply one on the last line printed. Only the
-work proper is timed: neither imports nor opening the workload are.
+work itself is timed, not imports or opening the workload.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def run(request: Request) -> Reply:
     for _ in range(request.calls):
         started = time.perf_counter()
         result = work.run()
-        seconds.append(time.perf_counter() - started)
+        seconds.append((time.perf_counter() - started) / work.fraction)
     peak = peak_rss_mb()
     if late := _packages() - loaded:
         raise RuntimeError(f"{request.function} imported {', '.join(late)} while it was timed")

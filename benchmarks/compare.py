@@ -18,15 +18,15 @@ class Change:
     """How one case at one size changed.
 
     The value compared is kymflow's time over the floor's of the same repetition, so that a
-    machine that is busier today does not count.
+    machine that is busier today makes no difference.
 
     Attributes:
         case: The case's name.
         images: The size.
         seconds: kymflow's medians before and after, s.
         change: Relative change of that value: −0.2 is a fifth less.
-        noise: How much of a change the repetitions alone may make: their spread (largest less
-            smallest, by the median) before and after, added up. None with one repetition.
+        noise: The change that the repetitions alone could cause: their spread (largest less
+            smallest, over the median) before and after, added up. None for one repetition.
     """
 
     case: str

@@ -69,6 +69,10 @@ GOALS = (
     Goal("query-strongest", "ratio", 1.1, or_ms=20),
     Goal("detect", "ratio", 5.0),
     Goal("detect-loop", "ratio", 0.02),
+    Goal("velocity", "ratio", 0.01),
+    Goal("velocity", "peak_mb", 300),
+    Goal("velocity-long", "ratio", 1.1),
+    Goal("velocity-long", "peak_mb", 300),
     Goal("import", "extra_ms", 60),
     Goal("help", "seconds", 0.25),
 )

@@ -1,8 +1,8 @@
 """The overhead of a batch: ``python -m benchmarks.overhead``.
 
-Batches of 2,000 images are done here, in one and two local processes, and on a Dask cluster of two
-worker processes: once empty, for the way there and back alone, and once staged, one row per image
-and no artifact read. All that is started is started, and warm, before it is timed.
+Batches of 2,000 images run in this process, in one and two local processes, and on a Dask cluster
+of two worker processes: once empty, to time only the way there and back, and once staged, one row
+per image and no artifact read. All workers are started and warm before they are timed.
 """
 
 from __future__ import annotations

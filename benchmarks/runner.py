@@ -42,7 +42,7 @@ class Entry:
         return self.who not in (OURS, FLOOR)
 
     def phase_of(self, case: Case) -> Phase:
-        """Return what the contestant does in a case; a floor borrows kymflow's table."""
+        """Return the contestant's phase in a case; a floor borrows kymflow's table."""
         if self.is_rival:
             return replace(case.ours, function="rivals:update", argument=self.who)
         return case.ours

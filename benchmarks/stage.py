@@ -63,13 +63,13 @@ class CommitStage(Stage):
 class WorkloadStage(Stage):
     """A dataset, and the tables of all contestants.
 
-    Each keeps its table in its own folders. Their content after a full build is saved,
-    and put back before each phase that starts from a built table.
+    Each keeps its table in its own folders. Their content after a full build is saved
+    and restored before each phase that starts from a built table.
 
     Args:
         folder: Holds it all.
         images: How many images.
-        rows: How many events an image has on average.
+        rows: Events per image, on average.
     """
 
     def __init__(self, folder: Path, images: int, rows: int) -> None:

@@ -18,10 +18,13 @@ class Work:
         run: The work proper.
         answer: Digests the result of ``run``, so that results can be compared;
             called after time and memory are taken. None if there is nothing to compare.
+        fraction: How much of the work ``run`` does, where all of it would take too long; the time
+            is divided by it.
     """
 
     run: Callable[[], Any]
     answer: Callable[[Any], str] | None = None
+    fraction: float = 1.0
 
 
 class Unavailable(Exception):  # noqa: N818 - no failure: the case is left out, for this reason

@@ -1,7 +1,7 @@
 """The workload: a synthetic dataset of many images, and ways to make some of them stale.
 
-A workload is made once and used by every case. Its size alone decides what is in it, to the byte
-where Polars writes Parquet alike. Images have no pixels, which no phase reads.
+A workload is made once and used by every case. Only its size decides its content, to the byte
+if Polars writes the same Parquet. Images have no pixels, since no phase reads them.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ class Change:
     Attributes:
         share: How many of the images, rounded up.
         contiguous: Whether they are neighbours in the order of their ids, as those of one new
-            session are where ids tell the time; otherwise they are anywhere.
+            session are if ids hold the time; otherwise they are anywhere.
     """
 
     share: float
@@ -61,7 +61,7 @@ class Workload:
     Args:
         folder: Holds the dataset and whatever is derived from it.
         images: How many images.
-        rows: How many events an image has on average.
+        rows: Events per image, on average.
 
     Attributes:
         dataset: The dataset's own folder, once :meth:`make` was called.

@@ -6,11 +6,10 @@
 --          ledger    relation (image_id, params_hash, analysis_version, status, n_rows): the last
 --                    run of each image; may be empty
 --          variable analysis_version: the indexer's version now
--- Output   (image_id, action, reason, n_rows, params_hash, recorded), one row per image
---          n_rows       how many rows it has in the table
---          params_hash  as in current
---          recorded     whether the ledger knows a run that went well with these params and version
---          action       skip, update, or prune; forget where the ledger alone knows the image
+-- Output   (image_id, action, reason, n_rows, recorded), one row per image
+--          action    skip, update or prune; forget where the ledger alone knows the image
+--          n_rows    how many rows it has in the table
+--          recorded  whether the ledger knows a run that went well with these params and version
 --
 -- Every comparison is NULL-safe. The table is the truth for images that have rows; the ledger is
 -- the memory for those that have none.
@@ -32,7 +31,7 @@ WITH held AS (
 ),
 
 wanted AS (
-    SELECT image_id, params_hash, md5_number(params_hash) AS params
+    SELECT image_id, md5_number(params_hash) AS params
     FROM current
 ),
 
@@ -49,7 +48,6 @@ last_run AS (
 known AS (
     SELECT
         coalesce(wanted.image_id, held.image_id, last_run.image_id) AS image_id,
-        wanted.params_hash,
         wanted.image_id IS NOT NULL AS in_dataset,
         coalesce(held.n_rows, 0) AS n_rows,
         held.uniform,
@@ -70,7 +68,6 @@ judged AS (
     SELECT
         image_id,
         n_rows,
-        params_hash,
         coalesce(status = 'ok' AND run_current, false) AS recorded,
         CASE
             WHEN NOT in_dataset THEN 'deleted'
@@ -102,6 +99,5 @@ SELECT
     END AS action,
     reason,
     n_rows,
-    params_hash,
     recorded
 FROM judged

@@ -4,6 +4,7 @@ from .errors import ArtifactNotFoundError as ArtifactNotFoundError
 from .errors import ArtifactSchemaError as ArtifactSchemaError
 from .errors import ArtifactUnreadableError as ArtifactUnreadableError
 from .errors import CommitError as CommitError
+from .errors import CopiedDatasetError as CopiedDatasetError
 from .errors import DatasetError as DatasetError
 from .errors import DatasetFormatError as DatasetFormatError
 from .errors import DatasetNotFoundError as DatasetNotFoundError
@@ -14,6 +15,7 @@ from .errors import MetadataNotFoundError as MetadataNotFoundError
 from .errors import MissingExtraError as MissingExtraError
 from .errors import NoHistoryError as NoHistoryError
 from .errors import NotFoundError as NotFoundError
+from .errors import OutsideError as OutsideError
 from .errors import QueryError as QueryError
 from .errors import QueryTimeoutError as QueryTimeoutError
 from .errors import ReadError as ReadError
@@ -22,6 +24,7 @@ from .errors import TableError as TableError
 from .errors import TableNotFoundError as TableNotFoundError
 from .errors import TableSchemaError as TableSchemaError
 from .errors import TableUnreadableError as TableUnreadableError
+from .errors import UntrustedHostError as UntrustedHostError
 from .errors import UsageError as UsageError
 from .errors import VersionNotFoundError as VersionNotFoundError
 from .errors import WriteError as WriteError

@@ -13,28 +13,31 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     import duckdb
 
+# What a dataset names must not make DuckDB fetch extensions, or go to other addresses.
+_QUIET = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
+
 
 @contextmanager
 def engine_connection(
-    folder: Path, config: Mapping[str, bool] | None = None
+    folder: Path | None, config: Mapping[str, bool] | None = None
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """Yield an in-memory DuckDB that spills to a folder of the dataset and leaves nothing behind.
 
     By default it would spill to the working directory.
 
     Args:
-        folder: A folder of the dataset. What does not fit into memory is spilled to a hidden
-            folder in it, made when needed and removed at the end; if the folder is a link or can't
-            be written to, to a private temporary folder.
+        folder: A folder of the dataset. What does not fit into memory goes to a hidden folder in
+            it, made when needed and removed at the end; where it may not be written in, is a
+            link, or None, to a private temporary folder.
         config: Further options of the connection.
     """
     import duckdb
 
     with ExitStack() as closing:
-        if folder.is_symlink() or not os.access(folder, os.W_OK):
+        if folder is None or folder.is_symlink() or not os.access(folder, os.W_OK):
             folder = Path(closing.enter_context(TemporaryDirectory(prefix="kymflow-")))
         spilled = folder / f".duckdb.{uuid.uuid4().hex}.tmp"
-        options: dict[str, Any] = {"temp_directory": str(spilled), **(config or {})}
+        options: dict[str, Any] = {"temp_directory": str(spilled), **_QUIET, **(config or {})}
         con = closing.enter_context(duckdb.connect(config=options))
         con.execute("SET GLOBAL TimeZone = 'UTC'")
         con.execute("SET enable_progress_bar = false")

@@ -8,6 +8,9 @@
     │   ├── InvalidArrayError
     │   └── NoHistoryError              convert the tables to a kind that keeps one
     ├── ReadOnlyError                   open the dataset for writing          (PermissionError)
+    │   ├── OutsideError                put the file itself in place of a link
+    │   └── CopiedDatasetError          give the copy a catalog of its own
+    ├── UntrustedHostError              allow the host, if it is yours        (PermissionError)
     ├── WriteError                      free space or fix permissions, retry  (OSError)
     ├── ReadError                       fix permissions or the disk, retry    (OSError)
     ├── NotFoundError                   nothing there by that name            (FileNotFoundError)
@@ -107,9 +110,27 @@ class InvalidArrayError(UsageError):
 
 
 class ReadOnlyError(DatasetError, PermissionError):
-    """The dataset is open for reading only, or the write would follow a link out of it."""
+    """The dataset is open for reading only."""
 
     code = "read-only"
+
+
+class OutsideError(ReadOnlyError):
+    """What is to be written, deleted or read by a lake is not the dataset's own."""
+
+    code = "outside"
+
+
+class CopiedDatasetError(ReadOnlyError):
+    """The tables' catalog belongs to the dataset that this one is a copy of, or was moved from."""
+
+    code = "copied-dataset"
+
+
+class UntrustedHostError(DatasetError, PermissionError):
+    """A dataset names a host that its user never allowed."""
+
+    code = "host-not-trusted"
 
 
 class WriteError(DatasetError, OSError):

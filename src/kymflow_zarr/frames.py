@@ -132,7 +132,7 @@ def _stack_unlike(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
 
 
 def common_dtype(left: pl.DataType, right: pl.DataType) -> pl.DataType | None:
-    """Return the type that holds every value of both types, or None where there is none.
+    """Return the type that holds every value of both types, or None if there is none.
 
     Nulls take the other side's type, integers and floats widen, timestamps take the finer unit.
     Text never silently swallows numbers, nor numbers booleans.

@@ -29,6 +29,9 @@ USAGE = 2
 INTERRUPTED = 130
 _INTERRUPTED_IN_DUCKDB = "Query interrupted"
 REMEDIES = {
+    "copied-dataset": "`kymflow tables adopt` gives a copy a catalog of its own; `--moved` says "
+    "that there is no other",
+    "host-not-trusted": "allow it with `kymflow trust HOST`",
     "no-history": "have one kept from now on with `kymflow tables convert --to ducklake`",
     "version-not-found": "`kymflow history` lists the versions there are",
 }

@@ -21,6 +21,7 @@ COMMANDS = (
     "history",
     "diff",
     "check",
+    "trust",
     "schema",
     "plot",
     "show",

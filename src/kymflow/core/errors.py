@@ -6,6 +6,8 @@
     ├── UsageError
     │   ├── InvalidIndexerError         an indexer's name or verbs are not as they must be
     │   ├── ParamsError                 params that can't be used: a value, a key, no JSON form
+    │   ├── PixelsError                 pixels, or an ROI, that no velocity can be measured in
+    │   ├── ScaleError                  seconds per line or µm per pixel are unknown or no scale
     │   └── TraceError                  times and velocities that are no trace
     ├── IndexerOutputError              an indexer returned rows that can't go into its table
     ├── SourceFileError                 a file of a lab folder can't be read
@@ -31,6 +33,8 @@ __all__ = [
     "InvalidIndexerError",
     "MissingExtraError",
     "ParamsError",
+    "PixelsError",
+    "ScaleError",
     "SourceFileError",
     "TraceError",
     "WorkerError",
@@ -47,7 +51,9 @@ class ErrorCode(StrEnum):
     INVALID_ARRAY = "invalid-array"
     INVALID_INDEXER = "invalid-indexer"
     INVALID_PARAMS = "invalid-params"
+    INVALID_PIXELS = "invalid-pixels"
     INVALID_TRACE = "invalid-trace"
+    NO_SCALE = "no-scale"
     READ_ONLY = "read-only"
     WRITE = "write"
     READ = "read"
@@ -83,6 +89,18 @@ class ParamsError(UsageError):
     """Params that can't be used, or have no canonical JSON form; change the value named."""
 
     code = ErrorCode.INVALID_PARAMS.value
+
+
+class PixelsError(UsageError):
+    """Pixels, or an ROI, that no velocity can be measured in; the message says why not."""
+
+    code = ErrorCode.INVALID_PIXELS.value
+
+
+class ScaleError(UsageError):
+    """Seconds per line or µm per pixel are unknown, or are no scale; set them."""
+
+    code = ErrorCode.NO_SCALE.value
 
 
 class TraceError(UsageError):

@@ -7,7 +7,16 @@ from collections.abc import Mapping
 from types import MappingProxyType
 
 ENDINGS: Mapping[str, str] = MappingProxyType(
-    {"s": "s", "ms": "ms", "us": "µs", "um": "µm", "mm": "mm", "hz": "Hz", "percent": "%"}
+    {
+        "s": "s",
+        "ms": "ms",
+        "us": "µs",
+        "um": "µm",
+        "mm": "mm",
+        "hz": "Hz",
+        "deg": "°",
+        "percent": "%",
+    }
 )
 """Last words of column names, each with the unit it declares: ``duration_s`` is in s. A unit over
 another is written with ``per``: ``speed_um_per_s`` is in µm/s, ``rate_per_s`` in 1/s. Two units

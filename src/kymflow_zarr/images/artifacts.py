@@ -20,6 +20,7 @@ from kymflow_zarr.errors import (
 from kymflow_zarr.frames import as_polars
 from kymflow_zarr.reasons import reason
 from kymflow_zarr.store import codecs, layout, parquet
+from kymflow_zarr.store.containment import delete_within
 from kymflow_zarr.store.files import atomic_path, write_atomic
 from kymflow_zarr.store.names import check_artifact_name
 from kymflow_zarr.store.reads import MAX_BLOB, is_plain, read_file
@@ -162,6 +163,24 @@ class ImageFiles:
         )
         return sorted(found)
 
+    def delete_file(self, key: str) -> bool:
+        """Delete one file among the artifacts; of a link only the link.
+
+        Args:
+            key: Its path relative to ``analysis/``, such as ``velocity/trace.parquet``.
+
+        Returns:
+            Whether there was one.
+
+        Raises:
+            InvalidNameError: If the key can't be that of an artifact.
+            OutsideError: If it lies behind a link out of the dataset.
+            ReadOnlyError: If the dataset is open for reading only.
+        """
+        self.dataset.check_writable("delete an artifact")
+        place = self.path / "analysis" / check_artifact_name(key)
+        return delete_within(self.dataset.path, place)
+
     def delete_analysis(self, suffixes: Sequence[str] | None = None) -> int:
         """Delete artifacts.
 
@@ -178,7 +197,7 @@ class ImageFiles:
             if suffixes is None or key.endswith(tuple(suffixes))
         ]
         for key in chosen:
-            (self.path / "analysis" / key).unlink()
+            delete_within(self.dataset.path, self.path / "analysis" / key)
         return len(chosen)
 
     def _save(self, name: str, suffix: str, data: bytes) -> Path:

@@ -195,7 +195,8 @@ class ZarrImageRecord(ImageFiles):
         import zarr
 
         try:
-            return zarr.open_array(str(path), mode="r")
+            # As a path: a text that holds "::" would be taken for an address.
+            return zarr.open_array(path, mode="r")
         except FileNotFoundError as error:
             self._check_exists()
             raise self._error(ArtifactNotFoundError, name, f"it has no {path.name}") from error

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from kymflow_zarr.duck import quoted, value
+from kymflow_zarr.duck import value
 from kymflow_zarr.errors import QueryError
 from kymflow_zarr.sql.messages import explained
 from kymflow_zarr.sql.statement import Query, parse
@@ -80,22 +80,22 @@ class Session:
         if query.parameters and not params:
             names = ", ".join(f"${name}" for name in sorted(query.parameters))
             raise QueryError(f"the query has no value for {names}; pass it in params")
-        needed = query.needs(self._views.by_name)
-        self.open(needed, descriptors=query.reads_only and has_descriptors())
+        views = self._views.by_name
+        self.open(query.needs(views), descriptors=query.reads_by_name(views) and has_descriptors())
         return query
 
     def open(self, names: Sequence[str], *, descriptors: bool) -> None:
         """Make views and lock the door.
 
-        From then on only the open files can be read, and only a private folder, for what queries
-        spill, can be written; extensions can't be loaded; and except for a few harmless settings
-        the configuration is locked.
+        Reading then goes through the views alone. Nothing else can be read or written but a
+        private folder for what queries spill; extensions can't be loaded; and but for a few
+        harmless settings the configuration is locked.
 
         Args:
             names: Of the views.
-            descriptors: Whether DuckDB may open the files again by their descriptors. That is the
-                fastest way, but what can be opened again can be written to by ``COPY``: only for
-                queries that can do nothing but read.
+            descriptors: Whether there is one query only, which reads views by their names and can
+                do nothing else: the fastest way, in which what is opened for the views could also
+                be opened otherwise.
 
         Raises:
             QueryError: If a table can't be read, or two names differ by case only.
@@ -151,8 +151,9 @@ class Session:
     def _make_view(self, name: str, sources: Sources) -> None:
         view = self._views.by_name[name]
         try:
-            select = view.select(self.con, sources.sql(view.table), sources.identity(view.table))
-            self.con.execute(f"CREATE VIEW {quoted(name)} AS {select}")
+            table = view.table
+            select = view.select(sources.con, sources.sql(table), sources.identity(table))
+            sources.show(name, select)
         except duckdb.InterruptException:
             raise
         except duckdb.Error as error:

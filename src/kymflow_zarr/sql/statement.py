@@ -47,9 +47,18 @@ class Query:
     def needs(self, views: Iterable[str]) -> list[str]:
         """Return those views that the query reads; all of them if that is unknown."""
         known = list(views)
-        if self.tables is None or self.tables - self.own - {name.lower() for name in known}:
+        if self.tables is None or not self.reads_by_name(known):
             return known
         return [name for name in known if name.lower() in self.tables]
+
+    def reads_by_name(self, views: Iterable[str]) -> bool:
+        """Tell whether all that the query does is to read views by their names.
+
+        It then opens no file that it names itself, nor looks into what is not a view.
+        """
+        if self.tables is None or not self.reads_only:
+            return False
+        return not self.tables - self.own - {name.lower() for name in views}
 
 
 def parse(con: duckdb.DuckDBPyConnection, text: str) -> Query:

@@ -136,16 +136,6 @@ def _flush_folder(folder: Path) -> None:
         flush(folder)
 
 
-def leads_out(root: Path, place: Path) -> bool:
-    """Tell whether a path under a root leads out of it once links are followed.
-
-    Args:
-        root: The folder, which may itself be reached by links.
-        place: A file or folder in it, existing or not.
-    """
-    return not Path(os.path.realpath(place)).is_relative_to(os.path.realpath(root))
-
-
 def remove(path: Path) -> None:
     """Delete a folder with all that is in it, or a file; of a link only the link."""
     if path.is_dir() and not path.is_symlink():

@@ -23,7 +23,7 @@ def attributes_file(zarr_format: ZarrFormat) -> str:
 
 
 def group_format(path: Path) -> ZarrFormat | None:
-    """Return the Zarr format of the group at a path, None where there is no group."""
+    """Return the Zarr format of the group at a path, None if there is no group."""
     if (path / "zarr.json").is_file():
         return 3
     if (path / ".zgroup").is_file():

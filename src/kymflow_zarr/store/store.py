@@ -7,8 +7,8 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from kymflow_zarr.errors import ReadOnlyError, UsageError
-from kymflow_zarr.store.files import leads_out
+from kymflow_zarr.errors import OutsideError, ReadOnlyError, UsageError
+from kymflow_zarr.store.containment import resolve_within
 from kymflow_zarr.store.names import check_dataset_path
 from kymflow_zarr.store.reads import read_many
 
@@ -55,7 +55,8 @@ class Store:
             places: The folders to be written in or deleted from.
 
         Raises:
-            ReadOnlyError: If it is, or one of the places is behind such a link.
+            ReadOnlyError: If it is.
+            OutsideError: If one of the places lies behind such a link.
         """
         if self.read_only:
             raise ReadOnlyError(
@@ -63,12 +64,12 @@ class Store:
                 dataset=str(self.path),
             )
         for place in places:
-            if leads_out(self.path, place):
-                raise ReadOnlyError(
-                    f"can't {action}: {place} is behind a link out of the dataset, where nothing "
-                    f"is written; replace the link by the folder itself",
-                    dataset=str(self.path),
-                )
+            try:
+                resolve_within(self.path, place)
+            except OutsideError as error:
+                raise OutsideError(
+                    f"can't {action}: {error.message}", dataset=error.dataset
+                ) from error
 
     def get_many(self, keys: Iterable[str]) -> Iterator[bytes | OSError | None]:
         """Read many small blobs.

@@ -6,7 +6,14 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from kymflow_zarr.errors import CommitError, TableError, UsageError, WriteError
+from kymflow_zarr.errors import (
+    CommitError,
+    ReadOnlyError,
+    TableError,
+    UntrustedHostError,
+    UsageError,
+    WriteError,
+)
 from kymflow_zarr.reasons import reason
 from kymflow_zarr.store import parquet
 
@@ -24,7 +31,7 @@ def committing(name: str, file: Path | None = None) -> Iterator[None]:
     """
     try:
         yield
-    except (TableError, UsageError):
+    except (TableError, UsageError, ReadOnlyError, UntrustedHostError):
         raise
     except parquet.read_errors() as error:
         why = reason((isinstance(error, WriteError) and error.__cause__) or error)

@@ -1,28 +1,21 @@
-"""File systems for DuckDB that can only be read: files held open, or one folder."""
+"""A file system that DuckDB can read and nobody can write: files held open."""
 
 from __future__ import annotations
 
 from datetime import UTC, datetime
 from io import SEEK_CUR, SEEK_END, SEEK_SET, RawIOBase
-from pathlib import Path
-from typing import IO, Any, ClassVar
+from typing import Any, ClassVar
 
 from fsspec import AbstractFileSystem
 
 from kymflow_zarr.tables.open_files import OpenFile, OpenFiles
 
 _PROTOCOL = "open"
-_FOLDER = "folder"
 
 
 def open_file_path(number: int) -> str:
     """Return the path of a session's n-th file."""
     return f"{_PROTOCOL}://{number}"
-
-
-def folder_path() -> str:
-    """Return the prefix of the paths of a session's one folder."""
-    return f"{_FOLDER}://data/"
 
 
 class ReadOnlyFilesystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec is not typed
@@ -70,50 +63,6 @@ class ReadOnlyFilesystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec is
         if not number.isdecimal() or int(number) >= len(self._files_held.files):
             raise FileNotFoundError(path)
         return self._files_held.files[int(number)]
-
-
-class FolderFilesystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec is not typed
-    """The files of one folder under names that begin with :func:`folder_path`, to read only.
-
-    Args:
-        folder: The folder.
-    """
-
-    protocol: ClassVar[str] = _FOLDER
-    cachable: ClassVar[bool] = False
-
-    def __init__(self, folder: Path) -> None:
-        super().__init__()
-        self._folder = folder
-
-    def open(self, path: str, mode: str = "rb", **_: Any) -> IO[bytes]:
-        """Return a reader of a file.
-
-        Raises:
-            PermissionError: If it is to be written to.
-            FileNotFoundError: If there is no such file.
-        """
-        if mode != "rb":
-            raise PermissionError("the tables of this session are for reading only")
-        return self._path(path).open("rb")
-
-    def info(self, path: str, **_: Any) -> dict[str, Any]:
-        """Return a file's name, size in bytes and type."""
-        return {"name": path, "size": self._path(path).stat().st_size, "type": "file"}
-
-    def modified(self, path: str) -> datetime:
-        """Return when a file was last changed."""
-        return datetime.fromtimestamp(self._path(path).stat().st_mtime, UTC)
-
-    def glob(self, path: str, **_: Any) -> list[str]:
-        """Return the file of exactly that name, if there is one: names are never patterns here."""
-        return [path] if self.isfile(path) else []
-
-    def _path(self, path: str) -> Path:
-        parts = path.removeprefix(folder_path()).split("/")
-        if not path.startswith(folder_path()) or ".." in parts:
-            raise FileNotFoundError(path)
-        return self._folder.joinpath(*parts)
 
 
 class _Reader(RawIOBase):

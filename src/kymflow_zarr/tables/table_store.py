@@ -8,7 +8,15 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from kymflow_zarr.errors import ReadError, TableNotFoundError, UsageError
+from kymflow_zarr.errors import (
+    CommitError,
+    ReadError,
+    ReadOnlyError,
+    TableNotFoundError,
+    UntrustedHostError,
+    UsageError,
+    WriteError,
+)
 from kymflow_zarr.frames import as_polars, storable
 from kymflow_zarr.store import layout, parquet
 from kymflow_zarr.store.names import check_image_id, check_table_name
@@ -23,6 +31,7 @@ if TYPE_CHECKING:
 
     from kymflow_zarr.store.locks import Lock
     from kymflow_zarr.store.store import Store
+    from kymflow_zarr.tables.ducklake.adopt import Adopted
     from kymflow_zarr.tables.types import Kind
 
 T = TypeVar("T")
@@ -93,8 +102,19 @@ class TableStore:
 
         Returns:
             Its answer.
+
+        Raises:
+            TableUnreadableError: If one of them is damaged.
+            ReadError: If the system refuses to read it.
         """
-        return self.backend.read(tables, ask)
+        import duckdb
+
+        try:
+            return self.backend.read(tables, ask)
+        except duckdb.InterruptException:
+            raise
+        except duckdb.Error as error:
+            raise parquet.unreadable(self.backend.location(tables[0]), error) from error
 
     def scan(self, name: str | TableKey) -> pl.LazyFrame:
         """Return a table as a lazy frame.
@@ -183,6 +203,8 @@ class TableStore:
         Raises:
             UsageError: If the frame holds rows of another image.
             TableSchemaError: If a column's type can't be reconciled with the table's.
+            WriteError: If the system refuses to write the table, as on a full disk.
+            CommitError: If the row counts don't add up. The table stays as it was.
         """
         import polars as pl
 
@@ -198,7 +220,14 @@ class TableStore:
             )
         rows = rows.with_columns(pl.lit(image_id, dtype=pl.String).alias(ID))
         replaced = pl.DataFrame({ID: [image_id]})
-        return self.commit([Change(_key(name), ID, replaced, rows, rows.clear())])[0]
+        try:
+            return self.commit([Change(_key(name), ID, replaced, rows, rows.clear())])[0]
+        except CommitError as error:
+            import duckdb
+
+            if isinstance(error.__cause__, (OSError, duckdb.IOException)):
+                raise WriteError(error.message, artifact=error.artifact) from error.__cause__
+            raise
 
     def replace_rows(
         self, name: str, *, replaced: pl.DataFrame, parts: Sequence[Path], empty: pl.DataFrame
@@ -252,6 +281,33 @@ class TableStore:
             for name in self.names():
                 held.enter_context(self.lock(name))
             return convert(self._store, self.backend, to, catalog=catalog)
+
+    def adopt(self, *, moved: bool = False) -> Adopted | None:
+        """Have this dataset be the only one of its catalog, where it was copied or moved.
+
+        A copy of a dataset whose catalog is on a server names the catalog of its original, and its
+        tables are only read until it has one of its own.
+
+        Args:
+            moved: Whether this is the original, at a new place, rather than a copy.
+
+        Returns:
+            The version of a copy's tables: the newest whose files it has; what its original did
+            after the copy was made is not in it. None where it was moved.
+
+        Raises:
+            UsageError: If nothing is to be adopted, or the dataset was not moved.
+            ReadOnlyError: If the dataset is open for reading only.
+            TableUnreadableError: If no version of the tables has all its files here.
+            UntrustedHostError: If its user did not allow the host of the catalog.
+        """
+        from kymflow_zarr.tables.ducklake.adopt import adopt
+
+        self._store.check_writable("adopt the tables", layout.lake_config(self._store.path))
+        with ExitStack() as held:
+            for name in self.names():
+                held.enter_context(self.lock(name))
+            return adopt(self._store.path, moved=moved)
 
     def abandoned(self, for_seconds: float) -> list[Path]:
         """List files that belong to no table and were last changed at least so many seconds ago.
@@ -318,7 +374,7 @@ class TableStore:
             raise TableNotFoundError(
                 f"there is no table {table.name!r}; tables here: {known}", dataset=self._where
             ) from error
-        except ReadError:
+        except (ReadError, ReadOnlyError, UntrustedHostError):
             raise
         except parquet.read_errors() as error:
             raise parquet.unreadable(self.backend.location(table), error) from error

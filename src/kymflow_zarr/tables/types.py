@@ -16,13 +16,18 @@ if TYPE_CHECKING:
 class Sources(Protocol):
     """The tables of one session: opened, allowed, then read by SQL."""
 
+    @property
+    def con(self) -> duckdb.DuckDBPyConnection:
+        """The connection in which :meth:`sql` reads a table."""
+
     def open(self, *, descriptors: bool) -> list[str]:
-        """Open the tables, before the connection is locked down.
+        """Open the tables, before the session's connection is locked down.
 
         Args:
-            descriptors: Whether files may be opened by their own names or descriptors, which is
-                fastest. ``COPY`` could write to such a file: only for queries that can do nothing
-                but read.
+            descriptors: Whether the session's only query reads views by their names and can do
+                nothing else. Then files may be opened by their own names or descriptors, which is
+                the fastest way. What can be opened so can also be written to by ``COPY``, or read
+                otherwise than by its view.
 
         Returns:
             The settings that let the connection read them and nothing else.
@@ -35,7 +40,15 @@ class Sources(Protocol):
         """Finish opening, once the connection is locked down."""
 
     def sql(self, table: TableKey) -> str:
-        """Write the SQL that names a table after ``FROM``."""
+        """Return what stands for a table after ``FROM``, in :attr:`con`."""
+
+    def show(self, name: str, select: str) -> None:
+        """Make a view in the session's connection.
+
+        Args:
+            name: Its name.
+            select: What it shows, in :attr:`con`.
+        """
 
     def identity(self, table: TableKey) -> Hashable:
         """Return a value that differs between any two states of a table."""

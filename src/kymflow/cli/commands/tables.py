@@ -1,4 +1,4 @@
-"""``kymflow tables``: list them, keep them in another way, compact them."""
+"""``kymflow tables``: list them, keep them in another way, adopt a copy's, compact them."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from kymflow.cli.errors import warn
 from kymflow.cli.options import dataset_argument, open_dataset, open_tables
 from kymflow.cli.output import Output, output_options
 
@@ -23,7 +24,7 @@ class _ListsByDefault(click.Group):
 
 @click.command("tables", cls=_ListsByDefault)
 def command() -> None:
-    """List tables, move them into a DuckLake or back, compact.
+    """List tables, move them into a DuckLake or back, adopt, compact.
 
     `kymflow tables DATASET` lists them.
     """
@@ -61,10 +62,32 @@ def list_tables(path: Path, no_stale: bool, output: Output) -> None:
 def convert_tables(path: Path, to: str, catalog: str | None) -> None:
     """Keep all tables in a DuckLake, or in plain files again.
 
-    Queries, updates and checks work on both. What the tables were before stays behind.
+    Queries, updates and checks work on both. What the tables were before stays behind. The host of
+    a catalog that you name here is allowed from then on, as by `kymflow trust`.
     """
     converted = open_dataset(path, writing=True).tables.convert(to, catalog=catalog)  # type: ignore[arg-type]
     click.echo(f"convert to={to} tables={len(converted)}")
+
+
+@command.command("adopt")
+@dataset_argument
+@click.option(
+    "--moved", is_flag=True, help="This is the original, at a new place; it keeps the catalog."
+)
+def adopt_tables(path: Path, moved: bool) -> None:
+    """Give a copied dataset a catalog of its own.
+
+    A copy of a dataset whose catalog is in PostgreSQL names the catalog of its original, so its
+    tables are only read. Its own is on the same server, and holds all versions up to the newest
+    whose files were copied.
+    """
+    adopted = open_dataset(path, writing=True).tables.adopt(moved=moved)
+    if adopted is None:
+        click.echo("adopt moved=yes")
+        return
+    click.echo(f"adopt version={adopted.version} newest={adopted.newest}")
+    if adopted.version < adopted.newest:
+        warn("the original was changed since it was copied; `kymflow index` makes up for that")
 
 
 @command.command("compact")

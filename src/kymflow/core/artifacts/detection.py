@@ -45,8 +45,13 @@ class DetectionRecord:
     events: FileStamp | None
 
     def save(self, rec: ZarrImageRecord) -> None:
-        """Write the artifact."""
+        """Write the artifact.
+
+        Raises:
+            OutsideError: If its place lies behind a link out of the dataset.
+        """
         path = rec.artifact_path(DETECTION_ARTIFACT, ".json")
+        rec.dataset.check_writable("save what the events were made with", path.parent)
         with temporary_path(path) as temporary:
             temporary.write_text(json.dumps(asdict(self)))
             os.replace(temporary, path)

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from kymflow_zarr import ZarrImageRecord
 
 
-_OWNER = {"roi_id": pl.Int32(), "channel": pl.Int32()}
+OWNER = {"roi_id": pl.Int32(), "channel": pl.Int32()}
+"""The columns that tell whose trace a sample is of."""
 
 
 def load_trace(rec: ZarrImageRecord) -> pl.DataFrame:
@@ -36,16 +37,17 @@ def load_trace(rec: ZarrImageRecord) -> pl.DataFrame:
         trace = rec.load_df_csv_gz(TRACE_ARTIFACT)
     lacking = [name for name in ("time", "velocity") if name not in trace.columns]
     if lacking:
-        raise _bad_trace(rec, f"it has no column {' and no column '.join(lacking)}")
+        raise bad_trace(rec, f"it has no column {' and no column '.join(lacking)}")
     try:
-        return conform(trace, _OWNER, {}).select(
-            pl.col(*_OWNER).fill_null(1), pl.col("time", "velocity").cast(pl.Float64)
+        return conform(trace, OWNER, {}).select(
+            pl.col(*OWNER).fill_null(1), pl.col("time", "velocity").cast(pl.Float64)
         )
     except (ValueError, pl.exceptions.PolarsError) as error:
-        raise _bad_trace(rec, str(error).splitlines()[0]) from error
+        raise bad_trace(rec, str(error).splitlines()[0]) from error
 
 
-def _bad_trace(rec: ZarrImageRecord, why: str) -> ArtifactSchemaError:
+def bad_trace(rec: ZarrImageRecord, why: str) -> ArtifactSchemaError:
+    """Return the error for a trace that is there and can't be used."""
     return ArtifactSchemaError(
         f"the trace can't be searched: {why}; repair it or make it again",
         dataset=str(rec.dataset.path),

@@ -15,7 +15,7 @@ import polars as pl
 from kymflow.core.errors import CodeChangedWarning, InvalidIndexerError, ParamsError, check_choice
 from kymflow.core.kym_dataset.explain import Explanation, explain
 from kymflow.core.kym_dataset.indexers.base import Indexer, check_can_travel, table_name
-from kymflow.core.kym_dataset.ledger import Ledger
+from kymflow.core.kym_dataset.ledger import DECISIVE, Ledger
 from kymflow.core.kym_dataset.provenance import stable_json_dumps
 from kymflow.core.kym_dataset.update import outdated
 from kymflow.core.kym_dataset.update.decide import Mode, decide
@@ -30,6 +30,7 @@ from kymflow.core.workers.pool import worker_pool
 from kymflow.core.workers.progress import ProgressCallback
 from kymflow_zarr.errors import ArtifactError, ImageNotFoundError
 from kymflow_zarr.sql.queryable import Queryable
+from kymflow_zarr.store import layout
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
@@ -148,7 +149,7 @@ class KymDataset(Queryable):
         Warns:
             CodeChangedWarning: If rows that are fresh were made by other code of the same version.
         """
-        runs = Ledger(self.dataset, table_name(indexer)).load()
+        runs = Ledger(self.dataset, table_name(indexer)).load(*DECISIVE)
         job = Job(self.dataset, indexer, _version(indexer), code_fingerprint(indexer))
         decision = self._decide(take_survey(self.dataset, indexer, image_ids), job, runs, mode)
         _warn_of_changed_code(job, runs)
@@ -169,7 +170,8 @@ class KymDataset(Queryable):
             ReadOnlyError: If the dataset is open for reading only.
         """
         table = table_name(indexer)
-        self.dataset.check_writable(f"mark rows of table {table!r}")
+        index = layout.index(self.dataset.path)
+        self.dataset.check_writable(f"mark rows of table {table!r}", index)
         asked = list(image_ids)
         if asked and self.dataset.tables.exists(table):
             job = Job(self.dataset, indexer, _version(indexer), code_fingerprint(indexer))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from kymflow.core.kym_dataset.schemas import PARAMS, RUNS
+from kymflow.core.kym_dataset.schemas import PARAMS, RUNS, in_schema
 from kymflow_zarr.errors import ReadError, TableNotFoundError, TableUnreadableError
 from kymflow_zarr.reasons import first_line, refused
 from kymflow_zarr.store import parquet
@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
 
 log = logging.getLogger(__name__)
+
+DECISIVE = tuple(name for name in RUNS if name != "error")
+"""The columns of a run that an update goes by; messages are for people."""
 
 
 class Ledger:
@@ -102,13 +105,7 @@ class Ledger:
 
     def _read(self, key: TableKey, schema: pl.Schema) -> pl.DataFrame:
         """Return what is kept in today's schema; columns that an older writer lacked are null."""
-        rows = self._tables.scan(key)
-        held = rows.collect_schema()
-        columns = [
-            pl.col(name).cast(dtype) if name in held else pl.lit(None, dtype).alias(name)
-            for name, dtype in schema.items()
-        ]
-        return rows.select(columns).collect()
+        return in_schema(self._tables.scan(key), schema).collect()
 
     def _check_damaged(self, key: TableKey, error: BaseException) -> None:
         """Let damage pass, with a warning: what is kept here can be made again.

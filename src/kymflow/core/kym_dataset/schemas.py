@@ -21,3 +21,12 @@ RUNS = pl.Schema(
     }
 )
 PARAMS = pl.Schema({"params_hash": pl.String(), "params": pl.String()})
+
+
+def in_schema(rows: pl.LazyFrame, schema: pl.Schema) -> pl.LazyFrame:
+    """Return rows in a schema; columns that their writer did without are null."""
+    held = rows.collect_schema()
+    return rows.select(
+        pl.col(name).cast(dtype) if name in held else pl.lit(None, dtype).alias(name)
+        for name, dtype in schema.items()
+    )

@@ -16,7 +16,7 @@ from kymflow.core.lab_folder.pixels import read_kymograph
 from kymflow.core.lab_folder.source import describe_source
 from kymflow.core.lab_folder.traces import read_trace
 from kymflow.core.workers.job import ImageJob
-from kymflow_zarr.errors import ArtifactError, ArtifactSchemaError, InvalidNameError
+from kymflow_zarr.errors import ArtifactError, ArtifactSchemaError, InvalidNameError, OutsideError
 from kymflow_zarr.reasons import first_line
 from kymflow_zarr.store.names import check_artifact_name
 
@@ -69,7 +69,9 @@ def _import(task: Task) -> Imported:
     return Imported(task, image_id, tuple(notes))
 
 
-IMPORT = ImageJob(_import, "importing", FATAL, failures=(SourceFileError, ArtifactError))
+IMPORT = ImageJob(
+    _import, "importing", FATAL, failures=(SourceFileError, ArtifactError, OutsideError)
+)
 
 
 def _write(task: Task) -> tuple[str, list[str]]:
@@ -112,7 +114,7 @@ def _keep_own_artifacts(old: ZarrImageRecord, staged: ZarrImageRecord) -> None:
         if (old.path / folder).is_dir():
             shutil.copytree(old.path / folder, staged.path / folder, symlinks=True)
     for key in _imported(old):
-        (staged.path / "analysis" / key).unlink(missing_ok=True)
+        staged.delete_file(key)
 
 
 def _imported(old: ZarrImageRecord) -> list[str]:

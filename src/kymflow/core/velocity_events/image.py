@@ -14,7 +14,7 @@ from kymflow.core.artifacts.events import (
     EVENTS_ARTIFACT,
     PARAMS_ARTIFACT,
 )
-from kymflow.core.artifacts.trace import _OWNER, _bad_trace
+from kymflow.core.artifacts.trace import OWNER, bad_trace
 from kymflow.core.artifacts.trace import load_trace as load_trace
 from kymflow.core.errors import TraceError
 from kymflow.core.kym_dataset.indexers.velocity_events import VelocityEventIndexer
@@ -88,11 +88,11 @@ def _search(
 ) -> dict[Owner, list[Row]]:
     """Return the events of every ROI and channel."""
     found: dict[Owner, list[Row]] = {}
-    for (roi_id, channel), part in trace.partition_by(*_OWNER, as_dict=True).items():
+    for (roi_id, channel), part in trace.partition_by(*OWNER, as_dict=True).items():
         try:
             events = find_events(Trace.of(part["time"], part["velocity"]), params)
         except TraceError as error:
-            raise _bad_trace(rec, f"ROI {roi_id}, channel {channel}: {error.message}") from error
+            raise bad_trace(rec, f"ROI {roi_id}, channel {channel}: {error.message}") from error
         owner = {"roi_id": roi_id, "channel": channel}
         found[roi_id, channel] = [{**owner, **event} for event in events]
     return found

@@ -1,7 +1,8 @@
 """A lake's catalog: written in one atomic step, read from a private copy.
 
-A copy never changes, so its readers block nobody and see one state of all tables, and nothing done
-to it can harm the lake.
+A copy never changes, so whoever reads it holds nobody up, and sees one state of all tables; and
+what is done to it can't harm the lake. Whatever it names is looked at before DuckLake opens it, see
+:mod:`~kymflow_zarr.tables.ducklake.inspection`.
 """
 
 from __future__ import annotations
@@ -14,13 +15,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kymflow_zarr.duck import engine_connection, literal, quoted, value
-from kymflow_zarr.errors import TableUnreadableError
-from kymflow_zarr.reasons import first_line
+from kymflow_zarr.errors import TableUnreadableError, UsageError
+from kymflow_zarr.reasons import escaped, first_line
 from kymflow_zarr.store import layout
+from kymflow_zarr.store.containment import delete_within, resolve_within
 from kymflow_zarr.store.files import atomic_path, writing
 from kymflow_zarr.store.reads import reading, stamp
 from kymflow_zarr.tables.ducklake.config import LakeConfig
 from kymflow_zarr.tables.ducklake.extensions import load, options
+from kymflow_zarr.tables.ducklake.inspection import inspect, inspect_copy
+from kymflow_zarr.tables.ducklake.ownership import Ownership
 
 if TYPE_CHECKING:
     import duckdb
@@ -69,12 +73,19 @@ class Catalog(ABC):
         self.folder = layout.lake(dataset)
         self.data = f"{layout.lake_data(dataset)}/"
 
-    def _connection(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
-        return engine_connection(self.folder, options())
+    @property
+    @abstractmethod
+    def metadata(self) -> str:
+        """The schema of the catalog's own tables where the lake is attached, in SQL."""
 
     @abstractmethod
     def writing(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
-        """Return a context that gives a connection which changes the lake."""
+        """Return a connection that changes the lake, to be used in a ``with``.
+
+        Raises:
+            OutsideError: If the catalog names a file or folder that is not the lake's.
+            CopiedDatasetError: If the catalog is that of another dataset, of which this is a copy.
+        """
 
     @abstractmethod
     def version(self) -> Hashable:
@@ -86,31 +97,106 @@ class Catalog(ABC):
 
         Raises:
             TableUnreadableError: If it can't be read.
+            OutsideError: If it lies outside of the dataset.
             ReadError: If the system refuses to read it.
             WriteError: If the copy can't be written.
         """
 
     @abstractmethod
     def remove(self) -> None:
-        """Remove the catalog for good."""
+        """Remove the catalog for good, once :meth:`check_own` found it to be this dataset's.
+
+        Raises:
+            CopiedDatasetError: If it is not.
+        """
+
+    @abstractmethod
+    def claim(self) -> None:
+        """Have the catalog know this dataset for its own, where several could share it."""
+
+    @abstractmethod
+    def check_own(self) -> None:
+        """Refuse to go on where the catalog is another dataset's.
+
+        Raises:
+            CopiedDatasetError: If it is.
+        """
+
+    @abstractmethod
+    def is_own(self) -> bool:
+        """Tell whether the catalog is this dataset's."""
+
+    def check_place(self) -> None:
+        """Refuse a lake whose folders are not the dataset's own.
+
+        Raises:
+            OutsideError: If one lies behind a link out of it.
+        """
+        resolve_within(self._dataset, self.data)
+        resolve_within(self._dataset, layout.catalog_lock(self._dataset))
+
+    def inspect_copy(self, con: duckdb.DuckDBPyConnection, copy: Path) -> None:
+        """Look into a copy of the catalog, which DuckLake is to open.
+
+        Raises:
+            TableUnreadableError: If it is no catalog of a lake.
+            OutsideError: If it names a file or folder that is not the lake's.
+        """
+        import duckdb
+
+        try:
+            con.execute(f"ATTACH {literal(str(copy))} AS looked_into (READ_ONLY)")
+            try:
+                inspect_copy(con, "looked_into", Path(self.data), self.folder)
+            finally:
+                con.execute("DETACH looked_into")
+        except duckdb.Error as error:
+            raise unreadable(self, error) from error
+
+    def connection(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        """Return a connection to work with, to which no lake is attached, to be used in a ``with``.
+
+        Raises:
+            OutsideError: If a folder of the lake lies behind a link out of the dataset.
+        """
+        self.check_place()
+        return engine_connection(self.folder, options())
+
+
+def unreadable(catalog: Catalog, error: Exception) -> TableUnreadableError:
+    """Return the error that says why a catalog can't be read."""
+    return TableUnreadableError(
+        f"the catalog of the tables can't be read ({first_line(error)}); restore it from a backup",
+        artifact=str(catalog.folder),
+    )
 
 
 class FileCatalog(Catalog):
     """A catalog in a file of the dataset, replaced whole; one writer at a time."""
+
+    def __init__(self, dataset: Path) -> None:
+        super().__init__(dataset)
+        self._inspected: Hashable = None
 
     @property
     def path(self) -> Path:
         """The file."""
         return layout.lake_catalog(self._dataset)
 
+    @property
+    def metadata(self) -> str:
+        """The schema of the catalog's own tables."""
+        return f"__ducklake_metadata_{LAKE}.main"
+
     @contextmanager
     def writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
-        """Yield a connection to a copy of the lake, which replaces it when the block succeeds."""
-        with self._lock(), atomic_path(self.path) as temporary, self._connection() as con:
+        """Yield a connection to a lake that takes the place of this one when all went well."""
+        self.check_place()
+        with self._lock(), atomic_path(self.path) as temporary, self.connection() as con:
             load(con, "ducklake")
             new = not layout.lake_config(self._dataset).exists()
             if not new:
-                self.copy_to(temporary)
+                self._copy_inspected(con, temporary)
             log = temporary.with_name(f"{temporary.name}.wal")
             try:
                 attach(con, str(temporary), self.data, *([_SMALL] if new else []))
@@ -118,6 +204,14 @@ class FileCatalog(Catalog):
                 con.execute(f"DETACH {LAKE}")
             finally:
                 log.unlink(missing_ok=True)
+        self._inspected = self.version()
+
+    def _copy_inspected(self, con: duckdb.DuckDBPyConnection, path: Path) -> None:
+        """Copy the file; what this process itself made of one that was inspected is not again."""
+        before = self.version()
+        self.copy_to(path)
+        if before is None or before != self._inspected:
+            self.inspect_copy(con, path)
 
     def _lock(self) -> Lock:
         from kymflow_zarr.store.locks import file_lock
@@ -130,9 +224,10 @@ class FileCatalog(Catalog):
 
     def copy_to(self, path: Path) -> None:
         """Copy the file."""
+        own = resolve_within(self._dataset, self.path)
         try:
             with reading(self.path):
-                catalog = self.path.read_bytes()
+                catalog = own.read_bytes()
         except FileNotFoundError as error:
             raise TableUnreadableError(
                 "the catalog of the tables is missing; restore it from a backup",
@@ -143,7 +238,17 @@ class FileCatalog(Catalog):
 
     def remove(self) -> None:
         """Remove the file."""
-        self.path.unlink(missing_ok=True)
+        delete_within(self._dataset, self.path)
+
+    def claim(self) -> None:
+        """Do nothing: a copy of the dataset has a copy of the file."""
+
+    def check_own(self) -> None:
+        """Do nothing: the file is the dataset's."""
+
+    def is_own(self) -> bool:
+        """Tell that it is: the file is the dataset's."""
+        return True
 
 
 class PostgresCatalog(Catalog):
@@ -157,13 +262,22 @@ class PostgresCatalog(Catalog):
     def __init__(self, dataset: Path, config: LakeConfig) -> None:
         super().__init__(dataset)
         self._config = config
+        self._owned = Ownership(dataset, config)
         self._watching: _Kept | None = None
+
+    @property
+    def metadata(self) -> str:
+        """The schema of the catalog's own tables."""
+        return f"__ducklake_metadata_{LAKE}.{quoted(self._config.schema)}"
 
     @contextmanager
     def writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """Yield a connection that changes the lake as PostgreSQL commits."""
         with self._connected() as con:
-            con.execute(f"CREATE SCHEMA IF NOT EXISTS pg.{quoted(self._config.schema)}")
+            if layout.lake_config(self._dataset).exists():
+                self._check_own(con)
+            else:
+                con.execute(f"CREATE SCHEMA IF NOT EXISTS pg.{quoted(self._config.schema)}")
             con.execute("DETACH pg")
             load(con, "ducklake")
             schema = f"META_SCHEMA {literal(self._config.schema)}"
@@ -196,10 +310,77 @@ class PostgresCatalog(Catalog):
             con.execute("COMMIT")
             con.execute("DETACH copy")
 
-    def remove(self) -> None:
-        """Drop the schema."""
+    def fill_from(self, copy: Path) -> None:
+        """Make the catalog, in a new schema, of what a catalog file holds."""
+        schema = quoted(self._config.schema)
         with self._connected() as con:
+            con.execute(f"CREATE SCHEMA pg.{schema}")
+            load(con, "ducklake")
+            address = f"postgres:{self._config.connection}"
+            attach(con, address, self.data, f"META_SCHEMA {literal(self._config.schema)}")
+            con.execute(f"DETACH {LAKE}")
+            con.execute("CALL pg_clear_cache()")
+            con.execute(f"ATTACH {literal(str(copy))} AS copy (READ_ONLY)")
+            names = con.execute(_CATALOG_TABLES).fetchall()
+            con.execute("BEGIN")
+            for (name,) in names:
+                con.execute(f"DELETE FROM {self._table(name)}")
+                con.execute(f"INSERT INTO {self._table(name)} BY NAME FROM copy.{quoted(name)}")
+            con.execute("COMMIT")
+
+    def remove(self) -> None:
+        """Drop the schema, which was found to be this dataset's before."""
+        with self._connected() as con:
+            self._owned.check_confirmed(con)
             con.execute(f"DROP SCHEMA IF EXISTS pg.{quoted(self._config.schema)} CASCADE")
+
+    def claim(self) -> None:
+        """Have the catalog know this dataset, and where it is, for its own from now on."""
+        with self._connected() as con:
+            self._owned.claim(con)
+
+    def check_own(self) -> None:
+        """Refuse to go on where the catalog knows another dataset, or another place."""
+        with self._connected() as con:
+            self._check_own(con)
+
+    def is_own(self) -> bool:
+        """Tell whether the catalog knows this dataset, or none yet."""
+        with self._connected("READ_ONLY") as con:
+            known = self._owned.known(con)
+        return known is None or self._owned.is_here(known)
+
+    def check_foreign(self, *, moved: bool) -> None:
+        """Refuse to take a catalog over where there is no need, or its dataset is still there.
+
+        Args:
+            moved: Whether the dataset is said to have been moved.
+
+        Raises:
+            UsageError: If so.
+        """
+        with self._connected("READ_ONLY") as con:
+            known = self._owned.known(con)
+        if known is None or self._owned.is_here(known):
+            raise UsageError(
+                "nothing is to be adopted: the catalog of the tables is this dataset's own",
+                dataset=str(self._dataset),
+            )
+        if moved and self._owned.is_elsewhere(known):
+            raise UsageError(
+                f"the dataset was not moved: the one that the catalog knows is still at "
+                f"{escaped(known.path)}, and this is a copy of it",
+                dataset=str(self._dataset),
+            )
+
+    def _check_own(self, con: duckdb.DuckDBPyConnection) -> None:
+        import duckdb
+
+        try:
+            inspect(con, f"pg.{quoted(self._config.schema)}", Path(self.data), self.folder)
+        except duckdb.Error as error:
+            raise unreadable(self, error) from error
+        self._owned.check(con)
 
     def _table(self, name: str) -> str:
         return f"pg.{quoted(self._config.schema)}.{quoted(name)}"
@@ -209,10 +390,12 @@ class PostgresCatalog(Catalog):
         import duckdb
 
         listed = ", ".join(["TYPE postgres", *more])
-        with self._connection() as con:
+        server = self._config.connection
+        server.check_trusted(self._dataset)
+        with self.connection() as con:
             load(con, "postgres_scanner")
             try:
-                con.execute(f"ATTACH {literal(self._config.connection)} AS pg ({listed})")
+                con.execute(f"ATTACH {literal(str(server))} AS pg ({listed})")
             except duckdb.Error as error:
                 raise TableUnreadableError(
                     f"the catalog of the tables can't be reached ({first_line(error)}); start its "

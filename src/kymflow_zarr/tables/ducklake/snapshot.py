@@ -11,11 +11,9 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypeVar
 
 from kymflow_sql import statement
-from kymflow_zarr.duck import engine_connection, quoted
-from kymflow_zarr.errors import TableUnreadableError
-from kymflow_zarr.reasons import first_line
-from kymflow_zarr.tables.ducklake.catalog import LAKE, Catalog, attach
-from kymflow_zarr.tables.ducklake.extensions import load, options
+from kymflow_zarr.duck import quoted
+from kymflow_zarr.tables.ducklake.catalog import LAKE, Catalog, attach, unreadable
+from kymflow_zarr.tables.ducklake.extensions import load
 from kymflow_zarr.tables.types import Reader, TableKey
 
 if TYPE_CHECKING:
@@ -51,20 +49,17 @@ class Snapshot:
         import duckdb
 
         with ExitStack() as held:
-            self.con = held.enter_context(engine_connection(catalog.folder, options()))
+            self.con = held.enter_context(catalog.connection())
             load(self.con, "ducklake")
             with TemporaryDirectory(prefix="kymflow-", ignore_cleanup_errors=True) as scratch:
                 copy = Path(scratch, "catalog.ducklake")
                 catalog.copy_to(copy)
+                catalog.inspect_copy(self.con, copy)
                 try:
                     # Once open, the copy needs no name: a killed process leaves no file.
                     attach(self.con, str(copy), catalog.data, "READ_ONLY")
                 except duckdb.Error as error:
-                    raise TableUnreadableError(
-                        f"the catalog of the tables can't be read ({first_line(error)}); restore "
-                        f"it from a backup",
-                        artifact=str(catalog.folder),
-                    ) from error
+                    raise unreadable(catalog, error) from error
             self.close = weakref.finalize(self, held.pop_all().close)
         self._one_at_a_time = threading.Lock()
         listed = self.con.execute(

@@ -12,6 +12,7 @@ from kymflow_sql import render, statement
 from kymflow_zarr.duck import literal, value
 from kymflow_zarr.errors import CommitError, TableSchemaError
 from kymflow_zarr.reasons import first_line, refused
+from kymflow_zarr.store.containment import delete_within
 from kymflow_zarr.store.files import atomic_path, is_old
 from kymflow_zarr.store.names import check_table_name
 from kymflow_zarr.store.parquet import count_rows, duckdb_path
@@ -21,7 +22,7 @@ from kymflow_zarr.tables.ducklake import extensions
 from kymflow_zarr.tables.ducklake.catalog import LAKE, open_catalog
 from kymflow_zarr.tables.ducklake.config import LakeConfig
 from kymflow_zarr.tables.ducklake.snapshot import Snapshot, schema_of, target
-from kymflow_zarr.tables.ducklake.transaction import apply, count, create, transact
+from kymflow_zarr.tables.ducklake.transaction import apply, count, create, files_in, transact
 from kymflow_zarr.tables.types import (
     AsOf,
     Change,
@@ -46,12 +47,7 @@ _EXPIRE = "SELECT count(*) FROM ducklake_expire_snapshots('lake', older_than => 
 # Files of which a tenth or more of the rows are deleted.
 _REWRITE = "CALL ducklake_rewrite_data_files('lake', delete_threshold => 0.1)"
 _MERGE = "CALL ducklake_merge_adjacent_files('lake')"
-_REMOVE_UNUSED = (
-    "SELECT count(*) FROM ducklake_cleanup_old_files('lake', older_than => $older_than)"
-)
-_REMOVE_UNKNOWN = (
-    "SELECT count(*) FROM ducklake_delete_orphaned_files('lake', older_than => $older_than)"
-)
+_WAITING = "SELECT data_file_id, path FROM {waiting} WHERE schedule_start <= $1"
 _COUNT_FILES = (
     "SELECT coalesce(sum(file_count + delete_file_count), 0) FROM ducklake_table_info('lake')"
 )
@@ -245,19 +241,34 @@ class LakeTables(Backend):
             con.execute(_REWRITE).fetchall()
             con.execute(_MERGE).fetchall()
         after = self._files()
-        with committing("all"), self.catalog.writing() as con:
-            ripe = {"older_than": now - _GRACE}
-            removed = value(con, _REMOVE_UNUSED, ripe)
-            removed += value(con, _REMOVE_UNKNOWN, ripe)
+        removed = self._delete_unused(now - _GRACE)
         return Compacted(before, after, expired, removed)
 
     def abandoned(self, for_seconds: float) -> list[Path]:
-        """List files that no version refers to."""
-        on_disk = [path for path in Path(self.catalog.data).rglob("*") if path.is_file()]
+        """List files that no version knows; none where the catalog is another dataset's."""
+        if not self.catalog.is_own():
+            return []
         found = self.now.cursor().execute(statement("ducklake/known_files")).fetchall()
         known = {name for (name,) in found}
-        left = [path for path in on_disk if path.name not in known]
+        left = [path for path in files_in(self.catalog.data) if path.name not in known]
         return [path for path in left if is_old(path, for_seconds)]
+
+    def _delete_unused(self, before: datetime) -> int:
+        """Delete files that no version needs since a moment; return how many there were.
+
+        The catalog only lists them: DuckLake would delete whatever file it lists.
+        """
+        data = Path(self.catalog.data)
+        with committing("all"), self.catalog.writing() as con:
+            waiting = f"{self.catalog.metadata}.ducklake_files_scheduled_for_deletion"
+            con.execute("BEGIN")
+            listed = con.execute(_WAITING.format(waiting=waiting), [before]).fetchall()
+            removed = sum(delete_within(data, place) for _, place in listed)
+            ids = [number for number, _ in listed]
+            con.execute(f"DELETE FROM {waiting} WHERE list_contains($1, data_file_id)", [ids])
+            con.execute("COMMIT")
+        old = self.abandoned((datetime.now(UTC) - before).total_seconds())
+        return removed + sum(delete_within(data, path) for path in old if path.suffix == ".parquet")
 
     def _is_damaged(self, table: TableKey) -> bool:
         """Tell whether a table is damaged, as opposed to unreadable for now."""

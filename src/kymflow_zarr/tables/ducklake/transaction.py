@@ -130,13 +130,13 @@ def _attempt(
     note: str,
     work: Callable[[duckdb.DuckDBPyConnection], list[Merged]],
 ) -> list[Merged]:
-    before = _files(catalog)
+    before = set(files_in(catalog.data))
     with catalog.writing() as con:
         con.execute("BEGIN")
         done = work(con)
         _leave_note(con, table, note, done)
-        for file in _files(catalog) - before:
-            flush(Path(file))
+        for file in set(files_in(catalog.data)) - before:
+            flush(file)
         con.execute("COMMIT")
     return done
 
@@ -188,7 +188,10 @@ def _author() -> str:
     return "unknown"
 
 
-def _files(catalog: Catalog) -> set[str]:
-    return {
-        os.path.join(folder, name) for folder, _, names in os.walk(catalog.data) for name in names
-    }
+def files_in(folder: str) -> list[Path]:
+    """List all files in a folder, however deep; links to folders are not followed."""
+    return [
+        Path(found, name)
+        for found, _, names in os.walk(folder, followlinks=False)
+        for name in names
+    ]

@@ -6,8 +6,9 @@ from collections.abc import Hashable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kymflow_zarr.duck import literal
-from kymflow_zarr.errors import QueryError
+from kymflow_zarr.duck import literal, quoted
+from kymflow_zarr.errors import OutsideError, QueryError
+from kymflow_zarr.store.containment import resolve_within
 from kymflow_zarr.tables.open_files import OpenFile, OpenFiles
 from kymflow_zarr.tables.types import TableKey
 
@@ -22,7 +23,10 @@ class ParquetSources:
         con: The session's connection.
         open_files: Holds the files open.
         files: The file of each table.
-        dataset: The dataset's folder; files outside it are refused.
+        dataset: The dataset's folder; no file may lie outside it.
+
+    Attributes:
+        con: As given.
     """
 
     def __init__(
@@ -32,7 +36,7 @@ class ParquetSources:
         files: Mapping[TableKey, Path],
         dataset: Path,
     ) -> None:
-        self._con = con
+        self.con = con
         self._files_held = open_files
         self._files = files
         self._dataset = dataset
@@ -50,7 +54,7 @@ class ParquetSources:
         else:
             from kymflow_zarr.tables.filesystem import ReadOnlyFilesystem, open_file_path
 
-            self._con.register_filesystem(ReadOnlyFilesystem(self._files_held))
+            self.con.register_filesystem(ReadOnlyFilesystem(self._files_held))
             names = {table: [open_file_path(n)] for n, table in enumerate(open_files)}
         self._opened = {
             table: (names[table][0], open_file) for table, open_file in open_files.items()
@@ -67,6 +71,10 @@ class ParquetSources:
     def sql(self, table: TableKey) -> str:
         """Write the SQL that reads a file."""
         return f"read_parquet({literal(self._opened[table][0])})"
+
+    def show(self, name: str, select: str) -> None:
+        """Make a view."""
+        self.con.execute(f"CREATE VIEW {quoted(name)} AS {select}")
 
     def identity(self, table: TableKey) -> Hashable:
         """Return a value that differs between any two states of a file."""
@@ -95,17 +103,18 @@ class ParquetSources:
             QueryError: If there is no such file, or it is a link that leads out of the dataset.
         """
         path = self._files[table]
-        found = path.resolve()
+        try:
+            found = resolve_within(self._dataset, path)
+        except OutsideError as error:
+            raise QueryError(
+                f"table {table.name!r} is a link that leads out of the dataset; put the file "
+                f"itself here",
+                dataset=str(self._dataset),
+                artifact=str(path),
+            ) from error
         if not found.is_file():
             raise QueryError(
                 f"table {table.name!r} has no regular file; rebuild it",
-                dataset=str(self._dataset),
-                artifact=str(path),
-            )
-        if not found.is_relative_to(self._dataset.resolve()):
-            raise QueryError(
-                f"table {table.name!r} is a link that leads out of the dataset; replace it by the "
-                f"file itself",
                 dataset=str(self._dataset),
                 artifact=str(path),
             )

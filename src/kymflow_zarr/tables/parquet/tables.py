@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar
 from kymflow_zarr.duck import engine_connection
 from kymflow_zarr.errors import NoHistoryError, TableSchemaError, TableUnreadableError
 from kymflow_zarr.store import layout, parquet
+from kymflow_zarr.store.containment import is_within
 from kymflow_zarr.store.files import atomic_path, sweep_temporaries
 from kymflow_zarr.store.names import check_table_name, drop_invalid
 from kymflow_zarr.store.reads import read_unchanged, reading, stamp
@@ -135,7 +136,8 @@ class PlainTables(Backend):
             return ask(_PlainReader(con, self))
 
     def _connection(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
-        return engine_connection(layout.index(self._dataset))
+        index = layout.index(self._dataset)
+        return engine_connection(index if is_within(self._dataset, index) else None)
 
     def _apply(self, con: duckdb.DuckDBPyConnection, change: Change) -> Merged:
         path = self.location(change.table)

@@ -12,6 +12,7 @@ from kymflow.core.kym_dataset.integrity.finding import Finding
 from kymflow.core.kym_dataset.update.staging import BEGUN
 from kymflow_zarr.errors import ReadOnlyError
 from kymflow_zarr.store import layout
+from kymflow_zarr.store.containment import is_within
 from kymflow_zarr.store.files import is_old, remove
 from kymflow_zarr.store.leases import delete, is_held, is_leased, take_over
 
@@ -50,12 +51,12 @@ class Orphans:
         root = self._dataset.path
         lake = layout.lake(root)
         for folder in (root, root / "tables", layout.index(root), layout.images(root), lake):
-            for entry in _entries(folder):
+            for entry in self._entries(folder):
                 yield from self.temporary(entry)
-        for entry in _entries(layout.images(root)):
+        for entry in self._entries(layout.images(root)):
             yield from self._beside_images(entry)
-        for home in _entries(layout.staging(root)):
-            for entry in _entries(home):
+        for home in self._entries(layout.staging(root)):
+            for entry in self._entries(home):
                 yield from self._staged(entry)
 
     def among_tables(self) -> Iterator[Finding]:
@@ -96,7 +97,7 @@ class Orphans:
         elif entry.name == layout.REPLACED and not is_held(
             layout.replacement_lock(self._dataset.path)
         ):
-            for image in _entries(entry):
+            for image in self._entries(entry):
                 yield Finding(
                     "interrupted_swap",
                     image,
@@ -138,15 +139,14 @@ class Orphans:
             return not path.exists()
         return not path.exists()
 
+    def _entries(self, folder: Path) -> list[Path]:
+        """Return what a folder holds; nothing where it is none, or lies outside of the dataset."""
+        if folder.is_symlink() or not is_within(self._dataset.path, folder):
+            return []
+        return sorted(folder.iterdir()) if folder.is_dir() else []
+
     def _is_old(self, path: Path) -> bool:
         return is_old(path, self._abandoned_after)
-
-
-def _entries(folder: Path) -> list[Path]:
-    """Return what a folder holds; nothing where it is none, or lies elsewhere."""
-    if folder.is_symlink() or not folder.is_dir():
-        return []
-    return sorted(folder.iterdir())
 
 
 def _holds_work(run: Path) -> bool:

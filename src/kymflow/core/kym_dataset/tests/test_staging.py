@@ -111,6 +111,18 @@ def test_rows_staged_by_other_code_are_not_taken_over(kym) -> None:
     assert staged(kym) == []
 
 
+def test_runs_staged_by_an_older_writer_are_taken_over(kym) -> None:
+    """One that knew fewer columns of a run, or kept all of them in its staged files."""
+    die(kym)
+    for number, path in enumerate(staged(kym)):
+        runs = pl.read_parquet(path).with_columns(error=pl.lit(None, pl.String), of_old=1)
+        (runs if number else runs.drop("code_hash")).write_parquet(path)
+    assert finish(kym).resumed == 2
+    runs = Ledger(kym.dataset, TABLE).load()
+    assert runs["status"].to_list() == ["ok"] * 4
+    assert finish(kym).skipped == 4
+
+
 def test_an_update_of_some_images_leaves_what_is_staged_of_others(kym) -> None:
     die(kym)
     some = Dying()

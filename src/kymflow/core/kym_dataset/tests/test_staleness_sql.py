@@ -99,3 +99,31 @@ def test_rows_without_an_image_are_pruned() -> None:
         con.register("ledger", pl.DataFrame(schema=LEDGER))
         answer = decided(con).fetchall()
     assert set(answer) == {("i", "update", "missing", 0), (None, "prune", "deleted", 1)}
+
+
+def test_what_the_ledger_knows_comes_with_the_verdict() -> None:
+    current = [("fresh", H), ("unrecorded", H), ("failed", H), ("zero", H), ("old", H)]
+    rows = [("fresh", H, V), ("unrecorded", H, V), ("failed", H, V), ("old", H, V), ("gone", H, V)]
+    runs = [
+        *[(image_id, *OK, 1) for image_id in ("fresh", "gone", "forgotten")],
+        ("unrecorded", "other", V, "ok", 1),
+        ("failed", H, V, "failed", None),
+        ("zero", *OK, 0),
+        ("old", H, "v0", "ok", 1),
+    ]
+    with duckdb.connect() as con:
+        con.register("current", pl.DataFrame(current, CURRENT, orient="row"))
+        con.register("existing", pl.DataFrame(rows, EXISTING, orient="row"))
+        con.register("ledger", pl.DataFrame(runs, LEDGER, orient="row"))
+        con.execute("SET VARIABLE analysis_version = $1", [V])
+        answer = con.sql(statement("engine/staleness"))
+        found = answer.select("image_id", "action", "n_rows", "recorded").fetchall()
+    assert set(found) == {
+        ("fresh", "skip", 1, True),
+        ("unrecorded", "skip", 1, False),
+        ("failed", "update", 1, False),
+        ("zero", "skip", 0, True),
+        ("old", "skip", 1, False),
+        ("gone", "prune", 1, False),
+        ("forgotten", "forget", 0, False),
+    }

@@ -60,7 +60,7 @@ def decide(
 
     Returns:
         Frame (image_id str, action ``skip``/``update``/``prune``/``forget``, reason str, n_rows
-        int64, params_hash str, recorded bool), one row per image; see ``engine/staleness.sql``.
+        int64, recorded bool, params_hash str), one row per image; see ``engine/staleness.sql``.
         ``forget`` are deleted images that only the ledger still knows.
 
     Raises:
@@ -69,6 +69,8 @@ def decide(
     """
     question = _Question(survey, TableKey(table), runs, analysis_version, tables.path(table))
     decision = tables.read([question.table], question.ask)
+    # Joined here: carried through the statement, the hashes of a million images take 300 MB more.
+    decision = decision.join(survey.current, on="image_id", how="left", maintain_order="left")
     if mode == "replace":
         forced = pl.col("action") == "skip"
         decision = decision.with_columns(

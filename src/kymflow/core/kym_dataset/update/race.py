@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from kymflow.core.kym_dataset.ledger import Ledger
+from kymflow.core.kym_dataset.ledger import DECISIVE, Ledger
 from kymflow.core.kym_dataset.update.staging import Made
 from kymflow_zarr.store import parquet
 
@@ -37,7 +37,7 @@ class Race:
         self._tables = tables
         self._ledger = ledger
         self._version = tables.version(ledger.runs)
-        self.before = ledger.load()
+        self.before = ledger.load(*DECISIVE)
 
     def drop_overtaken(self, made: Sequence[Made], staging: Staging) -> list[Made]:
         """Return what was made, without the images that a later run has committed.

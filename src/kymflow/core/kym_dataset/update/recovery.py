@@ -163,10 +163,7 @@ class DeadRuns:
             for path in sorted(folder.glob("[0-9]*.runs.parquet")):
                 part = Part.in_folder(folder, path.name.removesuffix(".runs.parquet"))
                 try:
-                    runs, rows = (
-                        parquet.scan(part.runs).collect(),
-                        parquet.scan(part.rows).collect(),
-                    )
+                    runs, rows = part.read_runs(), parquet.scan(part.rows).collect()
                     params = part.read_params()
                 except parquet.read_errors() as error:
                     shown, why = escaped(str(path)), first_line(error)

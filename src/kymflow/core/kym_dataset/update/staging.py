@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from kymflow.core.kym_dataset.schemas import PARAMS
+from kymflow.core.kym_dataset.schemas import PARAMS, RUNS, in_schema
 from kymflow_zarr.errors import DatasetError, ReadError
 from kymflow_zarr.reasons import reason
 from kymflow_zarr.store import parquet
@@ -87,12 +87,16 @@ class Part:
         _write(self.rows, rows)
         if not params.is_empty():
             _write(self.params, params)
-        _write(self.runs, runs)
+        _write(self.runs, runs.drop("error", "code"))  # what is staged went well
         return Made(runs, params, self.rows, rows.schema)
 
     def read(self, schema: pl.Schema) -> Made:
         """Read all but the rows, whose columns are known."""
-        return Made(parquet.scan(self.runs).collect(), self.read_params(), self.rows, schema)
+        return Made(self.read_runs(), self.read_params(), self.rows, schema)
+
+    def read_runs(self) -> pl.DataFrame:
+        """Read the runs."""
+        return in_schema(parquet.scan(self.runs), RUNS).collect()
 
     def read_params(self) -> pl.DataFrame:
         """Read the new params."""

@@ -1,0 +1,1 @@
+"""Datasets as somebody hostile would make them, opened by every door there is."""

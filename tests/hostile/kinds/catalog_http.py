@@ -1,0 +1,9 @@
+"""What says where the lake is names a catalog of another kind: http."""
+
+from __future__ import annotations
+
+from tests.hostile.place import Place
+
+
+def make(place: Place) -> None:
+    place.name_lake(f"http://127.0.0.1:{place.port}/x.ducklake")

@@ -1,0 +1,9 @@
+"""What says where the lake is names a catalog of another kind: motherduck."""
+
+from __future__ import annotations
+
+from tests.hostile.place import Place
+
+
+def make(place: Place) -> None:
+    place.name_lake("md:x")

@@ -1,0 +1,16 @@
+"""The catalog's list of files to delete names one behind a link in the lake's data."""
+
+from __future__ import annotations
+
+from tests.hostile.place import Place
+
+IN = ("lake",)
+
+
+def make(place: Place) -> None:
+    place.link("tables/lake/data/out", "")
+    with place.catalog() as con:
+        con.execute(
+            "INSERT INTO ducklake_files_scheduled_for_deletion VALUES (99, $1, true, TIMESTAMPTZ '2020-01-01')",
+            ["out/secret.txt"],
+        )

@@ -1,0 +1,11 @@
+"""What events were made with is a link to somebody's JSON file."""
+
+from __future__ import annotations
+
+from tests.hostile.place import Place
+
+READS = True
+
+
+def make(place: Place) -> None:
+    place.link(place.analysis() / "velocity_events/detector.json", "secret.json")

@@ -1,0 +1,11 @@
+"""All images are a link out."""
+
+from __future__ import annotations
+
+from tests.hostile.place import Place
+
+READS = True
+
+
+def make(place: Place) -> None:
+    place.link("images", "image")

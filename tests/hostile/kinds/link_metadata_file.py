@@ -1,0 +1,11 @@
+"""An image's metadata are a link to somebody's JSON file."""
+
+from __future__ import annotations
+
+from tests.hostile.place import Place
+
+READS = True
+
+
+def make(place: Place) -> None:
+    place.link(place.analysis() / "metadata.json", "secret.json")

@@ -1,0 +1,11 @@
+"""An image that seems to be in replacement is a link out."""
+
+from __future__ import annotations
+
+from tests.hostile.place import Place
+
+READS = True
+
+
+def make(place: Place) -> None:
+    place.link("images/.swapped/c", "image")

@@ -1,0 +1,11 @@
+"""The folder of an image's trace is a link out."""
+
+from __future__ import annotations
+
+from tests.hostile.place import Place
+
+READS = True
+
+
+def make(place: Place) -> None:
+    place.link(place.analysis() / "velocity", "velocity")

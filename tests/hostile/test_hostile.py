@@ -1,0 +1,81 @@
+"""Whoever opens a hostile dataset loses nothing and gives nothing away, by whatever door."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.hostile.doors import BRIEF, DOORS
+from tests.hostile.suite import ALL, LATER, MODULES, TABLES, of, opened
+
+
+def check(tmp_path: Path, tables: str, chosen: list[str], doors: list[str]) -> None:
+    found = [
+        f"{outcome['kind']} by {outcome['door']}: {', '.join(outcome['harm'])}"
+        for outcome in opened(tmp_path, tables, chosen, doors)
+        if outcome["harm"]
+    ]
+    assert not found, "\n".join(found)
+
+
+QUICK = {
+    "plain": ["link_events_folder", "artifacts_behind_link", "postgres_host", "link_lock_files"],
+    "lake": [
+        "lake_deletes_absolute",
+        "lake_stray_link",
+        "lake_view_that_copies",
+        "lake_data_file_url",
+    ],
+}
+
+
+@pytest.mark.parametrize("tables", TABLES)
+def test_briefly(tmp_path: Path, tables: str) -> None:
+    check(tmp_path, tables, QUICK[tables], list(BRIEF))
+
+
+@pytest.mark.parametrize("tables", TABLES)
+def test_every_door_opens_an_honest_dataset(tmp_path: Path, tables: str) -> None:
+    """Else a door that never opens would be taken for one that holds."""
+    shut = {o["door"] for o in opened(tmp_path, tables, [""], list(DOORS)) if o["said"][0] != "0"}
+    history = {"sql --at", "history", "diff", "compact", "compact()"}
+    expected = {"adopt", "adopt --moved"}
+    expected |= {"to a lake"} if tables == "lake" else {"to plain files", *history}
+    assert shut == expected
+
+
+def batches() -> Iterator[Any]:
+    """Yield a few kinds at a time: one process makes the honest dataset for all of them."""
+    for tables in TABLES:
+        known = [kind for kind in of(tables) if kind not in LATER]
+        for start in range(0, len(known), 8):
+            chosen = known[start : start + 8]
+            yield pytest.param(tables, chosen, id=f"{tables}-{chosen[0]}-{chosen[-1]}")
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(("tables", "chosen"), list(batches()))
+def test_at_length(tmp_path: Path, tables: str, chosen: list[str]) -> None:
+    check(tmp_path, tables, chosen, list(DOORS))
+
+
+@pytest.mark.long
+@pytest.mark.parametrize(
+    ("tables", "kind"),
+    [
+        pytest.param(tables, kind, marks=pytest.mark.xfail(reason=LATER[kind]))
+        for tables in TABLES
+        for kind in LATER
+        if kind in of(tables)
+    ],
+)
+def test_those_still_to_come(tmp_path: Path, tables: str, kind: str) -> None:
+    check(tmp_path, tables, [kind], list(DOORS))
+
+
+def test_there_are_sixty_kinds_and_each_says_what_it_is() -> None:
+    assert len(ALL) >= 60
+    assert all(module.__doc__ for module in MODULES.values())
