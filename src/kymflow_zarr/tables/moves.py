@@ -19,7 +19,7 @@ def read_in_place(dataset: Path, read: Callable[[], T]) -> T:
 
     Args:
         dataset: The dataset's folder.
-        read: Reads them; it asks anew where they are.
+        read: Reads them; it asks again where they are.
 
     Returns:
         What ``read`` returned while the tables stayed where they are.
