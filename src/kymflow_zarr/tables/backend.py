@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from kymflow_zarr.errors import NoHistoryError
 from kymflow_zarr.tables.types import (
-    Announce,
     AsOf,
     Change,
     Compacted,
@@ -81,26 +80,18 @@ class Backend(ABC):
         """Answer a question about some tables as they are at one moment."""
 
     @abstractmethod
-    def commit(
-        self, changes: Sequence[Change], note: str, announce: Announce | None = None
-    ) -> list[Merged]:
+    def commit(self, changes: Sequence[Change], note: str) -> list[Merged]:
         """Apply changes to a table and its sidecars; row counts are checked beforehand.
 
         Args:
             changes: In the order in which readers may see them, if not all at once.
             note: What is done, for a history.
-            announce: For a back end that does not apply all changes at one moment: told a token
-                of the table just before it is in place.
 
         Raises:
             TableSchemaError: If a column's types can't be reconciled.
             TableUnreadableError: If an old table can't be read.
             CommitError: If something can't be written, or row counts don't add up.
         """
-
-    def is_at(self, table: TableKey, token: str) -> bool:
-        """Tell whether a table is the one that a commit announced by this token."""
-        return False
 
     @abstractmethod
     def save(self, table: TableKey, rows: pl.DataFrame) -> None:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from kymflow_zarr.store.locks import Lock
     from kymflow_zarr.store.store import Store
     from kymflow_zarr.tables.ducklake.adopt import Adopted
-    from kymflow_zarr.tables.types import Announce, Kind
+    from kymflow_zarr.tables.types import Kind
 
 T = TypeVar("T")
 ID = "image_id"
@@ -263,23 +263,12 @@ class TableStore:
         """
         return self.commit([Change(_key(name), ID, replaced, parts, empty)])[0]
 
-    def is_at(self, name: str | TableKey, token: str) -> bool:
-        """Tell whether a table is the one that a commit announced by this token."""
-        return self.backend.is_at(_key(name), token)
-
-    def commit(
-        self,
-        changes: Sequence[Change],
-        note: str = "replace rows",
-        announce: Announce | None = None,
-    ) -> list[Merged]:
+    def commit(self, changes: Sequence[Change], note: str = "replace rows") -> list[Merged]:
         """Apply changes to one table and its sidecars.
 
         Args:
             changes: In the order in which readers may see them, if not all at once.
             note: What is done, for a history.
-            announce: Told a token of the table just before it is in place, by a back end that
-                does not apply all changes at one moment.
 
         Returns:
             The counts of rows kept and added, per change.
@@ -292,7 +281,7 @@ class TableStore:
         places = [self.backend.location(change.table).parent for change in changes]
         self._store.check_writable(f"change table {name!r}", *places)
         with self.lock(name):
-            return self.backend.commit(changes, note, announce)
+            return self.backend.commit(changes, note)
 
     def convert(self, to: Kind, *, catalog: str | None = None) -> list[str]:
         """Move all tables into a lake or back, see :func:`kymflow_zarr.tables.convert.convert`.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -57,8 +57,6 @@ class Sources(Protocol):
         """Put the tables' own names into a message."""
 
 
-Announce = Callable[[str], None]
-"""Told the token of a table that is about to be in place, see ``Backend.is_at``."""
 AsOf = int | datetime | None
 """A version, a moment, or now."""
 Kind = Literal["ducklake", "parquet"]

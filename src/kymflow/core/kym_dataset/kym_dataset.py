@@ -21,8 +21,8 @@ from kymflow.core.kym_dataset.update.decide import Mode, decide
 from kymflow.core.kym_dataset.update.extract import Job
 from kymflow.core.kym_dataset.update.fingerprint import code_fingerprint
 from kymflow.core.kym_dataset.update.pipeline import Update
+from kymflow.core.kym_dataset.update.prints import NO_ROWS, prints_of_table
 from kymflow.core.kym_dataset.update.race import Race
-from kymflow.core.kym_dataset.update.recovery import images_half_committed
 from kymflow.core.kym_dataset.update.report import UpdateReport
 from kymflow.core.kym_dataset.update.survey import Past, Survey, take_survey
 from kymflow.core.workers.job import ImageRun, OnError
@@ -238,14 +238,18 @@ class KymDataset(Queryable):
         return kym_views(self.dataset)
 
     def _past(self, ledger: Ledger, table: str, runs: pl.DataFrame) -> Past:
-        """Find what is on record of a table, as far as it can be relied on."""
+        """Find what is on record of a table, as far as it can be relied on.
+
+        Where it is not on record of the table as it is now, as after an edit by another tool or a
+        kill, it is of those images whose rows are still the same.
+        """
         seen = ledger.load_seen()
         if seen is None or ledger.is_for_table(ledger.seen):
             return Past(runs, seen)
-        half = images_half_committed(self.dataset, table)
-        if half is None:
-            return Past(runs, seen, seen_of_table=False)
-        return Past(runs, seen.filter(~pl.col("image_id").is_in(list(half))))
+        prints = prints_of_table(self.dataset.tables, table)
+        both = seen.join(prints, on="image_id", how="left", suffix="_now", maintain_order="left")
+        now = pl.col("rows_print_now").fill_null(NO_ROWS)
+        return Past(runs, both.filter(pl.col("rows_print") == now).drop("rows_print_now"))
 
     def _decide(
         self,

@@ -30,10 +30,12 @@ SEEN = pl.Schema(
         "params_hash": pl.String(),
         **SIGNATURES,
         **{f"{side}_content": pl.Binary() for side in SIDES},
+        "rows_print": pl.Int64(),
     }
 )
 """What rows were made of, per image: of each file a signature, null where it must be read again,
-and the hash of its bytes, null where there was no file. A signature of -1 says that too."""
+and the hash of its bytes, null where there was no file. A signature of -1 says that too. And the
+fingerprint of the rows themselves, null where it was not taken."""
 STAGED = pl.Schema({**RUNS, "rows_content": pl.Binary(), "rows_seen": pl.Boolean()})
 """Runs while they are staged: with the hash of the rows file, if that is known for certain."""
 PARAMS = pl.Schema({"params_hash": pl.String(), "params": pl.String()})

@@ -31,7 +31,6 @@ from kymflow_zarr.tables.ducklake.transaction import (
     transact,
 )
 from kymflow_zarr.tables.types import (
-    Announce,
     AsOf,
     Change,
     Compacted,
@@ -142,9 +141,7 @@ class LakeTables(Backend):
         """Answer a question about the lake as it is now."""
         return self.now.ask(ask)
 
-    def commit(
-        self, changes: Sequence[Change], note: str, announce: Announce | None = None
-    ) -> list[Merged]:
+    def commit(self, changes: Sequence[Change], note: str) -> list[Merged]:
         """Apply all changes in one transaction; a damaged sidecar is rebuilt."""
         damaged: list[TableKey] = []
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -35,7 +35,6 @@ def replace_rows(
     change: Change,
     file: Path,
     metadata: Mapping[str, str] | None = None,
-    before_rename: Callable[[Path], None] | None = None,
 ) -> Merged:
     """Replace all rows of some keys in a table file, atomically.
 
@@ -47,7 +46,6 @@ def replace_rows(
         change: What to replace by what. The caller holds the lock of the table's writers.
         file: The table's file; it need not exist yet.
         metadata: Texts to keep in the file's footer, by name.
-        before_rename: Called with the new table's file when it is whole, before it is in place.
 
     Returns:
         The counts of rows kept, added and removed.
@@ -67,8 +65,6 @@ def replace_rows(
         written = _copy(con, file, change, old, output, metadata or {})
         added = count_new(con, change.rows)
         check_count(change.table.name, written, kept + added, file)
-        if before_rename is not None:
-            before_rename(output)
     return Merged(kept, added, removed)
 
 

@@ -20,7 +20,7 @@ from kymflow_zarr.store.reads import read_unchanged, reading, stamp
 from kymflow_zarr.tables.backend import Backend
 from kymflow_zarr.tables.parquet.identity import TABLE, is_identical, table_identity
 from kymflow_zarr.tables.parquet.rewrite import replace_rows
-from kymflow_zarr.tables.types import Announce, AsOf, Change, Kind, Merged, Reader, Stat, TableKey
+from kymflow_zarr.tables.types import AsOf, Change, Kind, Merged, Reader, Stat, TableKey
 
 if TYPE_CHECKING:
     import duckdb
@@ -99,16 +99,10 @@ class PlainTables(Backend):
         """Answer a question; ask it again if a file was replaced meanwhile."""
         return read_unchanged([self.location(table) for table in tables], partial(self._ask, ask))
 
-    def commit(
-        self, changes: Sequence[Change], note: str, announce: Announce | None = None
-    ) -> list[Merged]:
+    def commit(self, changes: Sequence[Change], note: str) -> list[Merged]:
         """Replace one file after the other."""
         with self._connection() as con:
-            return [self._apply(con, change, announce) for change in changes]
-
-    def is_at(self, table: TableKey, token: str) -> bool:
-        """Compare the footer of the table's file with the one announced."""
-        return is_identical(self.location(table), token)
+            return [self._apply(con, change) for change in changes]
 
     def save(self, table: TableKey, rows: pl.DataFrame) -> None:
         """Write a whole file."""
@@ -145,13 +139,10 @@ class PlainTables(Backend):
         index = layout.index(self._dataset)
         return engine_connection(index if is_within(self._dataset, index) else None)
 
-    def _apply(
-        self, con: duckdb.DuckDBPyConnection, change: Change, announce: Announce | None
-    ) -> Merged:
+    def _apply(self, con: duckdb.DuckDBPyConnection, change: Change) -> Merged:
         path = self.location(change.table)
         if change.table.sidecar is None:
-            tell = None if announce is None else lambda file: announce(table_identity(file))
-            return replace_rows(con, change, path, before_rename=tell)
+            return replace_rows(con, change, path)
         # Written after the table, a sidecar says which table it was written for.
         table = self.location(TableKey(change.table.name))
         metadata = {TABLE: table_identity(table)} if change.for_table else {}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -156,7 +157,8 @@ def _renew(dataset: ZarrDataset, name: str) -> bool:
         told = _ask(dataset, name, "engine/runs_of_rows").with_columns(status=pl.lit("ok"))
         known = known.join(told, on="image_id", how="anti", maintain_order="left")
         runs = pl.concat([known, told], how="diagonal")
-        dataset.tables.commit([ledger.recording(runs, runs)], "write the ledger again")
+        change = replace(ledger.recording(runs, runs), for_table=False)  # the rows decide once more
+        dataset.tables.commit([change], "write the ledger again")
     return True
 
 

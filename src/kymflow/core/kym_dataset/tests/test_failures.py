@@ -129,7 +129,7 @@ def test_never_analysed_images_have_no_rows_until_they_are(dataset, add_image, s
     record.delete_analysis()
     kym = KymDataset(dataset)
     assert kym.update_index(EVENTS, on_error="record").failed == 0
-    assert kym.staleness(EVENTS)["reason"].to_list() == ["fresh_zero_rows"]
+    assert kym.staleness(EVENTS)["reason"].to_list() == ["never_analysed"]
     set_events(record, 2)
     assert kym.staleness(EVENTS)["reason"].to_list() == ["params_changed"]
     record.save_json("velocity_events/params", dict(EVENTS.default_params))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -10,12 +10,15 @@ import polars as pl
 
 from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow.core.kym_dataset.schemas import PARAMS, PROVENANCE, RUNS, SEEN
+from kymflow.core.kym_dataset.update.prints import NO_ROWS, prints_of_files
 from kymflow.core.kym_dataset.update.race import Race
 from kymflow.core.kym_dataset.update.staging import Made, Staging
 from kymflow.core.kym_dataset.update.survey import Survey
 from kymflow_zarr.tables.types import Change, TableKey
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from kymflow_zarr import ZarrDataset
 
 
@@ -30,6 +33,7 @@ def commit(
     gone: Sequence[str | None],
     survey: Survey,
     refreshed: pl.DataFrame,
+    doubtful: pl.DataFrame,
     table_decided: Hashable,
     note: str,
 ) -> None:
@@ -49,6 +53,8 @@ def commit(
         survey: What the rows would be made of.
         refreshed: Frame (image_id) of images whose rows stay, and whose entry of what they were
             made of is written again.
+        doubtful: Frame with the ``image_id`` of images whose rows may be others than the ledger
+            says; those that are not made now stay so.
         table_decided: The version of the table that was decided by.
         note: What is done, for the history where one is kept.
 
@@ -63,20 +69,22 @@ def commit(
         refreshed = refreshed.join(others, on="image_id", how="anti")
         gone = [image_id for image_id in gone if not (image_id and dataset.has_image(image_id))]
         decided_by_all = survey.whole and dataset.tables.version(key) == table_decided
+        done = _images((one.runs for one in made), gone)
+        settled = doubtful.join(done, on="image_id", how="anti").is_empty()
         for_table = {
-            sidecar: decided_by_all or ledger.is_for_table(sidecar)
-            for sidecar in (ledger.runs, ledger.seen)
+            ledger.runs: (decided_by_all and settled) or ledger.is_for_table(ledger.runs),
+            ledger.seen: decided_by_all or ledger.is_for_table(ledger.seen),
         }
         changes: list[Change] = []
         first = survey.is_watched and not dataset.tables.exists(ledger.seen)
         if first:  # before the table: what there is no entry of is never taken for unchanged
-            standing = _entries(survey, refreshed, ())
+            standing = survey.seen.join(refreshed, on="image_id", how="semi")
             changes.append(ledger.seeing(standing, standing))
         staged = {one.rows: one.runs for one in made if one.rows is not None}
         if staged or gone or not dataset.tables.exists(table):
-            done, empty = _images(staged.values(), gone), pl.DataFrame(schema=PROVENANCE)
-            changes.append(Change(key, "image_id", done, list(staged), empty))
-        entries = _entries(survey, refreshed, staged.values())
+            replaced, empty = _images(staged.values(), gone), pl.DataFrame(schema=PROVENANCE)
+            changes.append(Change(key, "image_id", replaced, list(staged), empty))
+        entries = _entries(survey, refreshed, staged, staging)
         touched = _images([refreshed, *staged.values()], gone)
         if survey.is_watched and (not touched.is_empty() or first):
             change = ledger.seeing(entries, touched)
@@ -90,25 +98,29 @@ def commit(
             change = ledger.recording(runs, _images([runs], gone))
             changes.append(replace(change, for_table=for_table[ledger.runs]))
         if changes:
-            dataset.tables.commit(changes, note, staging.announce)
+            dataset.tables.commit(changes, note)
 
 
 def _entries(
-    survey: Survey, refreshed: pl.DataFrame, staged: Iterable[pl.DataFrame]
+    survey: Survey, refreshed: pl.DataFrame, staged: Mapping[Path, pl.DataFrame], staging: Staging
 ) -> pl.DataFrame:
     """Say what rows are made of: those that stay as the survey found, those staged as extracted.
 
     An image whose file was touched while it was extracted has no entry: it is due again.
     """
     standing = survey.seen.join(refreshed, on="image_id", how="semi")
-    certain = [
-        runs.filter(pl.col("rows_seen")).select("image_id", "params_hash", "rows_content")
-        for runs in staged
-    ]
-    if not certain:
+    if not staged:
         return standing
-    made = survey.seen.drop("rows_content").join(
-        pl.concat(certain), on=["image_id", "params_hash"], how="inner"
+    certain = pl.concat(
+        runs.filter(pl.col("rows_seen")).select("image_id", "params_hash", "rows_content")
+        for runs in staged.values()
+    )
+    prints = prints_of_files(list(staged), staging.folder)
+    made = (
+        survey.seen.drop("rows_content", "rows_print")
+        .join(certain, on=["image_id", "params_hash"], how="inner")
+        .join(prints, on="image_id", how="left")
+        .with_columns(pl.col("rows_print").fill_null(NO_ROWS))
     )
     return pl.concat([standing, made.select(SEEN.names())])
 

@@ -21,7 +21,7 @@ from kymflow.core.kym_dataset.indexers.base import (
 from kymflow.core.kym_dataset.provenance import stable_json_dumps, text_hash
 from kymflow.core.kym_dataset.schemas import PARAMS, PROVENANCE, RUNS
 from kymflow.core.kym_dataset.update.evidence import RowsWatch, watched
-from kymflow.core.kym_dataset.update.staging import Part, StagedPart, Staging
+from kymflow.core.kym_dataset.update.staging import Made, Part, StagedPart, Staging
 from kymflow.core.workers.job import BatchJob, BatchResult, do_each
 from kymflow.core.workers.pool import Pool, batch_size
 from kymflow.core.workers.progress import Failure
@@ -184,6 +184,20 @@ def failed_runs(job: Job, current: pl.DataFrame, errors: Mapping[str, Exception]
         orient="row",
     ).join(current.select("image_id", "params_hash"), on="image_id", how="left")
     return _stamped(job, failed, "failed")
+
+
+def told_by_rows(job: Job, images: pl.DataFrame) -> list[Made]:
+    """Return the runs that rows in the table tell of, where no run is on record.
+
+    Args:
+        job: The dataset and the indexer.
+        images: Frame (image_id, params_hash, n_rows) of images whose rows are fresh.
+    """
+    if images.is_empty():
+        return []
+    runs = _stamped(job, images.select("image_id", "params_hash", "n_rows"), "ok")
+    unknown = {name: pl.lit(None, RUNS[name]) for name in ("indexed_at", "code_hash")}
+    return [Made(runs.with_columns(**unknown), pl.DataFrame(schema=PARAMS))]
 
 
 def _extract_batch(job: Job, due: pl.DataFrame) -> ExtractedBatch:

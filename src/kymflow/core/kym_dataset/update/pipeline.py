@@ -18,7 +18,14 @@ from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow.core.kym_dataset.schemas import PARAMS
 from kymflow.core.kym_dataset.update.commit import commit
 from kymflow.core.kym_dataset.update.decide import Mode
-from kymflow.core.kym_dataset.update.extract import EXTRACTION, Job, Task, failed_runs, plan
+from kymflow.core.kym_dataset.update.extract import (
+    EXTRACTION,
+    Job,
+    Task,
+    failed_runs,
+    plan,
+    told_by_rows,
+)
 from kymflow.core.kym_dataset.update.race import Race
 from kymflow.core.kym_dataset.update.recovery import DeadRuns, runs_are_left
 from kymflow.core.kym_dataset.update.report import UpdateReport
@@ -72,14 +79,17 @@ class Update:
         images, dataset = self.images, self.job.dataset
         images.total = due.height
         refreshed = self._refreshed()
+        unrecorded = self._unrecorded()
         nothing_due = due.is_empty() and not self.gone and not images.errors
-        if nothing_due and refreshed.is_empty() and self._is_settled():
+        kept = refreshed.is_empty() and unrecorded.is_empty()
+        if nothing_due and kept and self._is_settled():
             return
         with Staging(dataset, self.table, self.job.maker) as staging:
             with DeadRuns(dataset, staging) as dead:
                 with staging.reading():
                     made = dead.take_over(due, self.survey.files)
-                    recorded = dead.record_committed(self._unrecorded()) if dead else []
+                    recorded = dead.record_committed(unrecorded)
+                    recorded += told_by_rows(self.job, _without(unrecorded, recorded))
                 self.resumed = sum(one.runs.height for one in made)
                 images.n_done += self.resumed
                 images.tell()
@@ -103,6 +113,7 @@ class Update:
                         gone=self.gone,
                         survey=self.survey,
                         refreshed=refreshed,
+                        doubtful=self._doubtful(),
                         table_decided=self.table_decided,
                         note=f"{self.job.indexer.name} {self.job.analysis_version}",
                     )
@@ -149,6 +160,11 @@ class Update:
     def _unrecorded(self) -> pl.DataFrame:
         """Return the images with right rows whose last run is not in the ledger."""
         return self._having("reason", "fresh").filter(~pl.col("recorded"))
+
+    def _doubtful(self) -> pl.DataFrame:
+        """Return the images whose rows may be others than the ledger says, until they are made."""
+        doubtful = (pl.col("n_rows") > 0) & (pl.col("reason") != "fresh")
+        return self.decision.filter(doubtful, ~pl.col("image_id").is_in(self.gone))
 
     def _tasks(
         self, due: pl.DataFrame, staging: Staging, dead: DeadRuns, pool: Pool | None

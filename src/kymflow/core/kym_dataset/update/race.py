@@ -56,7 +56,7 @@ class Race:
         if self._tables.version(self._ledger.runs) == self._version:
             return self.before.select("image_id", "indexed_at").clear()
         now = self._ledger.load("image_id", "indexed_at")
-        return now.join(self.before, on=["image_id", "indexed_at"], how="anti")
+        return now.join(self.before, on=["image_id", "indexed_at"], nulls_equal=True, how="anti")
 
 
 def _without_later(made: Made, others: pl.DataFrame, staging: Staging) -> Made:

@@ -16,7 +16,6 @@ import polars as pl
 from kymflow.core.kym_dataset.update.evidence import contents_now
 from kymflow.core.kym_dataset.update.staging import (
     BEGUN,
-    COMMITTING,
     MAKER,
     Made,
     Part,
@@ -180,25 +179,3 @@ def _batches_in(folder: Path) -> Iterator[DeadBatch]:
             log.warning("staged part %s can't be read and is left out: %s", shown, why)
             continue
         yield DeadBatch(runs, rows, params)
-
-
-def images_half_committed(dataset: ZarrDataset, table: str) -> set[str] | None:
-    """Find the images of an update that died between the table and what is kept beside it.
-
-    Returns:
-        The images that it had staged, if the table is the one that such an update was about to
-        put in place; None if it is not.
-    """
-    home = staging_home(dataset, table)
-    found: set[str] | None = None
-    for folder in sorted(home.iterdir()) if home.is_dir() else ():
-        staged = {i for batch in _batches_in(folder) for i in batch.runs["image_id"]}
-        try:
-            token = json.loads((folder / COMMITTING).read_bytes())["table"]
-        except (OSError, ValueError, KeyError, TypeError):
-            token = ""
-        if token and dataset.tables.is_at(table, token):
-            found = (found or set()) | staged
-        elif found is not None or staged:
-            found = None if found is None else found | staged
-    return found

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
 
 MAKER = "run.json"
-COMMITTING = "commit.json"
 BEGUN = ".begun"
 
 
@@ -159,10 +158,6 @@ class Staging:
         """Return the place of the next part of this run."""
         self._count += 1
         return Part.in_folder(self.folder, f"{self._count:06d}")
-
-    def announce(self, token: str) -> None:
-        """Note which table is about to be in place: if this run dies then, it is told by that."""
-        write_atomic(self.folder / COMMITTING, json.dumps({"table": token}).encode())
 
     @contextmanager
     def reading(self) -> Iterator[None]:

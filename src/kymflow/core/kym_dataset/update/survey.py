@@ -150,14 +150,12 @@ class Past:
     Attributes:
         runs: The last run of each image, as the ledger has it.
         seen: What each image's rows were made of; None if that was never kept, as by earlier
-            releases, or if nothing was ever made.
-        seen_of_table: Whether that was kept for the table as it is now. If not, the table was
-            changed by other means, and nothing tells what its rows were made of.
+            releases, or if nothing was ever made. Images whose rows were changed by other means
+            are not in it: nothing tells what those are made of.
     """
 
     runs: pl.DataFrame
     seen: pl.DataFrame | None
-    seen_of_table: bool = True
 
 
 class _Looker:
@@ -167,7 +165,7 @@ class _Looker:
         self._dataset = dataset
         self._indexer = indexer
         self.files = watched(indexer, dataset)
-        self._known = past.seen if past.seen_of_table else None
+        self._known = past.seen
         self._verify = verify
         self.baseline = self.files is not None and past.seen is None
         self._unknown = past.seen is not None and self.files is not None
