@@ -16,7 +16,13 @@ from kymflow.core.kym_dataset import KymDataset
 from kymflow.core.kym_dataset.integrity.check import check
 from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow_zarr import ZarrDataset
-from kymflow_zarr.errors import MissingExtraError, QueryError, TableUnreadableError, UsageError
+from kymflow_zarr.errors import (
+    MissingExtraError,
+    OutsideError,
+    QueryError,
+    TableUnreadableError,
+    UsageError,
+)
 from kymflow_zarr.tables.ducklake import extensions, transaction
 from kymflow_zarr.tables.types import Merged, TableKey
 from tests.support.bustle import bustle
@@ -208,6 +214,70 @@ def test_a_session_reaches_its_own_tables_alone(kym: KymDataset, tmp_path: Path)
             kym.sql(refused)
     assert sorted(path for path in data.rglob("*") if path.is_file()) == files
     assert check(kym.dataset).is_empty()
+
+
+@pytest.mark.parametrize("catalog", ["file"], indirect=True)
+def test_a_session_of_one_table_reads_no_file(kym: KymDataset) -> None:
+    """Rows that were deleted, older versions and other tables lie in files of the same lake."""
+    kym.dataset.save_table("secret", pl.DataFrame({"image_id": ["a"]}))
+    change(kym, "image-01", 5, 1)
+    data = kym.dataset.path / "tables" / "lake" / "data"
+    files = [path for path in data.rglob("*") if path.is_file()]
+    named = [f"folder://data/{path.relative_to(data)}" for path in files]
+    con = kym.connect(tables=[TABLE])
+    assert con.cursor().execute(f"SELECT count(*) FROM {TABLE}").fetchall() == [(18,)]
+    assert con.execute("SHOW TABLES").fetchall() == [(TABLE,)]
+    kinds = "SELECT column_name, column_type FROM (DESCRIBE kym_generations)"
+    assert con.execute(kinds).fetchall() == kym.sql(kinds).rows()
+    for file in (*map(str, files), *named, f"{data}/**/*.parquet"):
+        for read in ("read_parquet", "parquet_metadata", "read_blob", "read_text"):
+            with pytest.raises(duckdb.Error):
+                con.execute(f"SELECT * FROM {read}($file)", {"file": file}).fetchall()
+            with pytest.raises(QueryError):
+                kym.sql(f"SELECT * FROM {read}('{file}'), {TABLE}", tables=[TABLE])
+        with pytest.raises(QueryError):
+            kym.sql(f"FROM '{file}'", tables=[TABLE])
+    assert {
+        database
+        for (database,) in con.execute("SELECT database_name FROM duckdb_databases()").fetchall()
+    } == {
+        "memory",
+        "system",
+        "temp",
+    }
+    pivoted = kym.sql(f"PIVOT {TABLE} ON generation USING count(*)")
+    assert sum(pivoted.select(pl.sum_horizontal("0", "5").sum()).row(0)) == 18
+
+
+@pytest.mark.parametrize("catalog", ["file"], indirect=True)
+def test_compaction_deletes_files_of_the_lake_alone(kym: KymDataset, tmp_path: Path) -> None:
+    """Whoever sends a dataset wrote its catalog's list of files to delete."""
+    tables, lake = kym.dataset.tables, kym.dataset.path / "tables" / "lake"
+    own = lake / "data" / "main" / TABLE / "unused.parquet"
+    artifact = kym.dataset.record("image-01").artifact_path("generation", ".json")
+    precious = tmp_path / "precious.txt"
+    for path in (own, artifact, precious):
+        path.parent.mkdir(exist_ok=True, parents=True)
+        path.write_text("precious")
+    listed = "INSERT INTO ducklake_files_scheduled_for_deletion VALUES (99, $1, $2, '2020-01-01')"
+    whole = (lake / "catalog.ducklake").read_bytes()
+    for place, relative in (
+        (str(precious), False),
+        (f"../../../../{precious.name}", True),
+        (f"main/{TABLE}/../../../../../{artifact.relative_to(kym.dataset.path)}", True),
+        (f"file:{precious}", False),
+    ):
+        with duckdb.connect(str(lake / "catalog.ducklake")) as con:
+            con.execute(listed, [place, relative])
+        with pytest.raises(OutsideError):
+            tables.compact(timedelta(0))
+        (lake / "catalog.ducklake").write_bytes(whole)
+    assert [path.read_text() for path in (own, artifact, precious)] == ["precious"] * 3
+    with duckdb.connect(str(lake / "catalog.ducklake")) as con:
+        con.execute(listed, [f"main/{TABLE}/unused.parquet", True])
+    assert tables.compact(timedelta(0)).removed == 1
+    assert not own.exists()
+    assert held(kym.dataset.load_table(TABLE))
 
 
 def test_the_writer_that_was_beaten_tries_again(kym: KymDataset, catalog: str | None) -> None:

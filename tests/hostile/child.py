@@ -23,7 +23,9 @@ def main(tables: str, folder: str, kinds: str, *doors: str) -> None:
     for kind in kinds.split(","):
         module = importlib.import_module(f"tests.hostile.kinds.{kind}") if kind else None
         for door in doors:
-            print(json.dumps({"kind": kind, "door": door, "harm": ["it hangs"]}), flush=True)
+            print(
+                json.dumps({"kind": kind, "door": door, "harm": ["it hangs, or dies"]}), flush=True
+            )
             print(
                 json.dumps({"kind": kind, "door": door, **passed(place, module, door)}), flush=True
             )

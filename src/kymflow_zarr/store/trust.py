@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from ipaddress import ip_address
 from pathlib import Path
 from typing import NamedTuple
 
@@ -43,7 +44,7 @@ class Host(NamedTuple):
             UsageError: If it is none of these.
         """
         named = _ENTRY.fullmatch(text)
-        if named is None and text.count(":") > 1 and "[" not in text:
+        if named is None and _is_address(text):
             return cls(_folded(text))
         if named is None:
             raise UsageError(f"{text!r} is no host; give HOST or HOST:PORT, such as db.lab:5432")
@@ -142,6 +143,14 @@ def _kept() -> list[Host]:
 def _keep(hosts: list[Host]) -> None:
     text = "# Hosts that datasets may name, one a line.\n" + "".join(f"{each}\n" for each in hosts)
     write_atomic(settings_file(), text.encode())
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _folded(name: str) -> str:

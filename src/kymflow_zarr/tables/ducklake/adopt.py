@@ -12,8 +12,8 @@ from kymflow_zarr.duck import literal, value
 from kymflow_zarr.errors import TableUnreadableError, UsageError
 from kymflow_zarr.reasons import escaped
 from kymflow_zarr.store.containment import resolve_within
-from kymflow_zarr.tables.ducklake.catalog import PostgresCatalog
 from kymflow_zarr.tables.ducklake.config import LakeConfig, read_config, write_config
+from kymflow_zarr.tables.ducklake.postgres import PostgresCatalog
 
 if TYPE_CHECKING:
     import duckdb

@@ -19,7 +19,7 @@ from kymflow_zarr.store.parquet import count_rows, duckdb_path
 from kymflow_zarr.tables.backend import Backend
 from kymflow_zarr.tables.commit import check_count, committing
 from kymflow_zarr.tables.ducklake import extensions
-from kymflow_zarr.tables.ducklake.catalog import LAKE, open_catalog
+from kymflow_zarr.tables.ducklake.catalog import LAKE, Catalog, FileCatalog
 from kymflow_zarr.tables.ducklake.config import LakeConfig
 from kymflow_zarr.tables.ducklake.snapshot import Snapshot, schema_of, target
 from kymflow_zarr.tables.ducklake.transaction import (
@@ -74,7 +74,7 @@ class LakeTables(Backend):
     kind: ClassVar[Kind] = "ducklake"
 
     def __init__(self, dataset: Path, config: LakeConfig) -> None:
-        self.catalog = open_catalog(dataset, config)
+        self.catalog = _catalog_of(dataset, config)
         self._snapshot: tuple[Hashable, Snapshot] | None = None
         self._one_at_a_time = threading.Lock()
 
@@ -303,3 +303,11 @@ class LakeTables(Backend):
 
     def _files(self) -> int:
         return int(value(self.now.cursor(), _COUNT_FILES))
+
+
+def _catalog_of(dataset: Path, config: LakeConfig) -> Catalog:
+    if config.catalog is None:
+        return FileCatalog(dataset)
+    from kymflow_zarr.tables.ducklake.postgres import PostgresCatalog
+
+    return PostgresCatalog(dataset, config)
