@@ -1,4 +1,4 @@
-"""Which views a session may have, each over one table of a dataset."""
+"""Which views a session may have, over the tables of a dataset."""
 
 from __future__ import annotations
 
@@ -16,12 +16,26 @@ if TYPE_CHECKING:
     import duckdb
 
 
-Select = Callable[["duckdb.DuckDBPyConnection", str, Hashable], str]
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A table as a session reaches it.
+
+    Attributes:
+        sql: What stands for it after ``FROM``.
+        identity: What tells this state of it from any other.
+    """
+
+    sql: str
+    identity: Hashable
 
 
-def as_it_is(con: duckdb.DuckDBPyConnection, source: str, identity: Hashable) -> str:
-    """Return the SELECT of a view that shows its table as it is."""
-    return f"FROM {source}"
+Select = Callable[..., str]
+"""Writes a view's SELECT, given a connection and the :class:`Source` of each of its tables."""
+
+
+def as_it_is(con: duckdb.DuckDBPyConnection, table: Source) -> str:
+    """Write the SELECT of a view that shows its table as it is."""
+    return f"FROM {table.sql}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +44,18 @@ class View:
 
     Attributes:
         table: The table behind it.
-        select: Writes its SELECT, given a connection, the SQL that reads the table, and what tells
-            this state of the table from any other.
+        select: Writes its SELECT.
+        others: Further tables that it reads.
     """
 
     table: TableKey
     select: Select = as_it_is
+    others: tuple[TableKey, ...] = ()
+
+    @property
+    def tables(self) -> tuple[TableKey, ...]:
+        """All tables that it reads, in the order in which ``select`` takes them."""
+        return self.table, *self.others
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,18 +4,23 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from kymflow.core.queries.event_views import select_events
 from kymflow.core.queries.params_view import select_params
 from kymflow_zarr.sql.views import View, Views, as_it_is
 from kymflow_zarr.tables.types import TableKey
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
+    from kymflow_zarr.tables.backend import Backend
+
+EVENTS = "kym_events"
+_RAW = "kym_velocity_events"
 
 
 def kym_views(dataset: ZarrDataset) -> Views:
     """Return every view that SQL over a dataset has.
 
-    A table named like a ledger or params view of another hides it.
+    A table named like another view hides it.
 
     Args:
         dataset: The dataset; reading it is enough.
@@ -26,5 +31,9 @@ def kym_views(dataset: ZarrDataset) -> Views:
     for sidecar, select in (("runs", as_it_is), ("params", select_params)):
         for name in sorted(set(backend.names(sidecar)).intersection(tables)):
             views.setdefault(f"{name}_{sidecar}", View(TableKey(name, sidecar), select))
+    if _RAW in tables:
+        params = TableKey(_RAW, "params")
+        others = (params,) if backend.exists(params) else ()
+        views.setdefault(EVENTS, View(TableKey(_RAW), select_events, others))
     none_yet = "none yet: run `kymflow index` first"
     return Views(dict(sorted(views.items())), backend, dataset.path, none_yet)
