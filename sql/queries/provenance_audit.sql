@@ -3,6 +3,7 @@
 -- Params   table  table  = kym_velocity_events  the table
 -- Output   analysis_version; params_hash; n_images last run so; n_failed of them; n_rows; oldest,
 --          newest: when they were run, UTC; n_codes: how many states of the code took part; params
+-- Plot     bar, x=analysis_version, y=n_rows, colour=params_hash
 WITH made AS (
     SELECT analysis_version, params_hash, count(*) AS n_rows
     FROM {table}

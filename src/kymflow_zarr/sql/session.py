@@ -149,8 +149,8 @@ class Session:
     def _make_view(self, name: str, sources: Sources) -> None:
         view = self._views.by_name[name]
         try:
-            reached = [Source(sources.sql(each), sources.identity(each)) for each in view.tables]
-            select = view.select(self.con, *reached)
+            table, *others = (Source(sources.sql(t), sources.identity(t)) for t in view.tables)
+            select = view.select(self.con, table, **dict(zip(view.others, others, strict=True)))
             self.con.execute(f"CREATE VIEW {quoted(name)} AS {select}")
         except duckdb.InterruptException:
             raise

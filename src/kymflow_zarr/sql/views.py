@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -30,7 +30,8 @@ class Source:
 
 
 Select = Callable[..., str]
-"""Writes a view's SELECT, given a connection and the :class:`Source` of each of its tables."""
+"""Writes a view's SELECT, given a connection, the :class:`Source` of its table, and those of its
+other tables by keyword."""
 
 
 def as_it_is(con: duckdb.DuckDBPyConnection, table: Source) -> str:
@@ -45,17 +46,17 @@ class View:
     Attributes:
         table: The table behind it.
         select: Writes its SELECT.
-        others: Further tables that it reads.
+        others: Further tables that it reads, by the names under which ``select`` takes them.
     """
 
     table: TableKey
     select: Select = as_it_is
-    others: tuple[TableKey, ...] = ()
+    others: Mapping[str, TableKey] = field(default_factory=dict)
 
     @property
     def tables(self) -> tuple[TableKey, ...]:
-        """All tables that it reads, in the order in which ``select`` takes them."""
-        return self.table, *self.others
+        """All tables that it reads."""
+        return self.table, *self.others.values()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from kymflow.core.artifacts.candidates import DEFAULT_WINDOW_S
-from kymflow.core.artifacts.events import EVENT_SCHEMA
+from kymflow.core.artifacts.events import EVENT_SCHEMA, EVENT_TIMES
 from kymflow_sql import render
 from kymflow_zarr.duck import quoted, value
 
@@ -21,61 +22,129 @@ _TYPES = {
     "Int64": "BIGINT",
     "String": "VARCHAR",
 }
-_COLUMNS = {
+_EVENTS = {
     "image_id": "VARCHAR",
     "params_hash": "VARCHAR",
     **{name: _TYPES[str(dtype)] for name, dtype in EVENT_SCHEMA.items()},
 }
-"""Columns that the events have in any case, each with its type in SQL."""
+_IMAGES = {
+    "image_id": "VARCHAR",
+    "params_hash": "VARCHAR",
+    "seconds_per_line": "DOUBLE",
+    "duration_s": "DOUBLE",
+}
+_RUNS = {"image_id": "VARCHAR", "params_hash": "VARCHAR", "status": "VARCHAR"}
+_PARAMS = {"params_hash": "VARCHAR", "params": "VARCHAR"}
+"""Columns that are there in any case, each with its type in SQL."""
 
-# Missing values are given a value each, so that equal rows are equal.
+_FINITE = ", ".join(f"CASE WHEN isfinite({name}) THEN {name} END AS {name}" for name in EVENT_TIMES)
+_NUMBERS = ", ".join(
+    f"nullif({name}, 'NaN'::DOUBLE) AS {name}"
+    for name, type_ in _EVENTS.items()
+    if type_ == "DOUBLE" and name not in EVENT_TIMES
+)
+
+# Nulls are given values, since none equals another.
 _EVENT = (
     "struct_pack(image := image_id, roi := coalesce(roi_id, -1), channel := coalesce(channel, -1), "
     "event := coalesce(event_id, ''), peak_s := coalesce(peak_t_s, t_start_s, -1), "
     "strength := coalesce(strength, -1))"
 )
-_NO_PARAMS = "(SELECT NULL::VARCHAR AS params_hash, NULL::VARCHAR AS params WHERE false)"
 
 
 def select_events(
-    con: duckdb.DuckDBPyConnection, events: Source, params: Source | None = None
+    con: duckdb.DuckDBPyConnection, events: Source, *, params: Source | None = None
 ) -> str:
     """Write the SELECT of ``kym_events``: the events that count.
 
-    Columns: those of the table, and all of the event schema. ``candidate`` is true or false; where
-    rows were made before there was such a column, or their detector did not say, it is told by
-    what it looks like, which costs a sort (about a second for two million rows).
+    Columns: those of the table, and all of the event schema. A time that is not finite is null,
+    and so is any number that is NaN. ``candidate`` is true or false. Where the table does not say,
+    because it was made before it had that column, it is derived, which costs a sort at each
+    question (half a second for two million rows).
 
     Args:
         con: The connection; it looks whether all events say if they are candidates.
         events: The table of events.
-        params: The params behind their hashes, None where there is no record of them.
+        params: The params behind their hashes; None where there is no record of them.
     """
-    held = {name.lower() for name in con.sql(f"FROM {events.sql} LIMIT 0").columns}
-    source = _with_all_columns(events.sql, held)
-    if not _all_told(con, events.sql, held):
-        source = _told(source, _NO_PARAMS if params is None else params.sql)
+    held = _types(con, events)
+    source = _complete(con, events, _EVENTS)
+    told = "candidate" in held and value(con, f"SELECT count(*) = count(candidate) FROM {source}")
+    if not told:
+        source = _derived(source, _complete(con, params, _PARAMS))
     rejected = "rejected" if "rejected" in held else "false"
-    text: str = render("views/events", columns="*", events=source, rejected=rejected)
+    columns = f"* REPLACE ({_FINITE}, {_NUMBERS})"
+    text: str = render("views/events", columns=columns, events=source, rejected=rejected)
     return text
 
 
-def _with_all_columns(source: str, held: set[str]) -> str:
-    lacking = [
-        f"CAST(NULL AS {type_}) AS {quoted(name)}"
-        for name, type_ in _COLUMNS.items()
-        if name not in held
+def select_analysed(
+    con: duckdb.DuckDBPyConnection,
+    events: Source,
+    *,
+    images: Source,
+    metadata: Source | None = None,
+    runs: Source | None = None,
+    params: Source | None = None,
+) -> str:
+    """Write the SELECT of ``kym_analysed``: the traces that were searched for events.
+
+    Columns: image_id, roi_id, channel; start_s, end_s, duration_s of the trace in the recording,
+    s, null where the scale is not known. An image that is not in it was never analysed, or its
+    last run failed.
+
+    Args:
+        con: The connection; it looks which columns the tables have.
+        events: The table of events.
+        images: The table of images.
+        metadata: The params of the images; here and below None where there are none.
+        runs: The last run of each image.
+        params: The params behind the runs' hashes.
+    """
+    text: str = render(
+        "views/analysed",
+        events=_complete(con, events, _EVENTS),
+        images=_complete(con, images, _IMAGES),
+        metadata=_complete(con, metadata, _PARAMS),
+        runs=_complete(con, runs, _RUNS),
+        params=_complete(con, params, _PARAMS),
+    )
+    return text
+
+
+def _types(con: duckdb.DuckDBPyConnection, table: Source) -> dict[str, str]:
+    """Return the type of each column; the names are in lower case, as SQL compares them."""
+    rows = con.sql(f"FROM {table.sql} LIMIT 0")
+    return {name.lower(): str(type_) for name, type_ in zip(rows.columns, rows.types, strict=True)}
+
+
+def _complete(
+    con: duckdb.DuckDBPyConnection, table: Source | None, columns: Mapping[str, str]
+) -> str:
+    """Return what stands for a table with all of some columns, each of its type.
+
+    Args:
+        con: The connection.
+        table: The table; None stands for one without rows.
+        columns: The columns, each with its type. One that the table lacks is null, and so is a
+            value that does not fit.
+    """
+    held = _types(con, table) if table else {}
+    lacking = [f"NULL::{columns[name]} AS {quoted(name)}" for name in columns if name not in held]
+    if table is None:
+        return f"(SELECT {', '.join(lacking)} WHERE false)"
+    unlike = [
+        f"TRY_CAST({quoted(name)} AS {type_}) AS {quoted(name)}"
+        for name, type_ in columns.items()
+        if held.get(name, type_) != type_
     ]
-    return f"(SELECT *, {', '.join(lacking)} FROM {source})" if lacking else source
+    if not lacking and not unlike:
+        return table.sql
+    shown = f"* REPLACE ({', '.join(unlike)})" if unlike else "*"
+    return f"(SELECT {', '.join([shown, *lacking])} FROM {table.sql})"
 
 
-def _all_told(con: duckdb.DuckDBPyConnection, source: str, held: set[str]) -> bool:
-    """Tell whether every event says if it is a candidate."""
-    query = f"SELECT count(*) = count(candidate) FROM {source}"
-    return "candidate" in held and bool(value(con, query))
-
-
-def _told(source: str, params: str) -> str:
+def _derived(source: str, params: str) -> str:
     candidates = render(
         "views/candidates", events="windowed", drop=_EVENT, window_s=DEFAULT_WINDOW_S
     )
