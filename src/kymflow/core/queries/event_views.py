@@ -30,8 +30,14 @@ _EVENTS = {
 _IMAGES = {
     "image_id": "VARCHAR",
     "params_hash": "VARCHAR",
+    "source_path": "VARCHAR",
+    "folder": "VARCHAR",
+    "acquired_at": "TIMESTAMP",
     "seconds_per_line": "DOUBLE",
     "duration_s": "DOUBLE",
+    "condition": "VARCHAR",
+    "n_rois": "BIGINT",
+    "accepted": "BOOLEAN",
 }
 _RUNS = {"image_id": "VARCHAR", "params_hash": "VARCHAR", "status": "VARCHAR"}
 _PARAMS = {"params_hash": "VARCHAR", "params": "VARCHAR"}
@@ -50,6 +56,18 @@ _EVENT = (
     "event := coalesce(event_id, ''), peak_s := coalesce(peak_t_s, t_start_s, -1), "
     "strength := coalesce(strength, -1))"
 )
+
+
+def select_images(con: duckdb.DuckDBPyConnection, images: Source) -> str:
+    """Write the SELECT of ``kym_images``, with the columns that queries rely on in any case.
+
+    A table without rows has no other columns than those that every table has.
+
+    Args:
+        con: The connection; it looks which columns the table has.
+        images: The table of images.
+    """
+    return f"FROM {_complete(con, images, _IMAGES)}"
 
 
 def select_events(
