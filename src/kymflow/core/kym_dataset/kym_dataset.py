@@ -45,7 +45,8 @@ class KymDataset(Queryable):
     """The tables of a Zarr dataset of kymographs.
 
     SQL sees every table by its name, the last run of each image as ``<table>_runs``, and the
-    params behind the rows' hashes as ``<table>_params``: as JSON, and each key as a column.
+    params behind the rows' hashes as ``<table>_params``: as JSON, and each key as a column. The
+    events that count are ``kym_events``, the traces searched for them ``kym_analysed``.
 
     Args:
         dataset: The dataset; opened for writing if tables are to be updated.
