@@ -23,7 +23,7 @@ PAGE = machine.ROOT / "docs" / "benchmarks.md"
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
-    """Read the command line and do what it says."""
+    """Run the command line."""
     options = _parser().parse_args(arguments)
     if options.command == "run":
         _run(options)
@@ -61,7 +61,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     add = run.add_argument
     add("--images", type=int, nargs="+", default=[1_000, 10_000, 100_000], help="sizes")
-    add("--rows", type=int, default=20, help="events an image, on average")
+    add("--rows", type=int, default=20, help="events per image, on average")
     add("--cases", nargs="+", choices=BY_NAME, default=list(BY_NAME), metavar="CASE", help="cases")
     add(
         "--rivals",
@@ -73,17 +73,15 @@ def _parser() -> argparse.ArgumentParser:
     )
     add("--repeats", type=int, default=3, help="repetitions of each case")
     add("--budget", type=float, default=120.0, help="longest a rival may take for one case, s")
-    add("--out", type=Path, default=Path("benchmarks.json"), help="where the results go")
-    add("--plots", type=Path, metavar="DIR", help="where plots go; none are drawn without")
-    add(
-        "--scratch", type=Path, metavar="DIR", help="where datasets are made and kept for next time"
-    )
-    compare = commands.add_parser("compare", help="say what became slower or faster")
+    add("--out", type=Path, default=Path("benchmarks.json"), help="file for the results")
+    add("--plots", type=Path, metavar="DIR", help="folder for plots; by default none are drawn")
+    add("--scratch", type=Path, metavar="DIR", help="folder for datasets, kept for the next run")
+    compare = commands.add_parser("compare", help="show what became slower or faster")
     compare.add_argument("before", type=Path, metavar="A.json")
     compare.add_argument("after", type=Path, metavar="B.json")
     report = commands.add_parser("report", help="write results and plots into the docs page")
     report.add_argument("results", type=Path, metavar="FILE.json")
-    report.add_argument("--page", type=Path, default=PAGE, help="another page than the docs'")
+    report.add_argument("--page", type=Path, default=PAGE, help="the page to write")
     return parser
 
 

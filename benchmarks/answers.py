@@ -1,4 +1,4 @@
-"""Texts that are the same for the same rows, so that contestants can be held to one outcome."""
+"""Digests of rows, by which contestants' results are compared."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ PROVENANCE = ("image_id", "params_hash", "analysis_version")
 
 
 def of_events(rows: pl.DataFrame) -> str:
-    """Return the answer of a table of events: of the columns that every contestant keeps."""
+    """Digest a table of events, by the columns that every contestant keeps."""
     schema = {**dict.fromkeys(PROVENANCE, pl.String()), **EVENT_SCHEMA}
     return of_frame(rows.select(pl.col(name).cast(dtype) for name, dtype in schema.items()))
 
 
 def of_frame(frame: pl.DataFrame) -> str:
-    """Return the answer of a frame, whatever the order of its rows."""
+    """Digest a frame, independent of the order of its rows."""
     digest = int(frame.hash_rows(seed=0).to_numpy().sum()) if frame.height else 0
     return f"{frame.height} rows, digest {digest:016x}"

@@ -1,4 +1,4 @@
-"""The cases: what kymflow does, what the floor is, and what has to lie on disk before."""
+"""The cases: what kymflow does, what the floor is, and what must be on disk before."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from benchmarks.workload import ONE_IMAGE, ONE_PERCENT, ONE_PERCENT_TOGETHER, UN
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """A piece of work, and the state of the disk that it starts from.
+    """A piece of work, and the state of the disk that it needs.
 
     Attributes:
         function: ``module:function`` of this package; it returns a ``Work``.
-        argument: What the function takes beside the place.
+        argument: A second argument of the function, after the place.
         table: Whether the table must be ``absent``, or ``built`` from the unchanged images;
-            ``any`` where it does not matter.
+            ``any`` if it does not matter.
         change: Which images are changed.
     """
 
@@ -41,10 +41,10 @@ class Case:
         floor: The least work; the times of several phases add up.
         floor_title: The floor in words.
         rivals: Whether the rivals do it too.
-        place: On what it works: a dataset, the inputs of a decision, tables to commit to, or
+        place: What it works on: a dataset, the inputs of a decision, tables to commit to, or
             nothing.
         calls: How often a process does it; the median counts.
-        sizes: For how many images, where the run is asked for so many.
+        sizes: The sizes to measure, given those asked for.
     """
 
     name: str
@@ -68,7 +68,7 @@ def _tenfold(asked: Sequence[int]) -> list[int]:
 
 
 def _half_and_fivefold(asked: Sequence[int]) -> list[int]:
-    """Return sizes a tenfold apart: 1 and 10 million rows where 100,000 images are asked for."""
+    """Take two sizes a factor of ten apart: 1 and 10 million rows for 100,000 images."""
     return [max(asked) // 2, 5 * max(asked)]
 
 
@@ -127,6 +127,18 @@ def _detection(name: str, traces: str, title: str, floor_title: str) -> Case:
         floor_title=floor_title,
         place="nothing",
         calls=9,
+        sizes=_once,
+    )
+
+
+def _measurement(name: str, recording: str, title: str, floor: str, floor_title: str) -> Case:
+    return Case(
+        name=name,
+        title=title,
+        ours=Phase(f"velocity:measure_{recording}"),
+        floor=(Phase(f"velocity:{floor}"),),
+        floor_title=floor_title,
+        place="nothing",
         sizes=_once,
     )
 
@@ -240,6 +252,20 @@ CASES = (
     _detection("detect", "many", "Detection in 20 traces of 7,500 samples", MEDIANS),
     _detection("detect-long", "long", "Detection in a trace of a million samples", MEDIANS),
     _detection("detect-loop", "one", "Detection, against a loop", "the same sample by sample"),
+    _measurement(
+        "velocity",
+        "one",
+        "Velocities of 30,000 lines × 38 pixels",
+        "loop_over_some",
+        "scikit-image's `radon` window by window, by one window in 25",
+    ),
+    _measurement(
+        "velocity-long",
+        "long",
+        "Velocities of 300,000 lines",
+        "measure_ten",
+        "those of 30,000 lines ten times",
+    ),
     _start("import", "Import of the package", "startup:import_package"),
     _start("help", "`kymflow --help`", "startup:show_help"),
 )

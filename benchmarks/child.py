@@ -1,7 +1,7 @@
-"""Runs one phase in a process of its own: ``python -m benchmarks.child``, told by the runner.
+"""Runs one phase in its own process: ``python -m benchmarks.child``, started by the runner.
 
 The request is a JSON object in the one argument, the reply one on the last line printed. Only the
-work proper is timed: neither imports nor opening the workload are.
+work itself is timed, not imports or opening the workload.
 """
 
 from __future__ import annotations
@@ -19,11 +19,11 @@ from typing import Any
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """What to run.
+    """The phase to run.
 
     Attributes:
         function: ``module:function`` of this package.
-        argument: Passed to it after the place, if there is one.
+        argument: Passed to it after the place, if given.
         place: The folder it works in.
         calls: How often.
     """
@@ -36,13 +36,13 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """What came of it.
+    """The result of a phase.
 
     Attributes:
         seconds: Median over the calls, s.
         peak_mb: Most memory resident at any time, of this process or of the largest it started,
             MB.
-        answer: Same for same outcomes, None where there is nothing to compare.
+        answer: Digest of the result, None if there is nothing to compare.
         unavailable: Why the phase can't be run here, if so.
     """
 
@@ -68,7 +68,7 @@ def run(request: Request) -> Reply:
     for _ in range(request.calls):
         started = time.perf_counter()
         result = work.run()
-        seconds.append(time.perf_counter() - started)
+        seconds.append((time.perf_counter() - started) / work.fraction)
     peak = peak_rss_mb()
     if late := _packages() - loaded:
         raise RuntimeError(f"{request.function} imported {', '.join(late)} while it was timed")
@@ -89,8 +89,7 @@ def _packages() -> set[str]:
 
 
 def _own_peak(unit: int) -> int:
-    # On Linux ru_maxrss starts at what the parent held when it started this process; VmHWM at
-    # nothing.
+    # On Linux ru_maxrss starts at the parent's memory when it started this process; VmHWM at 0.
     status = Path("/proc/self/status")
     if status.exists():
         [line] = [line for line in status.read_text().splitlines() if line.startswith("VmHWM")]

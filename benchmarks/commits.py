@@ -25,11 +25,11 @@ from kymflow_zarr.tables.types import Change, TableKey
 
 ONE_FILE, LAKE = "parquet", "ducklake"
 SHARE = {"percent": 0.01, "one": 0.0}
-"""Of the images, how many a change concerns; one at least."""
+"""Share of the images that a change concerns; at least one image."""
 CHANGES = 3
-"""So many changes of each kind are staged: no two of them concern one image."""
+"""Staged changes of each kind; no two concern the same image."""
 POOL = 1_000_000
-"""So many rows at most are distinct but for their image and event ids: too far apart to be
+"""Distinct rows, apart from their image and event ids; repeats are too far apart to be
 compressed together."""
 
 
@@ -46,7 +46,7 @@ def in_one_file(place: Path, kind: str) -> Work:
 def _commit(place: Path, home: str, kind: str) -> Work:
     folder = place / "now" / home
     if not folder.exists():
-        raise Unavailable("DuckDB's extension ducklake is not there: install kymflow[ducklake]")
+        raise Unavailable("DuckDB's extension ducklake is missing: install kymflow[ducklake]")
     dataset = ZarrDataset(folder)
     staged = place / "made" / "staged" / kind
     changes = iter([_change(dataset, staged / str(number)) for number in range(CHANGES)])
@@ -58,7 +58,7 @@ def _commit(place: Path, home: str, kind: str) -> Work:
 
 
 def _change(dataset: ZarrDataset, staged: Path) -> list[Change]:
-    """Return what the engine would commit for images made again."""
+    """Return the changes that the engine would commit for updated images."""
     rows, runs = sorted(staged.glob("*.rows.parquet")), sorted(staged.glob("*.runs.parquet"))
     replaced = pl.scan_parquet(runs).select("image_id").collect()
     change = Change(TableKey(TABLE), "image_id", replaced, rows, pl.DataFrame(schema=PROVENANCE))
@@ -81,7 +81,7 @@ class Commits:
         self._made = folder / "made"
 
     def make(self) -> None:
-        """Write all of it, unless it lies there; the lake only where DuckDB has the extension."""
+        """Write all of it, unless it exists; the lake only if DuckDB has the extension."""
         if self._made.exists():
             return
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -101,7 +101,7 @@ class Commits:
         making.rename(self._made)
 
     def restore(self) -> None:
-        """Put the tables as they were made where phases change them."""
+        """Restore the tables that phases change to their first state."""
         now = self.folder / "now"
         shutil.rmtree(now, ignore_errors=True)
         for home in (ONE_FILE, LAKE):

@@ -1,4 +1,4 @@
-"""Tells what became slower or faster between two results, beyond their noise."""
+"""Compares two results: what became slower or faster, beyond their noise."""
 
 from __future__ import annotations
 
@@ -17,16 +17,16 @@ from benchmarks.stage import FLOOR, OURS
 class Change:
     """How one case at one size changed.
 
-    What is compared is kymflow's time by that of the floor in the same repetition, so that a
-    machine that is busier today does not count.
+    The value compared is kymflow's time over the floor's of the same repetition, so that a
+    machine that is busier today makes no difference.
 
     Attributes:
         case: The case's name.
         images: The size.
         seconds: kymflow's medians before and after, s.
-        change: Relative change of what is compared: −0.2 is a fifth less.
-        noise: How much of a change the repetitions alone may make: their spread (largest less
-            smallest, by the median) before and after, added up. None with one repetition.
+        change: Relative change of that value: −0.2 is a fifth less.
+        noise: The change that the repetitions alone could cause: their spread (largest less
+            smallest, over the median) before and after, added up. None for one repetition.
     """
 
     case: str
@@ -37,7 +37,7 @@ class Change:
 
     @property
     def outcome(self) -> Literal["slower", "faster", "same", "can't tell"]:
-        """What it amounts to."""
+        """The change in a word."""
         if self.noise is None:
             return "can't tell"
         if abs(self.change) <= self.noise:
@@ -46,7 +46,7 @@ class Change:
 
 
 def compare(before: Results, after: Results) -> list[Change]:
-    """Return how each case changed that both results hold, at each size."""
+    """Compare each case that both results hold, at each size."""
     changes: list[Change] = []
     for new in after.measurements:
         old = before.find(new.case, new.images, OURS)
@@ -66,7 +66,7 @@ def compare(before: Results, after: Results) -> list[Change]:
 
 
 def comparison(before: Results, after: Results) -> str:
-    """Return the changes as a Markdown table, and below it in what the two runs differ."""
+    """Format the changes as a Markdown table, and below it how the two runs differ."""
     rows = [
         [
             BY_NAME[change.case].title,

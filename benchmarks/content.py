@@ -1,4 +1,4 @@
-"""What the files of one synthetic image hold: params, events, metadata, group attributes."""
+"""The content of one synthetic image's files: params, events, metadata, group attributes."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SEED = 20250722
 
 
 def image_ids(count: int) -> list[str]:
-    """Return so many ids like those that the store gives: random UUIDs, in no order."""
+    """Make ids like those of the store: random UUIDs, in no order."""
     noise = np.random.default_rng(SEED).bytes(16 * count)
     cuts = range(0, len(noise), 16)
     return [str(uuid.UUID(bytes=noise[cut : cut + 16], version=4)) for cut in cuts]
@@ -75,8 +75,8 @@ def params_json(mad_k: float, top_k_total: int, abs_score_floor: float) -> bytes
 
 
 def events_parquets(counts: Sequence[int], rng: np.random.Generator) -> list[bytes]:
-    """Return Parquet files of so many events each, in the whole event schema; no two rows alike."""
-    # All rows are made at once: a frame for each file would cost ten times more.
+    """Make Parquet files of so many events each, in the whole event schema; all rows differ."""
+    # All rows are made at once: one frame per file would take ten times as long.
     rows = events(sum(counts), rng)
     starts = [0, *accumulate(counts)]
     return [
@@ -90,7 +90,7 @@ def events_parquets(counts: Sequence[int], rng: np.random.Generator) -> list[byt
 
 
 def events(rows: int, rng: np.random.Generator) -> pl.DataFrame:
-    """Return events of no order; as in real files, gaps have an end and shifts have baselines."""
+    """Make events in no order; as in real files, gaps have an end and shifts have baselines."""
 
     def pick(shares: dict[str, float]) -> np.ndarray[Any, Any]:
         return rng.choice(list(shares), rows, p=list(shares.values()))
@@ -141,7 +141,7 @@ def _parquet(frame: pl.DataFrame) -> bytes:
 
 
 def metadata_json(number: int) -> bytes:
-    """Return an image's metadata: header, experiment, ROIs, source; no two images' are alike."""
+    """Make an image's metadata: header, experiment, ROIs, source; different for every image."""
     condition = CONDITIONS[number % len(CONDITIONS)]
     day = FIRST_DAY + timedelta(days=number // 400)
     values = {
@@ -163,7 +163,7 @@ def metadata_json(number: int) -> bytes:
 
 @cache
 def _metadata_template() -> str:
-    """Return the metadata with blanks: indenting JSON again for each image costs ten times more."""
+    """Make a metadata template: indenting JSON for each image would take ten times as long."""
     metadata = {
         "version": "2.0",
         "header": {

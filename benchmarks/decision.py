@@ -1,4 +1,4 @@
-"""What a decision reads – a table, a ledger, a survey – for many images, to time it alone.
+"""The inputs of a decision – a table, a ledger, a survey – for many images, to time it alone.
 
 There are no images behind them: a decision opens none.
 """
@@ -16,7 +16,7 @@ import polars as pl
 from benchmarks import content
 from benchmarks.work import TABLE
 from kymflow.core.kym_dataset.ledger import Ledger
-from kymflow.core.kym_dataset.schemas import RUNS
+from kymflow.core.kym_dataset.schemas import RUNS, SEEN
 from kymflow.core.kym_dataset.update.survey import Survey
 from kymflow_zarr import ZarrDataset
 from kymflow_zarr.tables.types import Change, TableKey
@@ -24,7 +24,7 @@ from kymflow_zarr.tables.types import Change, TableKey
 ROWS = 5
 VERSION = "bench@1"
 SHARES = {"deleted": 0.001, "new": 0.001, "empty": 0.03, "changed": 0.01, "fresh": 0.958}
-"""Images no longer in the dataset, not yet in the table, without rows, with other params now."""
+"""Images deleted, not yet in the table, without rows, with changed params."""
 
 
 class Decision:
@@ -46,7 +46,7 @@ class Decision:
 
     @classmethod
     def open(cls, folder: Path) -> Decision:
-        """Return what was made in a folder."""
+        """Open what was made in a folder."""
         [current] = folder.glob("*.current.parquet")
         return cls(folder, int(current.name.split(".")[0]))
 
@@ -66,11 +66,22 @@ class Decision:
         return Ledger(self.dataset, TABLE)
 
     def survey(self) -> Survey:
-        """Return the survey: which images there are, and the params of each."""
-        return Survey(pl.read_parquet(self._current), errors={}, absent=(), whole=True)
+        """Return the survey: the images, and the params hash of each."""
+        current = pl.read_parquet(self._current).with_columns(rows_changed=pl.lit(value=False))
+        nothing = pl.DataFrame(schema=SEEN)
+        return Survey(
+            current,
+            seen=nothing,
+            refreshed=nothing.select("image_id"),
+            baseline=False,
+            files=None,
+            errors={},
+            absent=(),
+            whole=True,
+        )
 
     def make(self) -> None:
-        """Write all of it, unless it lies there; table and ledger as the engine writes them."""
+        """Write all of it, unless it exists; table and ledger as the engine writes them."""
         if self._current.exists():
             return
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -112,7 +123,7 @@ def _rows(indexed: pl.DataFrame) -> pl.DataFrame:
 
 
 def runs_of(images: pl.DataFrame, n_rows: pl.Expr) -> pl.DataFrame:
-    """Return the ledger of images that all went well.
+    """Make the ledger of successful runs.
 
     Args:
         images: Frame with the columns image_id and params_hash.
@@ -125,6 +136,7 @@ def runs_of(images: pl.DataFrame, n_rows: pl.Expr) -> pl.DataFrame:
         status=pl.lit("ok"),
         n_rows=n_rows,
         error=pl.lit(None, pl.String),
+        code=pl.lit(None, pl.String),
         indexed_at=pl.lit(content.FIRST_DAY),
         code_hash=pl.lit(None, pl.String),
     ).cast(RUNS)

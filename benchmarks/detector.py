@@ -35,7 +35,7 @@ def detect_one(_: Path) -> Work:
 
 
 def loop_over_one(_: Path) -> Work:
-    """Do the same sample by sample."""
+    """Take the medians of one trace sample by sample."""
     return Work(partial(_loop, _trace(SAMPLES, 0)), answer=_peaks)
 
 

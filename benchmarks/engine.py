@@ -33,7 +33,7 @@ def full_build(place: Path) -> Work:
 
 
 def incremental(place: Path) -> Work:
-    """Bring the table of events up to date, whatever is stale."""
+    """Bring the table of events up to date."""
     workload = Workload.open(place)
     due = len(workload.changed_ids(workload.change))
     return _update(place, VelocityEventIndexer(), mode="incremental", due=due)
@@ -61,27 +61,27 @@ def per_image(place: Path) -> Work:
 
 
 def per_image_two_workers(place: Path) -> Work:
-    """Build a table with an indexer of two verbs that takes its time, on two processes."""
+    """Build a table with a slow indexer of two verbs, on two processes."""
     if "workers" not in inspect.signature(KymDataset.update_index).parameters:
         raise Unavailable("update_index has no keyword `workers` here")
     return _update(place, EventSummary(), mode="replace", due=_all(place), workers=2)
 
 
 def staleness(place: Path) -> Work:
-    """Say what is stale, with nothing stale."""
+    """Find what is stale, with nothing stale."""
     kym = _open(place)
     return Work(lambda: kym.staleness(VelocityEventIndexer()))
 
 
 def decide(place: Path) -> Work:
-    """Decide what is stale among many images, from a survey already taken."""
+    """Decide what is stale among many images, from a given survey."""
     case = Decision.open(place)
     survey, ledger, tables = case.survey(), case.ledger, case.dataset.tables
 
     def check(decision: pl.DataFrame) -> str:
         return answers.of_frame(decision.group_by("action", "reason").len())
 
-    return Work(lambda: engine_decide(survey, tables, TABLE, ledger, case.version), check)
+    return Work(lambda: engine_decide(survey, tables, TABLE, ledger.load(), case.version), check)
 
 
 def query(place: Path, name: str) -> Work:
@@ -108,12 +108,12 @@ def _update(
     image_ids: Sequence[str] | None = None,
     **keywords: Any,
 ) -> Work:
-    """Return an update that is known to make so many images again."""
+    """Return an update that must update exactly so many images."""
     kym = _open(place)
 
     def answer(report: UpdateReport) -> str:
         if report.updated != due or report.failed:
-            raise RuntimeError(f"{due} images were to be made again: {report.summary}")
+            raise RuntimeError(f"{due} images should have been updated: {report.summary}")
         if report.table != TABLE:
             return report.table
         return answers.of_events(kym.dataset.load_table(TABLE))

@@ -37,8 +37,8 @@ def read_params(place: Path) -> Work:
 def scan_and_write(place: Path) -> Work:
     """Scan all events files by one call of Polars, and write all rows to one Parquet file.
 
-    One call over all files was as fast as any number of calls over some, and faster than reading
-    file by file, DuckDB, or PyArrow. The path stays as a column: rows must say whose they are.
+    One call over all files was as fast as several over parts of them, and faster than reading file
+    by file, DuckDB, or PyArrow. The path stays as a column, as the rows' only link to their image.
     """
     root = Workload.open(place).dataset
 
@@ -100,12 +100,12 @@ def read_metadata_and_write(place: Path) -> Work:
 
 
 def bare_params_only(place: Path) -> Work:
-    """Call the two verbs of an indexer for every image, and do nothing with the answers."""
+    """Call the two verbs of an indexer for every image and drop the results."""
     return _bare_loop(place, ParamsOnly())
 
 
 def bare_event_summary(place: Path) -> Work:
-    """Do the same with the indexer that takes its time."""
+    """Do the same with the slow indexer."""
     return _bare_loop(place, EventSummary())
 
 

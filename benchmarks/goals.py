@@ -1,4 +1,4 @@
-"""Every goal, in one table, and how each is judged."""
+"""Every goal, and how it is judged."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ UNITS: dict[Metric, str] = {
     "ratio": "× floor",
     "seconds": " s",
     "extra_ms": " ms over floor",
-    "us_per_image": " µs an image over floor",
+    "us_per_image": " µs per image over floor",
     "growth": " growth",
     "peak_mb": " MB",
     "peak_growth": "× MB of a fifth",
@@ -23,10 +23,10 @@ class Goal:
 
     Attributes:
         case: The case's name.
-        metric: What is limited.
+        metric: The measure that is limited.
         limit: The most it may be, in the metric's unit.
         images: The size it is judged at; None: at every size.
-        or_ms: It is met as well if kymflow takes at most so much longer than the floor, ms.
+        or_ms: Also met if kymflow takes at most this much longer than the floor, ms.
     """
 
     case: str
@@ -44,9 +44,9 @@ class Goal:
 
 LARGE, MILLION = 100_000, 1_000_000
 TEN_MILLION_ROWS = 500_000
-"""Images with so many rows, at 20 an image."""
+"""Images that have so many rows, at 20 rows per image."""
 FLAT = 0.176
-"""Growth by which ten times the images take 1.5 times as long."""
+"""Growth at which ten times the images take 1.5 times as long."""
 
 GOALS = (
     Goal("full-build", "ratio", 1.5, LARGE),
@@ -69,6 +69,10 @@ GOALS = (
     Goal("query-strongest", "ratio", 1.1, or_ms=20),
     Goal("detect", "ratio", 5.0),
     Goal("detect-loop", "ratio", 0.02),
+    Goal("velocity", "ratio", 0.01),
+    Goal("velocity", "peak_mb", 300),
+    Goal("velocity-long", "ratio", 1.1),
+    Goal("velocity-long", "peak_mb", 300),
     Goal("import", "extra_ms", 60),
     Goal("help", "seconds", 0.25),
 )

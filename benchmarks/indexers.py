@@ -9,7 +9,7 @@ from kymflow_zarr import ZarrImageRecord
 
 
 class ParamsOnly:
-    """One row an image, from its params: next to no work of its own, so that the engine's shows."""
+    """One row per image, from its params: almost no work of its own, so the engine's shows."""
 
     name = "bench_params"
 
@@ -31,7 +31,7 @@ class ParamsOnly:
 
 
 class EventSummary(ParamsOnly):
-    """One row a ROI, summed up from its events: about a millisecond of its own work an image."""
+    """One row per ROI, summarizing its events: about a millisecond of own work per image."""
 
     name = "bench_summary"
 

@@ -1,8 +1,8 @@
-"""Imports that libraries put off until first used, brought forward: they are not what is timed.
+"""Imports that libraries delay until first use, done early so that they are not timed.
 
 DuckDB imports ``pyarrow.dataset``, and with it pandas where that is installed, when it is first
-given a frame or a parameter; pandas ``pyarrow.parquet`` at the first file; the engine the others.
-The child refuses a phase that imports a package while it is timed.
+given a frame or a parameter; pandas imports ``pyarrow.parquet`` at the first file, and the engine
+the other two. The child refuses a phase that imports a package while it is timed.
 """
 
 import filelock

@@ -1,4 +1,4 @@
-"""Facts about the machine and the software that a run is told by: no names, no paths."""
+"""Facts about the machine and the software of a run, without names or paths."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ PACKAGES = ("polars", "duckdb", "pyarrow", "pandas", "deltalake")
 
 
 def describe(scratch: Path) -> dict[str, Any]:
-    """Return the facts; ``load`` tells how many others were at work before the run.
+    """Return the facts; ``load`` is the load average before the run.
 
     Args:
-        scratch: Where the datasets lie, for the kind of its file system.
+        scratch: The folder of the datasets, for its kind of file system.
     """
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d %H:%M UTC"),
@@ -36,7 +36,7 @@ def describe(scratch: Path) -> dict[str, Any]:
 
 
 def _revision() -> str:
-    """Return the commit measured, with a ``+`` where files differ from it."""
+    """Return the commit measured, with a ``+`` if files differ from it."""
     try:
         return _git("rev-parse", "--short=10", "HEAD") + "+" * bool(_git("status", "--porcelain"))
     except (OSError, subprocess.CalledProcessError):
@@ -50,7 +50,7 @@ def _git(*arguments: str) -> str:
 
 
 def _file_system(path: Path) -> str:
-    """Return the kind of the file system that a path is on, of the longest mount above it."""
+    """Find the kind of file system of a path, by the longest mount point above it."""
     mounts = {Path(part.mountpoint): part.fstype for part in psutil.disk_partitions(all=True)}
     path = path.resolve()
     return next((mounts[each] for each in (path, *path.parents) if each in mounts), "unknown")

@@ -1,4 +1,4 @@
-"""Markdown tables that can be read as plain text too, and how their values are written."""
+"""Markdown tables that are also readable as plain text, and the format of their values."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ NONE = "–"
 
 
 def table(rows: Sequence[Sequence[str]], sides: Sequence[str]) -> str:
-    """Return a table; the first row is its header.
+    """Format a table; the first row is its header.
 
     Args:
-        rows: Texts, as many in each row.
+        rows: Texts, the same number in each row.
         sides: ``LEFT`` or ``RIGHT`` for each column.
     """
     widths = [max(len(side), *map(len, column)) for side, *column in zip(sides, *rows, strict=True)]
@@ -28,12 +28,12 @@ def table(rows: Sequence[Sequence[str]], sides: Sequence[str]) -> str:
 
 
 def images_text(images: int) -> str:
-    """Return a number of images; 0 stands for a case that has none."""
+    """Format a number of images; 0 is a case without images."""
     return f"{images:,}" if images else NONE
 
 
 def seconds_text(seconds: float | None) -> str:
-    """Return seconds."""
+    """Format seconds."""
     if seconds is None:
         return NONE
     digits = 4 if seconds < 0.1 else 3 if seconds < 10 else 1
@@ -41,7 +41,7 @@ def seconds_text(seconds: float | None) -> str:
 
 
 def ratio_text(ratio: float | None) -> str:
-    """Return a ratio."""
+    """Format a ratio."""
     if ratio is None:
         return NONE
     return f"{ratio:.2f}" if ratio < 10 else f"{ratio:.0f}"

@@ -1,8 +1,8 @@
-"""What a batch costs beside the work: ``python -m benchmarks.overhead``.
+"""The overhead of a batch: ``python -m benchmarks.overhead``.
 
-Batches of 2,000 images are done here, in one and two local processes, and on a Dask cluster of two
-worker processes: once empty, for the way there and back alone, and once staged, one row an image
-and no artifact read. All that is started is started, and warm, before it is timed.
+Batches of 2,000 images run in this process, in one and two local processes, and on a Dask cluster
+of two worker processes: once empty, to time only the way there and back, and once staged, one row
+per image and no artifact read. All workers are started and warm before they are timed.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ HERE = "in process"
 
 
 class Idle:
-    """One row an image, made of nothing."""
+    """One constant row per image."""
 
     name = "idle"
 
@@ -44,7 +44,7 @@ class Idle:
         return "idle@1"
 
     def params_hash(self, rec: ZarrImageRecord) -> str:
-        """Return the same for all."""
+        """Return the same hash for all images."""
         return "0" * 64
 
     def extract_rows(self, rec: ZarrImageRecord) -> pl.DataFrame:
@@ -52,24 +52,24 @@ class Idle:
         return pl.DataFrame({"value": [1.0]})
 
     def extract_batch(self, dataset: ZarrDataset, image_ids: Sequence[str]) -> ExtractedBatch:
-        """Return one row for each image."""
+        """Return one row per image."""
         return ExtractedBatch(pl.DataFrame({"image_id": image_ids}).with_columns(value=1.0))
 
 
 def do_nothing(task: Task) -> str:
-    """Return about what a staged batch returns."""
+    """Return a result about as large as that of a staged batch."""
     return str(task.part.rows)
 
 
 WORK: dict[str, Work[Task, Any]] = {
     "empty": Work(do_nothing, lambda task: [], str),
-    "staged": EXTRACTION,
+    "staged": EXTRACTION.work,
 }
 Figures = dict[str, dict[str, float]]
 
 
 def measure(batches: int, repeats: int) -> Figures:
-    """Return what a batch costs, ms, by where it is done and what is done."""
+    """Measure the time per batch, ms, by where and what is done."""
     taken: dict[tuple[str, str], list[float]] = defaultdict(list)
     with TemporaryDirectory(prefix="kymflow-") as folder, ExitStack() as stack:
         dataset = ZarrDataset(Path(folder) / "data.zarr")
@@ -89,9 +89,9 @@ def measure(batches: int, repeats: int) -> Figures:
 
 
 def table(figures: Figures) -> str:
-    """Return the figures as a Markdown table, with the ratio to a staged batch done here."""
+    """Format the figures as a Markdown table, with the ratio to a batch staged in this process."""
     floor = figures[HERE]["staged"]
-    lines = ["| done | empty, ms | staged, ms | of one staged here |", "|---|---|---|---|"]
+    lines = ["| done | empty, ms | staged, ms | of one staged in process |", "|---|---|---|---|"]
     lines += [
         f"| {where} | {own['empty']:.2f} | {own['staged']:.1f} | {own['staged'] / floor:.2f} × |"
         for where, own in figures.items()
@@ -100,21 +100,21 @@ def table(figures: Figures) -> str:
 
 
 def bytes_there_and_back() -> tuple[int, int]:
-    """Return what a batch weighs on its way to a worker, and what comes back of it, bytes."""
+    """Measure the bytes of a batch on its way to a worker and back."""
     with TemporaryDirectory(prefix="kymflow-") as folder:
         dataset = ZarrDataset(Path(folder) / "data.zarr")
         with _tasks(dataset, 1) as [task]:
-            return len(pickle.dumps(task)), len(pickle.dumps(EXTRACTION.do(task)))
+            return len(pickle.dumps(task)), len(pickle.dumps(EXTRACTION.work.do(task)))
 
 
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.overhead", description=__doc__)
     parser.add_argument("--batches", type=int, default=64, help="batches in a run")
-    parser.add_argument("--repeats", type=int, default=5, help="runs of each, the median counts")
+    parser.add_argument("--repeats", type=int, default=5, help="runs of each; the median counts")
     options = parser.parse_args()
     print(table(measure(options.batches, options.repeats)))
-    print("\nbytes of a batch: {:,} there, {:,} back".format(*bytes_there_and_back()))
+    print("\nbytes per batch: {:,} there, {:,} back".format(*bytes_there_and_back()))
 
 
 def _pools(stack: ExitStack) -> dict[str, Pool | None]:

@@ -1,4 +1,4 @@
-"""Results in pictures: time against images, and how far each case is from its floor."""
+"""Plots of results: time against images, and each case's time over its floor's."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def draw(results: Results, folder: Path) -> list[Path]:
 
 
 def time_chart(lines: Sequence[Line]) -> alt.FacetChart | None:
-    """Return time against images, a panel a case; None where no case has two sizes."""
+    """Plot time against images, one panel per case; None if no case has two sizes."""
     times = pl.DataFrame([each for line in lines if line.images for each in _times(line)])
     if times.is_empty() or times["images"].n_unique() < 2:
         return None
@@ -73,7 +73,7 @@ def time_chart(lines: Sequence[Line]) -> alt.FacetChart | None:
 
 
 def ratio_chart(lines: Sequence[Line]) -> alt.LayerChart | alt.FacetChart | None:
-    """Return each case's time by its floor's, with the goals; None where none was measured."""
+    """Plot each case's time over its floor's, with the goals; None if nothing was measured."""
     marks = pl.DataFrame([each for line in lines for each in _ratios(line, lines)])
     if marks.is_empty():
         return None
@@ -119,7 +119,7 @@ def _times(line: Line) -> Iterator[dict[str, Any]]:
 
 
 def _ratios(line: Line, lines: Sequence[Line]) -> Iterator[dict[str, Any]]:
-    """Yield the ratio, and beside that at the largest size the goal, if there is one."""
+    """Yield the ratio and, at the largest size, the goal if there is one."""
     if line.ratio is None:
         return
     largest = line.images == max(other.images for other in lines if other.case is line.case)

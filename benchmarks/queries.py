@@ -1,4 +1,4 @@
-"""The queries that are asked of kymflow and of bare DuckDB alike."""
+"""The queries that both kymflow and bare DuckDB answer."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ class Query:
 
     @property
     def text(self) -> str:
-        """Its SQL, over the table of events by its name."""
+        """Its SQL, which names the table of events."""
         return sql(f"queries/{self.name}")
 
     def params(self, place: Path) -> dict[str, str] | None:
-        """Return the values for its parameters: there are none, or ``$image_id``."""
+        """Return the values of its parameters: nothing, or ``$image_id``."""
         if "$image_id" not in self.text:
             return None
         return {"image_id": Workload.open(place).ids[0]}

@@ -1,4 +1,4 @@
-"""Results in words: the table, the goals, and the parts of the docs page made from them."""
+"""Results as text: the table, the goals, and the generated parts of the docs page."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from benchmarks.summary import Line, Verdict, summarize
 
 
 def results_table(results: Results) -> str:
-    """Return one Markdown table of all cases and sizes, and below it what was left out and why."""
+    """Format all cases and sizes as a Markdown table, and below it what was left out and why."""
     lines = summarize(results)
     rivals = list(dict.fromkeys(name for line in lines for name in line.rivals))
     header = ["case", "images", "seconds", "floor", "× floor", "goal", "growth", "MB"]
@@ -40,7 +40,7 @@ def results_table(results: Results) -> str:
 
 
 def goals_table(results: Results) -> str:
-    """Return a Markdown table of every goal and what was measured of it."""
+    """Format every goal with its measured value as a Markdown table."""
     verdicts: dict[Goal, list[Verdict]] = {goal: [] for goal in GOALS}
     for line in summarize(results):
         for verdict in line.verdicts:
@@ -50,7 +50,7 @@ def goals_table(results: Results) -> str:
             BY_NAME[goal.case].title,
             images_text(goal.images) if goal.images else "any",
             goal.text,
-            ", ".join(f"{verdict.value:.3g}" for verdict in found) or "not measured",
+            ", ".join(f"{verdict.value:.3g}" for verdict in found) or "not in this run",
             " ".join(_mark(verdict) for verdict in found) or NONE,
         ]
         for goal, found in verdicts.items()
@@ -60,16 +60,16 @@ def goals_table(results: Results) -> str:
 
 
 def cases_table() -> str:
-    """Return a Markdown table of the cases and their floors."""
+    """Format the cases and their floors as a Markdown table."""
     rows = [[f"`{case.name}`", case.title, case.floor_title] for case in CASES]
     return table([["name", "case", "floor"], *rows], [LEFT] * 3)
 
 
 def write_page(results: Results, page: Path) -> None:
-    """Write the measured parts of a docs page again; results and plots go into a folder beside it.
+    """Rewrite the measured parts of a docs page; results and plots are saved in a folder beside it.
 
     Raises:
-        ValueError: If the page lacks the marks between which a part stands.
+        ValueError: If the page lacks the marks around a part.
     """
     folder = page.with_suffix("")
     results.save(folder / "results.json")
@@ -93,7 +93,7 @@ def _machine(results: Results) -> str:
     listed = ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in facts.items())
     return (
         f"Revision {revision}, {date}: {results.settings.repeats} repetitions, about "
-        f"{results.settings.rows} events an image. {ram:g} GB of memory, {listed}."
+        f"{results.settings.rows} events per image. {ram:g} GB of memory, {listed}."
     )
 
 

@@ -1,4 +1,4 @@
-"""What was measured, and its JSON form."""
+"""The measurements of a run, and their JSON form."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ FORMAT = 1
 
 
 def median(values: Sequence[float]) -> float | None:
-    """Return the median; None of nothing."""
+    """Return the median; None if there are no values."""
     return statistics.median(values) if values else None
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What a run was asked for.
+    """The settings of a run.
 
     Attributes:
         images: Sizes, in images.
-        rows: Events an image, on average.
+        rows: Events per image, on average.
         repeats: How often each contestant does each case.
         budget_s: The longest that a rival may take for one phase, s.
     """
@@ -36,13 +36,13 @@ class Settings:
 
 @dataclass(slots=True)
 class Measurement:
-    """What one contestant took for one case at one size.
+    """Time and memory of one contestant for one case at one size.
 
     Attributes:
         case: The case's name.
-        images: The size, in images; 0 where the case has none.
+        images: The size, in images; 0 if the case has none.
         who: ``kymflow``, ``floor``, or the name of a rival.
-        seconds: Of each repetition, s.
+        seconds: Time of each repetition, s.
         peak_mb: Peak resident memory of each repetition, MB.
         skipped: Why it was left out, None if it was not.
     """
@@ -60,7 +60,7 @@ class Measurement:
         return None if self.skipped else median(self.seconds)
 
     def ratios_to(self, other: Measurement | None) -> list[float]:
-        """Return the time of each repetition by another's of the same; empty without either."""
+        """Divide the time of each repetition by another's; empty if either was left out."""
         if other is None or self.skipped or other.skipped:
             return []
         return [mine / its for mine, its in zip(self.seconds, other.seconds, strict=True)]
@@ -73,11 +73,11 @@ class Measurement:
 
 @dataclass(slots=True)
 class Results:
-    """All of one run.
+    """The results of one run.
 
     Attributes:
         machine: Facts about where it ran, see :mod:`benchmarks.machine`.
-        settings: What was asked for.
+        settings: The settings of the run.
         measurements: In the order measured.
     """
 
@@ -86,7 +86,7 @@ class Results:
     measurements: list[Measurement] = field(default_factory=list)
 
     def find(self, case: str, images: int, who: str) -> Measurement | None:
-        """Return one measurement, None if there is no such."""
+        """Return one measurement, None if there is none."""
         key = (case, images, who)
         return next((m for m in self.measurements if (m.case, m.images, m.who) == key), None)
 

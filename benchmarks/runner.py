@@ -42,7 +42,7 @@ class Entry:
         return self.who not in (OURS, FLOOR)
 
     def phase_of(self, case: Case) -> Phase:
-        """Return what the contestant does in a case; a floor borrows kymflow's table."""
+        """Return the contestant's phase in a case; a floor borrows kymflow's table."""
         if self.is_rival:
             return replace(case.ours, function="rivals:update", argument=self.who)
         return case.ours
@@ -52,9 +52,9 @@ class Runner:
     """Measures cases.
 
     Args:
-        scratch: Where the datasets lie; those already there are used again.
-        settings: What was asked for.
-        rivals: The names of the rivals that take part.
+        scratch: The folder of the datasets; existing ones are reused.
+        settings: The settings of the run.
+        rivals: The names of the rivals to measure.
     """
 
     def __init__(self, scratch: Path, settings: Settings, rivals: Sequence[str]) -> None:
@@ -65,7 +65,7 @@ class Runner:
         self._taken: dict[tuple[str, str], dict[int, float]] = {}
 
     def measure(self, case: Case, images: int) -> list[Measurement]:
-        """Return what each contestant took for one case at one size.
+        """Measure each contestant for one case at one size.
 
         Raises:
             BenchmarkError: If a phase failed, or contestants did not end with the same rows.
@@ -99,14 +99,14 @@ class Runner:
         return replies[-1].answer
 
     def _run(self, entry: Entry, phase: Phase) -> Reply:
-        """Run a phase from the state it starts from; build the table first if need be."""
+        """Prepare the disk and run a phase; build the table first if needed."""
         building = entry.phase_of(BUILD)
         if phase.table == "built" and not entry.stage.holds_built(entry.who):
             self._run(replace(entry, case=BUILD), building)
         entry.stage.prepare(phase, entry.who)
         reply = self._start(entry, phase)
         if phase == building and not entry.stage.holds_built(entry.who):
-            entry.stage.set_aside(entry.who)
+            entry.stage.save_built(entry.who)
         return reply
 
     def _start(self, entry: Entry, phase: Phase) -> Reply:
@@ -131,7 +131,7 @@ class Runner:
         """Return how long a rival may take, s.
 
         Raises:
-            OverBudgetError: If by its times at smaller sizes it would take longer.
+            OverBudgetError: If, extrapolated from smaller sizes, it would take longer.
         """
         budget = self._settings.budget_s
         taken = self._taken.get((entry.who, entry.case.name), {})
@@ -165,7 +165,7 @@ class Runner:
 
 
 def _extrapolated(taken: Mapping[int, float], images: int) -> float:
-    """Return how long a phase would take by the two largest smaller sizes; 0 where unknown, s."""
+    """Extrapolate how long a phase takes from the two largest smaller sizes, s; 0 if unknown."""
     known = sorted((size, seconds) for size, seconds in taken.items() if 0 < size < images)
     if not known:
         return 0.0
@@ -179,4 +179,4 @@ def _extrapolated(taken: Mapping[int, float], images: int) -> float:
 def _check_same(case: Case, images: int, answers: Mapping[str, str]) -> None:
     if len(set(answers.values())) > 1:
         listed = "\n".join(f"  {who}: {answer}" for who, answer in answers.items())
-        raise BenchmarkError(f"{case.name} at {images} images did not end alike:\n{listed}")
+        raise BenchmarkError(f"{case.name} at {images} images has different results:\n{listed}")

@@ -1,4 +1,4 @@
-"""Brings the disk into the state that a phase starts from."""
+"""Prepares the disk for a phase."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _GROUP = "zarr.json"
 
 
 class Stage:
-    """A folder in which nothing needs to be brought into any state.
+    """A folder that needs no preparation.
 
     Args:
         folder: The folder.
@@ -28,14 +28,14 @@ class Stage:
         self.folder = folder
 
     def prepare(self, phase: Phase, who: str) -> None:
-        """Bring the disk into the state that a phase starts from."""
+        """Prepare the disk for a phase."""
 
     def holds_built(self, who: str) -> bool:
-        """Tell whether the built table of a contestant was set aside."""
+        """Tell whether the built table of a contestant was saved."""
         return True
 
-    def set_aside(self, who: str) -> None:
-        """Set aside the table that a contestant has just built from the unchanged images."""
+    def save_built(self, who: str) -> None:
+        """Save the table that a contestant has just built from the unchanged images."""
 
 
 class DecisionStage(Stage):
@@ -47,7 +47,7 @@ class DecisionStage(Stage):
 
 
 class CommitStage(Stage):
-    """Tables to commit to, put back before each phase."""
+    """Tables to commit to, restored before each phase."""
 
     def __init__(self, folder: Path, images: int, rows: int) -> None:
         super().__init__(folder)
@@ -55,7 +55,7 @@ class CommitStage(Stage):
         self._commits.make()
 
     def prepare(self, phase: Phase, who: str) -> None:
-        """Put the tables back as they were made."""
+        """Restore the tables to their first state."""
         self._commits.restore()
         os.sync()
 
@@ -63,13 +63,13 @@ class CommitStage(Stage):
 class WorkloadStage(Stage):
     """A dataset, and the tables of all contestants.
 
-    Each keeps its table in folders of its own. What is in them after a full build is set aside,
-    and put back before each phase that starts from a built table.
+    Each keeps its table in its own folders. Their content after a full build is saved
+    and restored before each phase that starts from a built table.
 
     Args:
         folder: Holds it all.
         images: How many images.
-        rows: How many events an image has on average.
+        rows: Events per image, on average.
     """
 
     def __init__(self, folder: Path, images: int, rows: int) -> None:
@@ -77,37 +77,37 @@ class WorkloadStage(Stage):
         self._workload = Workload(folder, images, rows)
         self._workload.make()
         self._workload.warm()
-        # Another run may have set it aside, by other code.
-        shutil.rmtree(folder / "aside", ignore_errors=True)
+        # Another run may have saved it, by other code.
+        shutil.rmtree(folder / "saved", ignore_errors=True)
 
     def prepare(self, phase: Phase, who: str) -> None:
-        """Bring images and table into the state that a phase starts from, and write it to disk."""
+        """Prepare images and table for a phase, and flush them to disk."""
         if phase.table != "any":
-            for home, aside in self._homes(who):
+            for home, saved in self._homes(who):
                 _empty(home)
                 if phase.table == "built":
-                    shutil.copytree(aside, home, dirs_exist_ok=True)
+                    shutil.copytree(saved, home, dirs_exist_ok=True)
         self._workload.apply(phase.change)
-        # Else the phase would wait for what was written here, when it flushes its own files.
+        # Otherwise the phase would wait for these writes when it flushes its own files.
         os.sync()
 
     def holds_built(self, who: str) -> bool:
-        """Tell whether the built table of a contestant was set aside."""
-        return all(aside.exists() for _, aside in self._homes(who))
+        """Tell whether the built table of a contestant was saved."""
+        return all(saved.exists() for _, saved in self._homes(who))
 
-    def set_aside(self, who: str) -> None:
-        """Set aside the table that a contestant has just built from the unchanged images."""
-        for home, aside in self._homes(who):
-            shutil.copytree(home, aside)
+    def save_built(self, who: str) -> None:
+        """Save the table that a contestant has just built from the unchanged images."""
+        for home, saved in self._homes(who):
+            shutil.copytree(home, saved)
 
     def _homes(self, who: str) -> Iterator[tuple[Path, Path]]:
-        """Yield the folders of a contestant's table, each with the one to set it aside in."""
-        aside = self.folder / "aside"
+        """Yield the folders of a contestant's table, each with the folder to save it in."""
+        saved = self.folder / "saved"
         if who in (OURS, FLOOR):
             for name in ("tables", "index"):
-                yield self._workload.dataset / name, aside / OURS / name
+                yield self._workload.dataset / name, saved / OURS / name
         else:
-            yield rivals.home(self.folder, who), aside / who
+            yield rivals.home(self.folder, who), saved / who
 
 
 def _empty(folder: Path) -> None:

@@ -1,4 +1,4 @@
-"""What starting costs: whole processes, imports and all."""
+"""Start-up times: whole processes, imports included."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the measurements say: ratios, growth, and whether goals are met."""
+"""Ratios, growth, and whether goals are met, computed from the measurements."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from benchmarks.stage import FLOOR, OURS
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A goal and what was measured of it."""
+    """A goal and its measured value."""
 
     goal: Goal
     value: float
@@ -28,13 +28,13 @@ class Line:
 
     Attributes:
         case: The case.
-        images: The size; 0 where the case has none.
-        ours: What was measured of kymflow.
-        floor: What was measured of the floor.
-        rivals: What was measured of each rival.
+        images: The size; 0 if the case has none.
+        ours: kymflow's measurement.
+        floor: The floor's.
+        rivals: Each rival's.
         growth: Slope of kymflow's log time against log images, by least squares over this size
             and all smaller ones; None at the smallest.
-        peak_growth: kymflow's peak memory by that at a fifth of the images, if that was measured.
+        peak_growth: kymflow's peak memory over that at a fifth of the images, if measured.
         verdicts: The goals judged at this size.
     """
 
@@ -49,7 +49,7 @@ class Line:
 
     @property
     def ratio(self) -> float | None:
-        """Time by the floor's of the same repetition, median."""
+        """Time over the floor's of the same repetition, median."""
         return median(self.ours.ratios_to(self.floor))
 
     @property
@@ -60,7 +60,7 @@ class Line:
         return self.ours.median - self.floor.median
 
     def ratio_of(self, rival: str) -> float | None:
-        """Return a rival's time by kymflow's of the same repetition, median."""
+        """Return a rival's time over kymflow's of the same repetition, median."""
         return median(self.rivals[rival].ratios_to(self.ours))
 
 
@@ -76,7 +76,7 @@ _VALUES: Mapping[Metric, Callable[[Line], float | None]] = {
 
 
 def summarize(results: Results) -> list[Line]:
-    """Return a line for each case and size measured, in the order of the cases."""
+    """Summarize the results: one line per case and size, in the order of the cases."""
     lines: list[Line] = []
     for case in CASES:
         of_case: list[Line] = []

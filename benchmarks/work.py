@@ -1,4 +1,4 @@
-"""What a phase gives the child to run."""
+"""The piece of work that a phase gives the child to run."""
 
 from __future__ import annotations
 
@@ -16,16 +16,19 @@ class Work:
 
     Attributes:
         run: The work proper.
-        answer: Turns what ``run`` returned into a text that is the same for the same outcome;
-            called after time and memory are taken. None where there is nothing to compare.
+        answer: Digests the result of ``run``, so that results can be compared;
+            called after time and memory are taken. None if there is nothing to compare.
+        fraction: How much of the work ``run`` does, where all of it would take too long; the time
+            is divided by it.
     """
 
     run: Callable[[], Any]
     answer: Callable[[Any], str] | None = None
+    fraction: float = 1.0
 
 
 class Unavailable(Exception):  # noqa: N818 - no failure: the case is left out, for this reason
-    """What a case measures is not there."""
+    """Something that a case measures is not installed."""
 
 
 def sql(name: str) -> str:

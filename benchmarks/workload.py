@@ -1,7 +1,7 @@
 """The workload: a synthetic dataset of many images, and ways to make some of them stale.
 
-A workload is made once and used by every case. Its size alone decides what is in it, to the byte
-where Polars writes Parquet alike. Images have no pixels, which no phase reads.
+A workload is made once and used by every case. Only its size decides its content, to the byte
+if Polars writes the same Parquet. Images have no pixels, since no phase reads them.
 """
 
 from __future__ import annotations
@@ -37,12 +37,12 @@ _FORMAT = 1
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """Which images have other params and other events than at first.
+    """Which images have different params and events than at first.
 
     Attributes:
         share: How many of the images, rounded up.
         contiguous: Whether they are neighbours in the order of their ids, as those of one new
-            session are where ids tell the time; else they lie anywhere.
+            session are if ids hold the time; otherwise they are anywhere.
     """
 
     share: float
@@ -61,7 +61,7 @@ class Workload:
     Args:
         folder: Holds the dataset and whatever is derived from it.
         images: How many images.
-        rows: How many events an image has on average.
+        rows: Events per image, on average.
 
     Attributes:
         dataset: The dataset's own folder, once :meth:`make` was called.
@@ -76,7 +76,7 @@ class Workload:
 
     @classmethod
     def open(cls, folder: Path) -> Workload:
-        """Return the workload that was made in a folder."""
+        """Open the workload that was made in a folder."""
         state = json.loads((folder / "workload.json").read_bytes())
         return cls(folder, state["images"], state["rows"])
 
@@ -87,14 +87,14 @@ class Workload:
 
     @property
     def change(self) -> Change:
-        """The change that lies on disk."""
+        """The change that is on disk."""
         change = self._on_disk()
         if change is None:
             raise RuntimeError("the workload was not made, or only in part; call make")
         return change
 
     def make(self) -> None:
-        """Write the dataset, or take the whole one that lies there, in its first state."""
+        """Write the dataset in its first state, or restore the one on disk to it."""
         if self._on_disk() is not None:
             self.apply(UNCHANGED)
             return
@@ -111,7 +111,7 @@ class Workload:
         self._record(UNCHANGED)
 
     def warm(self) -> None:
-        """Read every file that a phase reads, so that the first finds them in memory as well."""
+        """Read every file that a phase reads, so that the first phase finds them cached too."""
         for image_id in self.ids:
             analysis = f"{self.dataset}/images/{image_id}/analysis"
             for name in ("metadata.json", *(f"velocity_events/{n}" for n in (PARAMS, EVENTS))):
@@ -127,7 +127,7 @@ class Workload:
         before = self.change
         if before == change:
             return
-        # A run killed in between leaves no state behind: the next makes the dataset again.
+        # A run killed in between leaves no state file: the next rebuilds the dataset.
         self._state_file.unlink()
         self._write_analyses(self._concerned(before), changed=False)
         self._write_analyses(self._concerned(change), changed=True)
@@ -181,7 +181,7 @@ class Workload:
         return {"format": _FORMAT, "images": self.images, "rows": self.rows}
 
     def _on_disk(self) -> Change | None:
-        """Return the change on disk, None where there is no whole dataset of this size."""
+        """Return the change on disk, None if there is no complete dataset of this size."""
         try:
             state = json.loads(self._state_file.read_bytes())
         except FileNotFoundError:
@@ -194,7 +194,7 @@ class Workload:
 
 
 def _write(path: str, data: bytes) -> None:
-    # A new file, also where one lies: truncating one makes some file systems wait for the disk.
+    # Always a new file: truncating one makes some file systems wait for the disk.
     with suppress(FileNotFoundError):
         os.unlink(path)
     with open(path, "wb") as stream:

@@ -1,4 +1,4 @@
-"""The SQL statements of kymflow, one a file, and the loader that reads them."""
+"""The SQL statements of kymflow, one per file, and their loader."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def statement(name: str) -> str:
 
 
 def render(name: str, **fragments: str) -> str:
-    """Return a statement with its fragments put in, comments left out.
+    """Fill a statement's fragments and strip its comments.
 
-    A line break in a quoted name would end a comment, and what follows it would run.
+    A line break in a quoted name would end a comment, and the rest of the name would run as SQL.
 
     Args:
         name: The statement, as for :func:`statement`.

@@ -249,6 +249,9 @@ TIFF: dict[str, bytes] = {
     "deflate to 64 MiB": deflate_bomb(64 << 20),
     "LZMA to 16 MiB": _with_strip(34925, lzma.compress(b"\0" * (16 << 20))),
     "LZMA cut short": _with_strip(34925, lzma.compress(PIXELS.tobytes())[:-20]),
+    "strips that are missing": _with_tag(
+        tiff(PIXELS, rowsperstrip=5, compression="zlib", metadata=None), LENGTH, 200
+    ),
     "PackBits to 16 MiB": _with_strip(32773, b"\x81\0" * (16 << 13)),
 }
 

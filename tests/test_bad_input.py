@@ -297,14 +297,15 @@ def test_an_odd_image_whose_old_rows_stay_stops_no_update(
     assert dataset.load_table("kym_velocity_events")["mine"].to_list() == ["x", "y", "z"]
 
 
+# A lab's own JSON may hold NaN, as Python writes it for a missing number.
+LAB_JSON = {name: data for name, data in corpus.JSON.items() if name != "NaN"}
 LAB = {
     "TIFFs": ("{}.tif", corpus.TIFF),
-    "headers": ("{}.txt", corpus.HEADERS),
-    "sidecars": ("{}.json", corpus.JSON | corpus.SIDECARS),
+    "sidecars": ("{}.json", LAB_JSON | corpus.SIDECARS),
     "traces": ("flow-analysis/{}_radon.csv", corpus.TRACES),
-    "events": ("flow-analysis/{}_events.json", corpus.JSON | corpus.EVENTS),
-    "analyses": ("flow-analysis/{}_radon.json", corpus.JSON),
-    "older analyses": ("flow-analysis/{}_kymanalysis.json", corpus.JSON | corpus.EVENTS),
+    "events": ("flow-analysis/{}_events.json", LAB_JSON | corpus.EVENTS),
+    "analyses": ("flow-analysis/{}_radon.json", LAB_JSON),
+    "older analyses": ("flow-analysis/{}_kymanalysis.json", LAB_JSON | corpus.EVENTS),
 }
 
 
@@ -402,6 +403,24 @@ def test_pipes_and_devices_among_artifacts_are_not_waited_for(
     report = KymDataset(dataset).update_index(EVENTS, on_error="record")
     check_failures(report, {"b": "", "c": "", "d": "", "e": ""})
     assert report.rows == 3
+
+
+def test_a_bad_header_costs_no_pixels(dataset: ZarrDataset, lab: Path) -> None:
+    for image_id, name in ids_of(corpus.HEADERS).items():
+        (lab / f"{image_id}.tif").write_bytes(corpus.GOOD_TIFF["plain"])
+        (lab / f"{image_id}.txt").write_bytes(corpus.HEADERS[name])
+    report = import_folder(lab, dataset)
+    assert report.failed == []
+    warned = {path for path, _ in report.warnings}
+    assert warned == {"zz.tif", *(f"{image_id}.tif" for image_id in ids_of(corpus.HEADERS))}
+    for _, message in report.warnings:
+        check_message(message)
+    KymDataset(dataset).update_index(IMAGES)
+    query = "SELECT source_path, um_per_pixel, seconds_per_line, import_notes FROM kym_images"
+    for path, um, seconds, notes in KymDataset(dataset).sql(query).iter_rows():
+        assert um in (None, 0.45)
+        assert seconds in (None, 0.002)
+        assert (notes is not None) == (path in warned)
 
 
 def test_twins_by_case_keep_their_own_files(dataset: ZarrDataset, lab: Path) -> None:

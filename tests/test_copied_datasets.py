@@ -72,7 +72,6 @@ WRITES: dict[str, Callable[[KymDataset], object]] = {
     "save": lambda kym: kym.dataset.save_table("mine", MINE),
     "replace rows": lambda kym: kym.dataset.replace_rows_for_image_id(TABLE, "a", MINE),
     "delete": lambda kym: kym.dataset.delete_table(TABLE),
-    "mark": lambda kym: kym.mark_outdated(INDEXER, ["image-1"]),
     "compact": lambda kym: kym.dataset.tables.compact(timedelta(0)),
     "convert": lambda kym: kym.dataset.tables.convert("parquet"),
 }

@@ -17,12 +17,14 @@ from kymflow.cli.main import app
 from kymflow.core.kym_dataset import ImageIndexer, KymDataset, VelocityEventIndexer
 from kymflow.core.kym_dataset.update.decide import REASONS
 from kymflow.core.plots.events import EVENT_COLOURS
+from kymflow.core.velocity import VelocityParams
 from kymflow.core.velocity_events import param_specs
 from kymflow_zarr import ZarrDataset
 
 ROOT = Path(__file__).parent.parent
-DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+DOCS = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").rglob("*.md"))]
 OF_ANY_DATASET = [path for path in DOCS if path.name != "sql.md"]  # its answers: test_docs_sql
+LINK = re.compile(r"\]\((?!\w+:)([^)#\s]*)#?([^)\s]*)\)")
 NAMED_TEST = re.compile(r"`([\w/]+\.py)::(\w+)`")
 
 
@@ -92,6 +94,14 @@ def test_every_event_param_is_explained_as_it_is() -> None:
         assert row in lines
 
 
+def test_every_velocity_param_is_explained_as_it_is() -> None:
+    lines = (ROOT / "docs" / "velocity.md").read_text().splitlines()
+    for spec in VelocityParams.specs():
+        values = f"{spec.kind}, {spec.range}" if spec.multiple > 1 else spec.range
+        row = f"| `{spec.key}` | {json.dumps(spec.default)} | {values} | {spec.unit} | "
+        assert f"{row}{spec.meaning} |" in lines
+
+
 @pytest.mark.long
 def test_every_event_type_has_its_picture(tmp_path: Path) -> None:
     drawn = runpy.run_path(str(ROOT / "docs" / "events" / "draw.py"))
@@ -106,6 +116,17 @@ def test_every_event_type_has_its_picture(tmp_path: Path) -> None:
         assert re.search(rf"^### .*`{event_type}`", text, re.MULTILINE)
 
 
+@pytest.mark.long
+def test_the_pictures_of_velocity_are_drawn(tmp_path: Path) -> None:
+    drawn = runpy.run_path(str(ROOT / "docs" / "velocity" / "draw.py"))
+    drawn["draw"](tmp_path)
+    text = (ROOT / "docs" / "velocity.md").read_text()
+    names = {path.name for path in (ROOT / "docs" / "velocity").glob("*.png")}
+    assert {path.name for path in tmp_path.iterdir()} == names
+    for name in names:
+        assert f"(velocity/{name})" in text
+
+
 def test_the_readme_shows_what_the_demo_prints(demo) -> None:
     printed = demo.printed.splitlines()
     [shown] = [block for block in blocks(ROOT / "README.md", "") if "update_index" in block]
@@ -115,8 +136,26 @@ def test_the_readme_shows_what_the_demo_prints(demo) -> None:
 
 def test_links_lead_somewhere() -> None:
     for path in DOCS:
-        for target in re.findall(r"\]\(([^):]+\.(?:md|png))\)", path.read_text()):
-            assert (path.parent / target).exists(), target
+        for target, anchor in LINK.findall(path.read_text()):
+            page = path.parent / target if target else path
+            assert page.exists(), f"{path.name}: {target}"
+            assert not anchor or anchor in anchors(page), f"{path.name}: {target}#{anchor}"
+
+
+def test_every_word_of_the_glossary_has_one_line_and_a_place() -> None:
+    lines = (ROOT / "docs" / "glossary.md").read_text().splitlines()
+    entries = [line for line in lines if line.startswith("- ")]
+    assert len(entries) > 30
+    for line in entries:
+        assert re.match(r'- <a id="([a-z-]+)"></a>\*\*[^*]+\*\*: \S.*\.$', line), line
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the places in a page that links may name: its headings and what has an id."""
+    text = page.read_text()
+    headings = [heading.lower() for heading in re.findall(r"^#+ (.*)", text, re.MULTILINE)]
+    slugs = {re.sub(r"[^\w -]", "", heading).replace(" ", "-") for heading in headings}
+    return slugs | set(re.findall(r'<a id="([^"]+)">', text))
 
 
 def test_every_promise_names_tests_that_exist_and_says_which_are_long() -> None:

@@ -17,8 +17,8 @@ from kymflow.core.kym_dataset import ImageIndexer, VelocityEventIndexer
 from kymflow.core.lab_folder.discover import LabImage
 from kymflow.core.lab_folder.events import read_events
 from kymflow.core.lab_folder.header import read_header
-from kymflow.core.lab_folder.metadata import build_metadata
-from kymflow.core.lab_folder.pixels import read_pixels
+from kymflow.core.lab_folder.metadata import Hints, build_metadata
+from kymflow.core.lab_folder.pixels import Kymograph, read_kymograph
 from kymflow.core.lab_folder.traces import read_trace
 from kymflow_zarr import DatasetError, ZarrDataset
 from kymflow_zarr.store.codecs import encode_json
@@ -134,18 +134,19 @@ def image(tif: Path, sidecar: Path) -> LabImage:
     return LabImage(tif.name, tif, None, sidecar, None, None, None)
 
 
+KYMOGRAPH = Kymograph(corpus.PIXELS, ("t", "x"), (), ())
 LAB_FILES: dict[str, tuple[st.SearchStrategy[bytes], Callable[[Path], object]]] = {
     "headers": (mutated(corpus.HEADER.encode()), read_header),
     "headers in UTF-16": (mutated(corpus.HEADER.encode("utf-16")), read_header),
     "sidecars": (
         mutated(SIDECAR) | as_json(PAYLOADS),
-        lambda path: encode_json(build_metadata(image(path, path), (20, 4), {})),
+        lambda path: encode_json(build_metadata(image(path, path), KYMOGRAPH, {}, Hints())),
     ),
     "traces": (mutated(TRACE), read_trace),
     "events": (mutated(EVENTS_FILE) | as_json(EVENT_FILES), read_events),
     "TIFFs": (
         st.sampled_from(list(corpus.GOOD_TIFF.values())).flatmap(mutated),
-        read_pixels,
+        read_kymograph,
     ),
 }
 

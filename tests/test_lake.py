@@ -337,7 +337,7 @@ def test_no_empty_lake_takes_the_place_of_one_whose_catalog_is_gone(kym: KymData
         lambda: kym.dataset.load_table(TABLE),
         lambda: kym.sql(f"FROM {TABLE}"),
     ):
-        with pytest.raises(TableUnreadableError, match="the catalog of the tables is gone"):
+        with pytest.raises(TableUnreadableError, match="the catalog of the tables is missing"):
             use()
     away.rename(catalog)
     assert kym.dataset.load_table(TABLE).height == 18

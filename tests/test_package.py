@@ -14,7 +14,7 @@ import kymflow_sql
 ROOT = Path(__file__).parent.parent
 HEAVY = (
     *("polars", "duckdb", "zarr", "numpy", "pyarrow", "tifffile", "fsspec"),
-    *("rich", "altair", "prompt_toolkit", "pygments"),
+    *("rich", "altair", "prompt_toolkit", "pygments", "scipy", "bottleneck"),
 )
 
 
@@ -33,6 +33,7 @@ def loaded_by(code: str) -> set[str]:
         "import kymflow_zarr",
         "import kymflow.core.kym_dataset",
         "import kymflow.core.lab_folder",
+        "import kymflow.core.velocity",
         "from kymflow_zarr import DatasetError",
         "from kymflow.cli.main import app; app.main(['--help'], standalone_mode=False)",
         "from kymflow.cli.main import app; app.main(['sql', '--help'], standalone_mode=False)",
@@ -49,9 +50,10 @@ def test_storage_never_loads_the_core() -> None:
 
 def test_public_names_can_all_be_had() -> None:
     import kymflow.core.kym_dataset as engine
+    import kymflow.core.velocity as velocity
     import kymflow_zarr as storage
 
-    for module in (engine, storage):
+    for module in (engine, velocity, storage):
         for name in module.__all__:
             assert getattr(module, name) is not None
 

@@ -1,9 +1,9 @@
 """The same table kept up to date without kymflow, in the ways it would be done today.
 
-Each rival is a small class of its own module: it is told the params hash of every image there is
-now, and brings its table to match. Each does what kymflow does: images whose hash or version is
-not the one stored are made again, images without events are remembered, rows of deleted images
-go. None flushes to disk, survives being killed halfway, or checks what it wrote.
+Each rival is a small class in a module of its own: it gets the params hash of every image in the
+dataset and brings its table up to date. Each does what kymflow does: images whose hash or version
+differs from the stored one are updated, images without events are remembered, rows of deleted
+images are removed. None flushes to disk, survives being killed halfway, or checks what it wrote.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class Rival(Protocol):
 
         Args:
             dataset: The dataset's folder.
-            hashes: Every image there is now, with the hash of its params.
+            hashes: Every image now in the dataset, with the hash of its params.
         """
         ...
 
@@ -47,7 +47,7 @@ class Rival(Protocol):
 
 
 def make_rival(name: str, home: Path) -> Rival:
-    """Return a rival that keeps its table in a folder."""
+    """Make a rival that keeps its table in a folder."""
     module, cls = CLASSES[name].split(":")
     home.mkdir(parents=True, exist_ok=True)
     return cast(Rival, getattr(import_module(f"{__name__}.{module}"), cls)(home))

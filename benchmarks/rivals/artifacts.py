@@ -1,4 +1,4 @@
-"""What every rival does alike: hash each image's params, and read events by Polars."""
+"""Code that all rivals share: hash each image's params, and read events by Polars."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ VERSION = VelocityEventIndexer.version
 RUNS = pl.Schema(
     {"image_id": pl.String(), "params_hash": pl.String(), "analysis_version": pl.String()}
 )
-"""What is stored of how each image was last made."""
+"""The stored run of each image."""
 
 
 def params_hashes(dataset: Path) -> dict[str, str]:
-    """Return the params hash of every image: SHA-256 of its JSON, keys sorted, without spaces."""
+    """Hash the params of every image: SHA-256 of its JSON, keys sorted, without spaces."""
     images = f"{dataset}/images"
     return {
         image_id: _params_hash(f"{images}/{image_id}/analysis/velocity_events/params.json")
@@ -31,7 +31,7 @@ def params_hashes(dataset: Path) -> dict[str, str]:
 
 
 def surveyed(hashes: Mapping[str, str]) -> pl.DataFrame:
-    """Return how each image would be made now, in the form of the runs that are stored."""
+    """Return the run that each image needs now, in the form of the stored ones."""
     versions = [VERSION] * len(hashes)
     return pl.DataFrame([list(hashes), list(hashes.values()), versions], schema=RUNS)
 
@@ -42,7 +42,7 @@ def events_path(dataset: Path, image_id: str) -> str:
 
 
 def read_events(dataset: Path, image_ids: Sequence[str]) -> pl.DataFrame:
-    """Return the events of many images with their ``image_id``, by one scan."""
+    """Read the events of many images with their ``image_id``, by one scan."""
     if not image_ids:
         return pl.DataFrame(schema={"image_id": pl.String(), **EVENT_SCHEMA})
     owners = pl.DataFrame(

@@ -13,7 +13,7 @@ from benchmarks.rivals.artifacts import VERSION, events_path
 
 
 class PandasLoop:
-    """Load the table, filter one image out, put its rows in, save; a marker file an image.
+    """Load the table, filter one image out, put its rows in, save; one marker file per image.
 
     Its time grows with the square of the number of images.
 

@@ -1,6 +1,6 @@
 -- Sum up a table of events and its ledger.
 -- Inputs   views kym_velocity_events, kym_velocity_events_runs
--- Output   one row (rows, digest, runs, runs_digest), the same whatever the order of the rows
+-- Output   one row (rows, digest, runs, runs_digest), independent of the order of the rows
 SELECT *
 FROM (
     SELECT

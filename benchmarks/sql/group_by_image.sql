@@ -1,6 +1,6 @@
--- Say with which params and version the rows of each image were made.
+-- Find the params and version that the rows of each image were made with.
 -- Inputs   $table  path of the table file
--- Output   (image_id, four texts), one row an image
+-- Output   (image_id, four texts), one row per image
 SELECT
     image_id,
     min(params_hash),

@@ -1,4 +1,4 @@
--- Every column of every view of the session.
+-- List every column of every view of the session.
 -- Tables   none; DuckDB's own lists
 -- Output   table, column, type, in the order of the views' names and their columns
 SELECT

@@ -1,7 +1,8 @@
--- What the columns of one table hold.
--- Inputs   {table}, its quoted name
--- Output   one row: how many rows; of each column how many values; how many different ones, about;
---          the smallest, as text; the largest, as text
+-- Profile the columns of one table.
+-- Inputs     the table
+-- Fragments  {table}  its quoted name
+-- Output     one row: the number of rows; per column the number of values, the approximate number
+--            of distinct ones, the smallest and the largest, as text
 SELECT
     count(*),
     count(COLUMNS(*)),

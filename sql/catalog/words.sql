@@ -1,4 +1,4 @@
--- The words that a query may hold: SQL's keywords, and the functions that can be called by name.
+-- List the words of queries: SQL's keywords, and the functions that can be called by name.
 -- Tables   none; DuckDB's own lists
 -- Output   word, kind (keyword, function), sorted
 SELECT

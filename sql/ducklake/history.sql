@@ -1,7 +1,7 @@
--- List what was done to a table.
+-- List the changes of a table.
 -- Inputs   database lake; variable table_name
--- Output   (version, time, author, note, kept, added, removed), one row a change, the first first;
---          the counts are of rows, null where only what is kept beside the table changed
+-- Output   (version, time, author, note, kept, added, removed), one row per change, oldest first;
+--          the counts are of rows, NULL where only a sidecar changed
 SELECT
     snapshot_id AS version,
     snapshot_time AS time,

@@ -1,4 +1,4 @@
--- Take all but some tables out of a copy of a lake's catalog.
+-- Remove all but some tables from a copy of a lake's catalog.
 -- Inputs   database copy: the copy; $wanted  list of [schema, table]
 -- Output   the copy, without the other tables in any of its snapshots
 DELETE FROM copy.ducklake_table AS tables

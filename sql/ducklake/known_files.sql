@@ -1,4 +1,4 @@
--- List the files that some version of a lake knows, those that wait to be removed included.
+-- List the files that any version of a lake refers to, including those waiting to be removed.
 -- Inputs   the catalog's own tables
 -- Output   (name), the file's name without folders: it is unique
 SELECT parse_filename(path) AS name FROM __ducklake_metadata_lake.ducklake_data_file

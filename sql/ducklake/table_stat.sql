@@ -1,7 +1,7 @@
 -- Measure the files that hold a table now.
 -- Inputs   the catalog's own tables; $name  the table's
--- Output   one row (size in bytes, changed: ISO 8601 text of the last snapshot that touched it, of
---          the oldest there is where that is forgotten)
+-- Output   one row (size in bytes, changed: ISO 8601 text of the last snapshot that changed it, or
+--          of the oldest one kept if that is forgotten)
 WITH held AS (
     SELECT tables.table_id, tables.begin_snapshot
     FROM __ducklake_metadata_lake.ducklake_table AS tables

@@ -1,13 +1,13 @@
--- Hold a table against its ledger and against the images there are.
+-- Compare a table with its ledger and with the images in the dataset.
 --
 -- Inputs   present   relation (image_id): the images in the dataset
 --          existing  relation (image_id, params_hash, analysis_version): the table's rows
 --          ledger    relation (image_id, params_hash, analysis_version, status, n_rows): the last
 --                    run of each image; may be empty
--- Output   (kind, images, example), one row a kind of thing that is not as it should be: how many
---          images it is so with, and one of them
+-- Output   (kind, images, example), one row per kind of problem: how many images have it, and one
+--          of them
 --
--- Rows that are merely stale are none of these: params and versions of today are not looked at.
+-- Rows that are merely stale are not a problem: today's params and versions are not compared.
 WITH held AS (
     SELECT
         image_id,

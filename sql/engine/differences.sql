@@ -1,7 +1,7 @@
--- Tell which images are otherwise in one version of a table than in another, and why.
+-- Find the images that differ between two versions of a table, and why.
 -- Inputs   before, after  relations as versions.sql returns them
 -- Output   (image_id, change, reason, rows_before, rows_after, version_before, version_after,
---          params_before, params_after, error), one row an image that differs
+--          params_before, params_after, error), one row per image that differs
 SELECT
     image_id,
     CASE

@@ -1,9 +1,9 @@
--- Read off a table's rows the runs that must have made them, for a ledger that does not tell.
+-- Derive from a table's rows the runs that made them, for images that the ledger lacks.
 -- Inputs   present   relation (image_id): the images in the dataset
 --          existing  relation (image_id, params_hash, analysis_version): the table's rows
---          ledger    relation (image_id, params_hash, analysis_version, status, n_rows): what the
---                    ledger tells; a failed run stands, since rows outlive it
--- Output   (image_id, params_hash, analysis_version, n_rows), one row an image whose rows agree
+--          ledger    relation (image_id, params_hash, analysis_version, status, n_rows): the runs
+--                    recorded; a failed one is kept, since old rows outlive a failure
+-- Output   (image_id, params_hash, analysis_version, n_rows), one row per image whose rows agree
 SELECT
     existing.image_id,
     min(existing.params_hash) AS params_hash,

@@ -1,8 +1,8 @@
--- Read what a table's rows were made of at one moment.
--- Inputs   the session's views, as they were at that moment
--- Fragments   {table}  the table, {runs}  its runs, {params}  its params, quoted
--- Output   (image_id, n_rows, params_hash, analysis_version, status, error, indexed_at, params), one
---          row an image with rows or a run on record
+-- Read the provenance of a table's rows as they were at one moment.
+-- Inputs     the session's views, as they were at that moment
+-- Fragments  {table}  the table, {runs}  its runs, {params}  its params, quoted
+-- Output     (image_id, n_rows, params_hash, analysis_version, status, error, indexed_at, params),
+--            one row per image with rows or a recorded run
 WITH held AS (
     SELECT
         image_id,

@@ -1,8 +1,8 @@
 -- What was recorded on each day.
 -- Tables   kym_images
--- Output   day by the microscope's clock, NULL where it is not known; n_images; n_accepted; n_rois;
---          minutes recorded; first_at, last_at: when the first and last image were taken; folders
---          they lie in
+-- Output   day by the microscope's clock, NULL if unknown; n_images; n_accepted; n_rois; minutes
+--          recorded; first_at, last_at: when the first and last image were taken; folders: where
+--          they were imported from
 SELECT
     acquired_at::DATE AS day,
     count(*) AS n_images,

@@ -2,7 +2,7 @@
 -- Tables   kym_images, kym_velocity_events
 -- Params   of  column of kym_velocity_events, kym_images  = strength    the number
 --          by  column of kym_velocity_events, kym_images  = event_type  what groups the events
--- Output   group; n_events; n_values of them that have the number, NaN being none; min; p05, p25,
+-- Output   group; n_events; n_values of them that have the number and no NaN; min; p05, p25,
 --          median, p75, p95: quantiles, interpolated; max; mean
 WITH given AS (
     SELECT {by} AS "group", nullif({of}::DOUBLE, 'NaN'::DOUBLE) AS x

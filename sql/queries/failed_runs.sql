@@ -1,8 +1,8 @@
--- Which images failed the last time they were indexed, why, and which old rows still stand.
+-- Which images failed the last time they were indexed, why, and how many old rows they kept.
 -- Tables   {table}, {table}_runs
 -- Params   table  table  = kym_velocity_events  the table
 -- Output   image_id; error; failed_at, UTC; analysis_version that failed; n_old_rows: rows of an
---          earlier run that still stand
+--          earlier run that are still in the table
 SELECT
     runs.image_id,
     runs.error,

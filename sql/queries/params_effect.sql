@@ -1,4 +1,4 @@
--- How the value of one param goes along with the number of events found.
+-- How the number of events found varies with the value of one param.
 -- Every image that was analysed counts, also one without events.
 -- Tables   kym_images, kym_velocity_events, kym_velocity_events_params, kym_velocity_events_runs
 -- Params   key         column of kym_velocity_events_params  = mad_k  the param

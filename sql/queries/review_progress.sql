@@ -1,4 +1,4 @@
--- How far people have come with reviewing events.
+-- How far the review of events has come.
 -- Tables   kym_images, kym_velocity_events
 -- Params   by  column of kym_velocity_events, kym_images  = folder  what groups the events
 -- Output   group; n_events; n_reviewed; reviewed_percent; and how many were called true_stall,

@@ -1,7 +1,7 @@
 -- Which events are the strongest: a list to begin a review with.
 -- Tables   kym_images, kym_velocity_events
 -- Params   limit            integer  = 20    how many
---          unreviewed_only  boolean  = true  only those that nobody has judged
+--          unreviewed_only  boolean  = true  only those that nobody has reviewed
 --          event_type       text     = NULL  only events of this type
 -- Output   image_id; source_path; roi_id; channel; event_id; event_type; t_start_s; strength;
 --          baseline_before, baseline_after, mm/s; user_type; note

@@ -1,7 +1,7 @@
 -- How long each region of each image was stalled.
--- A stall is what a person called a true stall, or a candidate that nobody has judged. Where two
--- overlap, the time counts once. A drop without a recorded end lasts at most until the next rise in
--- the same region and channel, or else to the end of the recording.
+-- A stall is what a person called a true stall, or a candidate that nobody has reviewed. Where
+-- two overlap, the time counts once. A drop without a recorded end lasts at most until the next
+-- rise in the same region and channel, or else to the end of the recording.
 -- Tables   kym_images, kym_velocity_events
 -- Params   reviewed_only  boolean  = false  only true stalls, no candidates
 -- Output   image_id; source_path; roi_id, NULL for an image without stalls; n_stalls; n_open of them
@@ -43,7 +43,7 @@ spans AS (
 ),
 
 fresh AS (
-    -- What each span adds to those that began before it.
+    -- The time that each span adds to those that began before it.
     SELECT
         image_id,
         roi_id,

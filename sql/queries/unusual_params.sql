@@ -1,7 +1,7 @@
 -- Which images were analysed with other params than most, and what differs.
 -- Tables   kym_images, kym_velocity_events_params, kym_velocity_events_runs
--- Output   image_id; source_path; params_hash; n_alike: images with these very params; differs: for
---          each key the usual value → this one, `–` where there is none
+-- Output   image_id; source_path; params_hash; n_alike: images with exactly these params; differs:
+--          per key the usual value → this one, `–` if there is none
 WITH used AS (
     SELECT runs.image_id, runs.params_hash, params.params
     FROM kym_velocity_events_runs AS runs

@@ -1,9 +1,9 @@
--- Mark the rows of a table file that a replacement drops.
--- Inputs   $table   path of the table file; $last_row  the number of its last row, from 0;
---          replaced  relation (key): the keys to be replaced
--- Fragments   {key}   the quoted key column
--- Output   variable replaced_rows: one bit a row, in file order, set where the row goes; NULL where
---          none goes
+-- Mark the rows of a table file that a replacement removes.
+-- Inputs     $table   path of the table file; $last_row  the number of its last row, from 0;
+--            replaced  relation (key): the keys to be replaced
+-- Fragments  {key}   the quoted key column
+-- Output     variable replaced_rows: one bit per row, in file order, set if the row is removed;
+--            NULL if no row is
 SET VARIABLE replaced_rows = (
     SELECT bitstring_agg(old.file_row_number::INTEGER, 0, $last_row)
     FROM read_parquet($table, file_row_number = true, hive_partitioning = false) AS old

@@ -8,6 +8,7 @@ from .errors import CopiedDatasetError as CopiedDatasetError
 from .errors import DatasetError as DatasetError
 from .errors import DatasetFormatError as DatasetFormatError
 from .errors import DatasetNotFoundError as DatasetNotFoundError
+from .errors import ImageBusyError as ImageBusyError
 from .errors import ImageNotFoundError as ImageNotFoundError
 from .errors import InvalidArrayError as InvalidArrayError
 from .errors import InvalidNameError as InvalidNameError

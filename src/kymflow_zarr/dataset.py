@@ -47,9 +47,9 @@ class ZarrDataset(Store, Queryable):
     Zarr v2 ones of the same format open as well and keep their Zarr format.
 
     Args:
-        path: The dataset's folder, by custom named ``….zarr``.
+        path: The dataset's folder, usually named ``*.zarr``.
         mode: ``"r"`` reads an existing dataset, ``"a"`` opens or makes one for writing, ``"w"``
-            makes an empty one, over a dataset of this format if there is one.
+            makes an empty one, in place of any dataset of this format at the path.
 
     Attributes:
         path: The absolute path of the folder.
@@ -59,7 +59,7 @@ class ZarrDataset(Store, Queryable):
 
     Raises:
         DatasetNotFoundError: With ``"r"``, if there is nothing at the path.
-        DatasetFormatError: If something else lies there, or a schema version not known here.
+        DatasetFormatError: If something else is there, or a schema version not known here.
         UsageError: If the path is empty or not valid Unicode.
         ReadError: If the folder may not be read.
     """
@@ -102,11 +102,11 @@ class ZarrDataset(Store, Queryable):
         chunks: Sequence[int] | None = None,
         image_id: str | None = None,
     ) -> ZarrImageRecord:
-        """Add an image; it appears whole or not at all.
+        """Add an image atomically: readers see all of it or nothing.
 
         Args:
             arr: Pixels, 2-D to 5-D.
-            axes: One name an axis; by default ``yx``, ``zyx``, ``zyxc``, ``tzyxc``.
+            axes: One name per axis; by default ``yx``, ``zyx``, ``zyxc``, ``tzyxc``.
             chunks: Chunk shape; by default about 1 MiB, cut along the leading axes.
             image_id: The id; a random UUID by default.
 
@@ -115,7 +115,7 @@ class ZarrDataset(Store, Queryable):
 
         Raises:
             InvalidArrayError: If the pixels, axes or chunks can't be stored.
-            InvalidNameError: If the id may not be one.
+            InvalidNameError: If the id is not valid.
             UsageError: If there is an image of that id.
             ReadOnlyError: If the dataset is open for reading only.
         """
@@ -127,14 +127,14 @@ class ZarrDataset(Store, Queryable):
     def stage_image(
         self, image_id: str | None = None, *, replacing: bool = False
     ) -> Iterator[ZarrImageRecord]:
-        """Yield an image in a hidden folder, which joins the dataset when the block ends well.
+        """Yield an image in a hidden folder, which joins the dataset when the block succeeds.
 
         Args:
             image_id: The id; a random UUID by default.
             replacing: Whether to take the place of an image of that id.
 
         Raises:
-            UsageError: If there is an image of that id and it is not to be replaced.
+            UsageError: If there is an image of that id and ``replacing`` is false.
             ReadOnlyError: If the dataset is open for reading only.
         """
         self.check_writable("add an image", self._images)
@@ -154,10 +154,10 @@ class ZarrDataset(Store, Queryable):
                 shutil.rmtree(hidden, ignore_errors=True)
 
     def record(self, image_id: str) -> ZarrImageRecord:
-        """Return a handle on an image, without looking whether it is there.
+        """Return a handle on an image, without checking that it exists.
 
         Raises:
-            InvalidNameError: If the id may not be one.
+            InvalidNameError: If the id is not valid.
         """
         return ZarrImageRecord(self, check_image_id(image_id))
 
@@ -171,7 +171,7 @@ class ZarrDataset(Store, Queryable):
     def list_image_ids(self) -> list[str]:
         """List the ids of all images, sorted.
 
-        A folder whose name may not be an id is no image; a warning is logged.
+        A folder whose name is not a valid id is skipped, with a warning in the log.
 
         Raises:
             ReadError: If the folder of the images can't be listed.
@@ -202,25 +202,26 @@ class ZarrDataset(Store, Queryable):
         yield from map(self.record, ids)
 
     def delete_image(self, image_id: str) -> None:
-        """Delete an image with all its artifacts. Rows of tables go with the next update.
+        """Delete an image with all its artifacts; the next update removes its rows from the tables.
 
         Raises:
             ImageNotFoundError: If there is no such image.
             ReadOnlyError: If the dataset is open for reading only.
         """
         self.check_writable("delete an image", self._images)
-        path = self.record(image_id).path
-        deleted = layout.new_deleted(path)
-        try:
-            os.replace(path, deleted)
-        except FileNotFoundError as error:
-            raise ImageNotFoundError(
-                "there is no such image", dataset=str(self.path), image_id=image_id
-            ) from error
+        record = self.record(image_id)
+        if not record.exists():
+            raise self._no_image(image_id)
+        deleted = layout.new_deleted(record.path)
+        with record.lock():
+            try:
+                os.replace(record.path, deleted)
+            except FileNotFoundError as error:
+                raise self._no_image(image_id) from error
         remove(deleted)
 
     def update_manifest(self) -> pl.DataFrame:
-        """Write ``index/manifest.parquet`` again and return it, see :meth:`load_manifest`."""
+        """Rebuild ``index/manifest.parquet`` and return it, see :meth:`load_manifest`."""
         from kymflow_zarr.images.manifest import build_manifest, save_manifest
 
         self.check_writable("update the manifest", layout.index(self.path))
@@ -229,11 +230,11 @@ class ZarrDataset(Store, Queryable):
         return manifest
 
     def load_manifest(self) -> pl.DataFrame:
-        """Return what the images are, as last written; built afresh where nothing was.
+        """Return the manifest as last written; built now if it never was.
 
         Returns:
             Frame (image_id, created_utc, updated_utc, shape list of int, dtype, axes list of
-            str), a row an image, sorted by image_id.
+            str), one row per image, sorted by image_id.
         """
         from kymflow_zarr.images.manifest import build_manifest, read_manifest
 
@@ -266,6 +267,10 @@ class ZarrDataset(Store, Queryable):
         """Replace one image's rows, see :meth:`TableStore.replace_rows_for_image_id`."""
         return self.tables.replace_rows_for_image_id(name, image_id, frame)
 
+    @property
+    def _folder(self) -> Path:
+        return self.path
+
     def _views(self) -> Views:
         from kymflow_zarr.sql.views import table_views
 
@@ -274,6 +279,11 @@ class ZarrDataset(Store, Queryable):
     @property
     def _images(self) -> Path:
         return layout.images(self.path)
+
+    def _no_image(self, image_id: str) -> ImageNotFoundError:
+        return ImageNotFoundError(
+            "there is no such image", dataset=str(self.path), image_id=image_id
+        )
 
     def _is_empty_folder(self) -> bool:
         return self.path.is_dir() and next(self.path.iterdir(), None) is None

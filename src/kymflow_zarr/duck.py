@@ -21,9 +21,9 @@ _QUIET = {"autoinstall_known_extensions": False, "autoload_known_extensions": Fa
 def engine_connection(
     folder: Path | None, config: Mapping[str, bool] | None = None
 ) -> Iterator[duckdb.DuckDBPyConnection]:
-    """Yield an in-memory DuckDB that spills where there is room, and leaves nothing.
+    """Yield an in-memory DuckDB that spills to a folder of the dataset and leaves nothing behind.
 
-    By itself it would spill to the working directory.
+    By default it would spill to the working directory.
 
     Args:
         folder: A folder of the dataset. What does not fit into memory goes to a hidden folder in
@@ -57,7 +57,7 @@ def literal(text: str) -> str:
 def value(
     con: duckdb.DuckDBPyConnection, sql: str, inputs: Mapping[str, object] | None = None
 ) -> Any:
-    """Return the one value that a statement answers.
+    """Return the single value that a statement selects.
 
     The answer is read to its end: DuckDB 2 lets nothing else run on the connection before.
     """
@@ -68,7 +68,7 @@ def value(
 def view_columns(
     rows: duckdb.DuckDBPyRelation, name: str, schema: Mapping[str, str], *, where: str = "true"
 ) -> None:
-    """Make a view of some columns of a relation; those that it lacks are null.
+    """Make a view of some columns of a relation; missing ones are null.
 
     Args:
         rows: The relation.

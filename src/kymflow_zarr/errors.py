@@ -11,17 +11,18 @@
     │   ├── OutsideError                put the file itself in place of a link
     │   └── CopiedDatasetError          give the copy a catalog of its own
     ├── UntrustedHostError              allow the host, if it is yours        (PermissionError)
-    ├── WriteError                      free space, repair access, do it again  (OSError)
-    ├── ReadError                       repair access or the disk, do it again  (OSError)
+    ├── WriteError                      free space or fix permissions, retry  (OSError)
+    ├── ReadError                       fix permissions or the disk, retry    (OSError)
     ├── NotFoundError                   nothing there by that name            (FileNotFoundError)
     │   ├── DatasetNotFoundError
     │   ├── ImageNotFoundError
     │   ├── TableNotFoundError
     │   └── ArtifactNotFoundError       (also an ArtifactError)
     │       └── MetadataNotFoundError
-    ├── DatasetFormatError              not a dataset of ours                 (ValueError)
-    ├── ArtifactError                   one image's artifact: repair it or make it again
+    ├── DatasetFormatError              not a dataset of this format          (ValueError)
+    ├── ArtifactError                   one image's artifact: repair or rebuild it
     │   ├── ArtifactUnreadableError                                           (ValueError)
+    │   ├── ImageBusyError              run it again when the other process has ended
     │   └── ArtifactSchemaError                                               (ValueError)
     ├── TableError                      a dataset table                       (ValueError)
     │   ├── TableUnreadableError
@@ -98,7 +99,7 @@ class UsageError(DatasetError, ValueError):
 
 
 class InvalidNameError(UsageError):
-    """An image id, artifact name or table name that may not be one."""
+    """An image id, artifact name or table name that is not valid."""
 
     code = "invalid-name"
 
@@ -134,19 +135,19 @@ class UntrustedHostError(DatasetError, PermissionError):
 
 
 class WriteError(DatasetError, OSError):
-    """A file can't be written, as on a full disk; what was there before stands."""
+    """A file can't be written, as on a full disk; its old version is unchanged."""
 
     code = "write"
 
 
 class ReadError(DatasetError, OSError):
-    """The system refuses to read a file or folder, which says nothing of what is in it."""
+    """The system refuses to read a file or folder, whose content may be intact."""
 
     code = "read"
 
 
 class NoHistoryError(UsageError):
-    """What tables were is asked for, and they keep no history."""
+    """An earlier version of the tables was asked for, and they keep no history."""
 
     code = "no-history"
 
@@ -176,7 +177,7 @@ class TableNotFoundError(NotFoundError):
 
 
 class DatasetFormatError(DatasetError, ValueError):
-    """What lies at the path is not a dataset of ours, or of a version not known here."""
+    """The path holds something other than a dataset of this format and a known version."""
 
     code = "dataset-format"
 
@@ -200,15 +201,21 @@ class MetadataNotFoundError(ArtifactNotFoundError):
 
 
 class ArtifactUnreadableError(ArtifactError, ValueError):
-    """An artifact's bytes can't be read as what they should be."""
+    """An artifact's bytes are not in the format they should be in."""
 
     code = "artifact-unreadable"
 
 
 class ArtifactSchemaError(ArtifactError, ValueError):
-    """An artifact reads well but does not hold what it should."""
+    """An artifact can be read but does not hold what it should."""
 
     code = "artifact-schema"
+
+
+class ImageBusyError(ArtifactError):
+    """Another process is writing to the image and does not come to an end."""
+
+    code = "image-busy"
 
 
 class TableError(DatasetError, ValueError):
@@ -230,7 +237,7 @@ class TableSchemaError(TableError):
 
 
 class CommitError(TableError):
-    """A table was not written as it should be; the old one stands."""
+    """A table could not be written; the old one is unchanged."""
 
     code = "commit"
 
@@ -254,6 +261,6 @@ class QueryTimeoutError(QueryError, TimeoutError):
 
 
 class VersionNotFoundError(QueryError):
-    """The tables are asked for as they were at a version that never was, or is forgotten."""
+    """The tables were asked for at a version that never existed or is no longer kept."""
 
     code = "version-not-found"

@@ -1,4 +1,4 @@
-"""Frames from anywhere, in the types that a table can hold."""
+"""Frames of any library, converted to the types that a table can hold."""
 
 from __future__ import annotations
 
@@ -11,11 +11,6 @@ if TYPE_CHECKING:
     import polars as pl
     from polars.datatypes import DataTypeClass
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import polars as pl
-
 _DUCKDBS_OWN = ("file_row_number",)  # a commit asks DuckDB for it
 
 
@@ -27,7 +22,7 @@ def as_polars(frame: object) -> pl.DataFrame:
             stream: pandas, PyArrow, DuckDB.
 
     Raises:
-        UsageError: If it is none of these.
+        UsageError: If it is anything else.
     """
     import polars as pl
 
@@ -45,13 +40,13 @@ def as_polars(frame: object) -> pl.DataFrame:
 
 
 def storable(frame: pl.DataFrame) -> pl.DataFrame:
-    """Return a frame in the types that Parquet, DuckDB and Polars all read back alike.
+    """Convert a frame to the types that Parquet, DuckDB and Polars all read back alike.
 
     Categories become text, timestamps microseconds (nanoseconds stay where there is no time
     zone), time zones UTC.
 
     Raises:
-        UsageError: If a column's type has no such form, or its name is none for SQL.
+        UsageError: If a column's type has no such form, or SQL can't use its name.
     """
     import polars as pl
 
@@ -91,14 +86,14 @@ def check_column_names(names: Sequence[str]) -> None:
             )
         if not name or "\0" in name or folded in _DUCKDBS_OWN:
             raise UsageError(
-                f"a column can't be named {name!r}: names are not empty, hold no NUL and are none "
+                f"a column can't be named {name!r}: names may not be empty, contain NUL or be one "
                 f"of DuckDB's own ({', '.join(_DUCKDBS_OWN)}); rename it"
             )
         seen[folded] = name
 
 
 def stack(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
-    """Return the rows of many frames, columns united by name; absent ones become nulls.
+    """Stack the rows of many frames, columns united by name; absent ones become nulls.
 
     Raises:
         UsageError: If a column's types have nothing in common, or two names differ by case only.
@@ -137,7 +132,7 @@ def _stack_unlike(frames: Sequence[pl.DataFrame]) -> pl.DataFrame:
 
 
 def common_dtype(left: pl.DataType, right: pl.DataType) -> pl.DataType | None:
-    """Return the type that holds every value of both types, or None where there is none.
+    """Return the type that holds every value of both types, or None if there is none.
 
     Nulls take the other side's type, integers and floats widen, timestamps take the finer unit.
     Text never silently swallows numbers, nor numbers booleans.

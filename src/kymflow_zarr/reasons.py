@@ -1,4 +1,4 @@
-"""What errors of others say: the system's, DuckDB's and Polars' own words, on one line."""
+"""Messages of the system, DuckDB and Polars, shortened to one line that is safe to print."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _NUMBER = re.compile(r"(?:\[Errno |\(os error )(\d+)[\])]")
 
 
 def first_line(error: BaseException) -> str:
-    """Return the first line of an error's text, or its name where it has none, fit to print.
+    """Return the first line of an error's text, or its name if it has no text, safe to print.
 
-    What DuckDB says of a lake's transaction before it says what happened is left out. A long line
-    loses its middle: the system's own words stand at the end.
+    DuckDB's preamble about a lake's transaction is dropped. A long line loses its middle: the
+    system's own words come last.
     """
     text = _NO_REASON.sub("", str(error))
     line = next(iter(text.splitlines()), "") or type(error).__name__
@@ -30,20 +30,20 @@ def first_line(error: BaseException) -> str:
 
 
 def reason(error: BaseException) -> str:
-    """Return why something failed, on one line: the system's own words where it was the system."""
+    """Return why something failed, on one line; of a system error only the system's own words."""
     said = getattr(error, "strerror", None) or first_line(error)
     return _WITH_PATH.sub(r"\1", said)
 
 
 def refused(error: BaseException | str) -> bool:
-    """Tell whether an error, or its text, is the system's refusal to read what may be whole."""
+    """Tell whether the system refused a read, so that the file itself may be intact."""
     text = first_line(error) if isinstance(error, BaseException) else error
     numbers = {int(number) for number in _NUMBER.findall(text)}
     return bool(numbers & _ACCESS_ERRNOS) or text.endswith(tuple(map(os.strerror, _ACCESS_ERRNOS)))
 
 
 def escaped(text: str) -> str:
-    """Return a text on one line: what could break it, or steer a terminal, is written out."""
+    """Escape line breaks and control characters, so that a text stays on one line."""
     return text if text.isprintable() else "".join(map(_escaped, text))
 
 

@@ -148,7 +148,6 @@ DOORS: dict[str, Door] = {
     "update_index": call(
         lambda p, d: [KymDataset(d).update_index(i) for i in (EVENTS, ImageIndexer())]
     ),
-    "mark_outdated": call(lambda p, d: KymDataset(d).mark_outdated(EVENTS, ["a"])),
     "check()": call(lambda p, d: check(d, repair=True, abandoned_after=timedelta(seconds=-1))),
     "detect_dataset": call(lambda p, d: detect_dataset(d, mode="replace", on_error="record")),
     "save_array": call(lambda p, d: d.record("a").save_array(np.ones((8, 16), np.uint16))),

@@ -1,4 +1,4 @@
--- Make the table of events.
+-- Create the table of events.
 -- Inputs   fresh
--- Output   table events, of the form of fresh
+-- Output   table events, with the columns of fresh
 CREATE TABLE IF NOT EXISTS events AS FROM fresh LIMIT 0

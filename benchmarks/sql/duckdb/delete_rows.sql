@@ -1,5 +1,5 @@
 -- Delete the old rows.
--- Inputs   replaced
--- Holes    {table}  events or runs
--- Output   none
+-- Inputs     replaced
+-- Fragments  {table}  events or runs
+-- Output     none
 DELETE FROM {table} WHERE image_id IN (FROM replaced)

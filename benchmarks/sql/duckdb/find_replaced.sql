@@ -1,4 +1,4 @@
--- Find the images whose old rows go: the stale ones, and those no longer there.
+-- Find the images whose old rows are removed: the stale and the deleted ones.
 -- Inputs   surveyed, runs, stale
 -- Output   temporary table replaced (image_id)
 CREATE TEMP TABLE replaced AS

@@ -1,5 +1,5 @@
 -- Insert the new rows.
--- Inputs   the relation in the hole
--- Holes    {table}  events or runs; {rows}  where the new rows lie
--- Output   none
+-- Inputs     the relation of the fragment
+-- Fragments  {table}  events or runs; {rows}  relation of the new rows
+-- Output     none
 INSERT INTO {table} BY NAME {rows}

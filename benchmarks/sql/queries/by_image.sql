@@ -1,6 +1,6 @@
--- Sum up the drops of each image and ROI: rate and mean baseline, ready to be joined.
+-- Count the drops of each image and ROI, with their first start and greatest strength, for a join.
 -- Tables   kym_velocity_events
--- Output   (image_id, roi_id, n_drops, first_s, max_strength), a row an image and ROI
+-- Output   (image_id, roi_id, n_drops, first_s, max_strength), one row per image and ROI
 SELECT
     image_id,
     roi_id,

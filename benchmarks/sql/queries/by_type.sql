@@ -1,6 +1,6 @@
--- Sum up the events of each type and review: the table a figure starts from.
+-- Summarize the events by type and review: the table that a figure starts from.
 -- Tables   kym_velocity_events
--- Output   (event_type, user_type, n, median_strength, longest_s), a row a pair
+-- Output   (event_type, user_type, n, median_strength, longest_s), one row per pair
 SELECT
     event_type,
     user_type,

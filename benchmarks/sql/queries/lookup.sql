@@ -1,4 +1,4 @@
--- Return the events of one image.
+-- Select the events of one image.
 -- Tables   kym_velocity_events
 -- Inputs   $image_id
 -- Output   the rows of the image

@@ -1,4 +1,4 @@
--- Return the hundred strongest events of all images that nobody has reviewed.
+-- Select the hundred strongest events of all images that nobody has reviewed.
 -- Tables   kym_velocity_events
 -- Output   (image_id, roi_id, event_id, t_start_s, strength), strongest first
 SELECT

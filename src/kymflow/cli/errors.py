@@ -18,11 +18,15 @@ from contextlib import contextmanager
 from itertools import takewhile
 from shutil import get_terminal_size
 from textwrap import fill
+from typing import TYPE_CHECKING
 
 import click
 
 from kymflow_zarr.errors import DatasetError, UsageError
 from kymflow_zarr.reasons import escaped
+
+if TYPE_CHECKING:
+    from kymflow.core.workers.progress import Failure
 
 FAILED = 1
 USAGE = 2
@@ -32,6 +36,9 @@ REMEDIES = {
     "copied-dataset": "`kymflow tables adopt` gives a copy a catalog of its own; `--moved` says "
     "that there is no other",
     "host-not-trusted": "allow it with `kymflow trust HOST`",
+    "no-scale": "give it for all such files with `kymflow import --seconds-per-line S "
+    "--um-per-pixel UM`, or for this image with `kymflow metadata set DATASET IMAGE_ID "
+    "seconds_per_line=S um_per_pixel=UM`",
     "no-history": "have one kept from now on with `kymflow tables convert --to ducklake`",
     "version-not-found": "`kymflow history` lists the versions there are",
 }
@@ -86,6 +93,14 @@ def report(error: Exception, *, where: bool = True) -> int:
         first = f"{first}; {REMEDIES[error.code]}"
     _tell("\n".join([first, *details]), "error")
     return USAGE if isinstance(error, UsageError) else FAILED
+
+
+def warn_of_failures(failures: Sequence[Failure]) -> int:
+    """List images that failed, each with the command that helps; return how many there are."""
+    for failure in failures:
+        remedy = f"; {REMEDIES[failure.code]}" if failure.code in REMEDIES else ""
+        warn(f"{failure.image_id}: {failure.message}{remedy}", kind="failed")
+    return len(failures)
 
 
 def remark(text: str) -> None:

@@ -10,7 +10,10 @@ import click
 from kymflow.cli.errors import pipe_may_close, reported
 
 COMMANDS = (
+    "run",
     "import",
+    "metadata",
+    "velocity",
     "detect",
     "params",
     "index",

@@ -177,12 +177,13 @@ def counted(verdicts: pl.DataFrame) -> pl.DataFrame:
     """Return how many images and rows a decision holds of each action and reason."""
     import polars as pl
 
-    counts = verdicts.group_by("action", "reason").agg(images=pl.len(), rows=pl.col("n_rows").sum())
+    rows = pl.when(pl.col("n_rows").count() > 0).then(pl.col("n_rows").sum())
+    counts = verdicts.group_by("action", "reason").agg(images=pl.len(), rows=rows)
     return counts.sort("action", "images", "reason", descending=[False, True, False])
 
 
-def labelled(indexer: Indexer, frame: pl.DataFrame) -> pl.DataFrame:
-    """Return a frame with the indexer's name in front."""
+def labelled(step: str, frame: pl.DataFrame) -> pl.DataFrame:
+    """Put in front of a frame what it is about: ``events``, or an indexer's name."""
     import polars as pl
 
-    return frame.select(pl.lit(indexer.name).alias("indexer"), pl.all())
+    return frame.select(pl.lit(step).alias("step"), pl.all())

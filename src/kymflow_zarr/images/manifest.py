@@ -1,4 +1,4 @@
-"""The manifest: what the images are, read in bulk from their Zarr metadata."""
+"""The manifest: shape, dtype, axes and times of each image, read in bulk from Zarr metadata."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _SORTABLE = ("image_id", "created_utc", "updated_utc", "dtype")
 
 
 def build_manifest(store: Store, ids: Sequence[str]) -> pl.DataFrame:
-    """Read the manifest off the images; what an image does not tell is null."""
+    """Build the manifest from the images' metadata; what is missing there is null."""
     group_file = attributes_file(store.zarr_format)
     array_file = "data/zarr.json" if store.zarr_format == 3 else "data/.zarray"
     groups = store.get_many(f"images/{image_id}/{group_file}" for image_id in ids)
@@ -51,7 +51,7 @@ def save_manifest(store: Store, manifest: pl.DataFrame) -> None:
 
 
 def read_manifest(store: Store) -> pl.DataFrame | None:
-    """Return the manifest as last written, None where there is none that can be read."""
+    """Return the manifest as last written; None if there is no file or it can't be read."""
     try:
         return parquet.scan(layout.manifest(store.path)).collect()
     except parquet.read_errors():
@@ -73,8 +73,8 @@ def sorted_ids(store: Store, ids: Sequence[str], column: str) -> list[str]:
 def _row(
     store: Store, image_id: str, group: Blob, array: Blob
 ) -> tuple[str, str | None, str | None, list[int] | None, str | None, list[str] | None]:
-    attributes = _told(group, lambda blob: parse_attributes(blob, store.zarr_format))
-    header = _told(array, decode_object)
+    attributes = _parsed(group, lambda blob: parse_attributes(blob, store.zarr_format))
+    header = _parsed(array, decode_object)
     return (
         image_id,
         _text(attributes.get("created_utc")),
@@ -85,7 +85,7 @@ def _row(
     )
 
 
-def _told(blob: Blob, parse: Callable[[bytes], dict[str, Any]]) -> dict[str, Any]:
+def _parsed(blob: Blob, parse: Callable[[bytes], dict[str, Any]]) -> dict[str, Any]:
     try:
         return parse(blob) if isinstance(blob, bytes) else {}
     except ValueError:

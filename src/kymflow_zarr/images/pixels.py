@@ -24,7 +24,7 @@ SHARD_BYTES = 64 << 20
 
 
 def checked_array(array: object) -> np.ndarray[Any, Any]:
-    """Return pixels as an array that can be stored.
+    """Check pixels and return them as an array.
 
     Raises:
         InvalidArrayError: If they are not 2-D to 5-D numbers, or empty.
@@ -42,7 +42,7 @@ def checked_array(array: object) -> np.ndarray[Any, Any]:
 
 
 def checked_axes(axes: Sequence[str] | None, ndim: int) -> list[str]:
-    """Return one name an axis, by default the usual ones.
+    """Check that there is one name per axis, and return them; by default the usual ones.
 
     Raises:
         InvalidArrayError: If there are not as many different names as axes.
@@ -60,7 +60,7 @@ def default_chunks(shape: Sequence[int], itemsize: int) -> tuple[int, ...]:
 
     Args:
         shape: The array's shape.
-        itemsize: Bytes a value.
+        itemsize: Bytes per value.
     """
     chunks = list(shape)
     for axis in range(len(chunks)):
@@ -74,7 +74,7 @@ def default_chunks(shape: Sequence[int], itemsize: int) -> tuple[int, ...]:
 def shard_shape(
     shape: Sequence[int], chunks: Sequence[int], itemsize: int
 ) -> tuple[int, ...] | None:
-    """Return the shape of shards of up to 64 MiB, or None where one chunk holds all.
+    """Return the shape of shards of up to 64 MiB, or None if one chunk holds all.
 
     A shard is a whole number of chunks; a small image becomes one file of several chunks.
     """
@@ -98,8 +98,8 @@ def write_array(
 ) -> None:
     """Write an array with zstd compression; Zarr v3 arrays of several chunks are sharded.
 
-    It is written elsewhere and put into its place when it is whole. An array that it replaces is
-    gone for a moment, and never mixed with the new one.
+    It is written to a hidden folder and renamed once complete. An array that it replaces is
+    missing for a moment, and never mixed with the new one.
 
     Args:
         path: The array's folder.

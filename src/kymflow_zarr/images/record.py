@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     import zarr
 
-# Zarr meets damaged metadata and chunks with whatever its own code stumbles on.
+# On damaged metadata or chunks zarr raises whatever its own code happens to fail with.
 _ZARR_ERRORS = (
     ArithmeticError,
     AttributeError,
@@ -38,7 +38,7 @@ class ZarrImageRecord(ImageFiles):
     Args:
         dataset: The dataset.
         image_id: The image's id.
-        path: The image's folder while it is being made; by default where images lie.
+        path: The image's folder while it is being made; by default ``images/<image_id>``.
 
     Attributes:
         dataset: The dataset.
@@ -63,7 +63,7 @@ class ZarrImageRecord(ImageFiles):
 
         Args:
             array: Numbers, 2-D to 5-D.
-            axes: One name an axis; by default ``yx``, ``zyx``, ``zyxc``, ``tzyxc``.
+            axes: One name per axis; by default ``yx``, ``zyx``, ``zyxc``, ``tzyxc``.
             chunks: Chunk shape; by default about 1 MiB, cut along the leading axes.
 
         Raises:
@@ -113,7 +113,7 @@ class ZarrImageRecord(ImageFiles):
         """Return the names of the axes of the pixels.
 
         Raises:
-            ArtifactSchemaError: If what is stored are no names, or there are none for so many axes.
+            ArtifactSchemaError: If they are not a list of texts, or missing and without default.
         """
         from kymflow_zarr.images.pixels import DEFAULT_AXES
 

@@ -1,4 +1,4 @@
-"""Put one image in the place of another, and put back what was interrupted at it."""
+"""Replace one image by another, and recover replacements that were interrupted."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def put_in_place(store: Store, hidden: Path, image_id: str) -> None:
-    """Make a hidden folder the image of an id, in place of the one there is.
+    """Make a hidden folder the image of an id, in place of any there is.
 
     Raises:
-        ReadOnlyError: If that would write beyond a link out of the store.
+        ReadOnlyError: If that would write through a link out of the store.
     """
     target = hidden.with_name(image_id)
     if not target.exists():
@@ -38,7 +38,7 @@ def recover_replacements(store: Store) -> None:
     """Put back images whose replacement was interrupted between its two renames.
 
     Args:
-        store: The dataset; nothing is done where it is open for reading only.
+        store: The dataset; nothing is done if it is open for reading only.
 
     Raises:
         ReadError: If the folder can't be listed.

@@ -1,4 +1,4 @@
-"""Answer one query: as a frame, as a stream, or hand out the session itself."""
+"""Answer one query as a frame or a stream, or hand out the session itself."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ def stream(views: Views, text: str, params: Params, timeout: float | None) -> pa
 
 
 def connect(views: Views) -> duckdb.DuckDBPyConnection:
-    """Return a session for its own sake, see :meth:`~.queryable.Queryable.connect`."""
+    """Open a session and return its connection, see :meth:`~.queryable.Queryable.connect`."""
     session = Session(views)
     with session.errors_explained(""):
         session.open(list(views.by_name), descriptors=False)
@@ -83,8 +83,8 @@ def _frame(rows: duckdb.DuckDBPyRelation) -> pl.DataFrame:
     for name, kind in zip(rows.columns, rows.types, strict=True):
         if found := _NOT_IN_FRAMES.search(_QUOTED.sub("", str(kind))):
             raise QueryError(
-                f"column {name!r} holds a value of type {found[0]}, which frames don't; "
-                f"take epoch(…) of an INTERVAL for seconds, CAST(… AS VARCHAR) of a UNION for text"
+                f"column {name!r} holds a value of type {found[0]}, which frames can't hold; turn "
+                f"an INTERVAL into seconds by epoch(…), a UNION into text by CAST(… AS VARCHAR)"
             )
     names = _distinct(rows.columns)
     wide = [n for n, kind in zip(names, rows.types, strict=True) if str(kind) in _WIDE]
@@ -94,13 +94,13 @@ def _frame(rows: duckdb.DuckDBPyRelation) -> pl.DataFrame:
 
 
 def _narrowed(wide: pl.Series) -> pl.Series:
-    """Return 128-bit numbers, such as every sum, in 64 bits where they all fit."""
+    """Narrow 128-bit numbers, such as every sum, to 64 bits if they all fit."""
     narrow = wide.cast(pl.Int64, strict=False)
     return narrow if narrow.null_count() == wide.null_count() else wide
 
 
 def _distinct(names: Sequence[str]) -> list[str]:
-    """Return column names with a number after those that stood before: a join's are often alike."""
+    """Number repeated column names, as joins often return them."""
     given: dict[str, None] = {}
     for name in names:
         tries = (name if n == 0 else f"{name}_{n}" for n in count())

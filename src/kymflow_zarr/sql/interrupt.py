@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import duckdb
 
 T = TypeVar("T")
-_POLL_S = 0.2
+_POLL_S = 0.2  # Windows sees Ctrl-C only between waits
 
 
 class Running:
@@ -27,7 +27,7 @@ class Running:
 
     Args:
         con: The connection, to interrupt.
-        timeout: Seconds that all its work together may take; None for no limit.
+        timeout: Seconds that all its work together may take; None: no limit.
 
     Raises:
         UsageError: If the timeout is not a positive number.
@@ -53,7 +53,7 @@ class Running:
         self._pool.shutdown()
 
     def run(self, work: Callable[[], T]) -> T:
-        """Do some work and return what it returns.
+        """Run a function in the query's thread and return its result.
 
         Raises:
             QueryTimeoutError: If the time is up first.
@@ -62,7 +62,6 @@ class Running:
         started = time.monotonic()
         doing = self._pool.submit(work)
         try:
-            # Windows looks for Ctrl-C between waits only.
             while not doing.done():
                 left = self._left - (time.monotonic() - started)
                 if left <= 0:

@@ -1,4 +1,4 @@
-"""DuckDB's messages made better: a short first line, near misses, the place, the way out."""
+"""DuckDB's messages, improved: a short first line, near misses, the place, the way out."""
 
 from __future__ import annotations
 
@@ -25,15 +25,15 @@ _LISTED_TABLES = 3
 
 
 def explained(text: str, tables: Views, columns: Mapping[str, Sequence[str]]) -> str:
-    """Return DuckDB's message with what helps to repair the query.
+    """Add to DuckDB's message what helps to correct the query.
 
     Args:
         text: DuckDB's message.
-        tables: The tables there are.
+        tables: The tables of the dataset.
         columns: The columns of each table that the query may mean.
 
     Returns:
-        One short line; on further lines the place in the query, and what there is to choose from.
+        One short line; on further lines the place in the query, and the names to choose from.
     """
     if found := _TABLE.search(text):
         return _with_hint(
@@ -63,7 +63,7 @@ def _with_hint(text: str, names: Sequence[str], there: str) -> str:
 
 
 def _short(text: str) -> str:
-    """Leave out most of a long list, such as that of every form of a function."""
+    """Shorten a long list, such as that of every overload of a function."""
     lines = [line for line in text.splitlines() if line.strip()]
     place = next((n for n, line in enumerate(lines) if line.startswith("LINE ")), len(lines))
     if place + 1 < len(lines) and lines[place + 1].strip() == "^":
@@ -74,6 +74,6 @@ def _short(text: str) -> str:
 
 
 def _underlined(line: str, start: int) -> str:
-    """Return the line of carets for the word that begins at a place in a line."""
+    """Return a line of carets under the word that begins at a place in a line."""
     word = _WORD.match(line, start)
     return " " * start + "^" * (len(word[0]) if word else 1)

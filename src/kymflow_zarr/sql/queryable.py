@@ -1,19 +1,24 @@
-"""SQL for a class that says which views there are."""
+"""SQL for any class that provides views."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeVar
 
+from kymflow_zarr.tables.moves import read_in_place
 from kymflow_zarr.tables.types import AsOf
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import duckdb
     import polars as pl
     import pyarrow as pa
 
     from kymflow_zarr.sql.views import Views
+
+T = TypeVar("T")
 
 
 class Queryable(ABC):
@@ -21,12 +26,17 @@ class Queryable(ABC):
 
     A query may read the tables and nothing else: no other file, no address, no variable of the
     program; and it changes nothing. Writers may replace a table meanwhile. DuckDB takes at most
-    about 40 % of the machine's memory, and spills what is more into a private temporary folder.
+    about 40 % of the machine's memory, and spills the rest into a private temporary folder.
     """
+
+    @property
+    @abstractmethod
+    def _folder(self) -> Path:
+        """The dataset's folder."""
 
     @abstractmethod
     def _views(self) -> Views:
-        """Return the views there are."""
+        """Return the views that queries may read."""
 
     def sql(
         self,
@@ -45,8 +55,8 @@ class Queryable(ABC):
             tables: The only tables that it may read; all by default.
             timeout: Seconds that it may take; no limit by default.
             at: Answer over the tables as they were at this version, or at this moment (a datetime
-                without a time zone is in local time); now by default. Tables in a lake alone keep
-                what they were.
+                without a time zone is in local time); now by default. Only tables in a lake keep
+                earlier versions.
 
         Returns:
             The answer. Columns of the same name get numbers: ``image_id``, ``image_id_1``. Sums of
@@ -61,7 +71,7 @@ class Queryable(ABC):
         """
         from kymflow_zarr.sql.answers import answer
 
-        return answer(self._views().only(tables).as_of(at), query, params, timeout)
+        return self._ask(tables, at, lambda views: answer(views, query, params, timeout))
 
     def sql_lazy(
         self,
@@ -94,7 +104,7 @@ class Queryable(ABC):
         """
         from kymflow_zarr.sql.answers import stream
 
-        return stream(self._views().only(tables).as_of(at), query, params, timeout)
+        return self._ask(tables, at, lambda views: stream(views, query, params, timeout))
 
     def connect(
         self, *, tables: Iterable[str] | None = None, at: AsOf = None
@@ -103,10 +113,10 @@ class Queryable(ABC):
 
         It is locked down like :meth:`sql`, and keeps the tables as they are now for as long as it,
         its cursors or relations live. Temporary tables, views and macros may be made in it; they
-        go with it.
+        disappear with it.
 
         Args:
-            tables: The only tables it shall have; all by default.
+            tables: The only tables it has; all by default.
             at: As for :meth:`sql`.
 
         Raises:
@@ -115,4 +125,9 @@ class Queryable(ABC):
         """
         from kymflow_zarr.sql.answers import connect
 
-        return connect(self._views().only(tables).as_of(at))
+        return self._ask(tables, at, connect)
+
+    def _ask(self, tables: Iterable[str] | None, at: AsOf, ask: Callable[[Views], T]) -> T:
+        """Ask something of some views, wherever the tables are moved meanwhile."""
+        chosen = None if tables is None else [tables] if isinstance(tables, str) else list(tables)
+        return read_in_place(self._folder, lambda: ask(self._views().only(chosen).as_of(at)))

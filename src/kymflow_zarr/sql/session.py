@@ -1,4 +1,4 @@
-"""A DuckDB over some tables that can read those tables, and do nothing else."""
+"""A DuckDB connection that can read some tables and do nothing else."""
 
 from __future__ import annotations
 
@@ -67,19 +67,19 @@ class Session:
         self._files_held.close()
 
     def prepare(self, text: str, params: Params) -> Query:
-        """Make ready for a query: look into it, and make the views that it needs.
+        """Parse a query and make the views that it needs.
 
         Args:
             text: The SQL.
             params: Values for ``$name`` or ``?`` in it.
 
         Raises:
-            QueryError: If it may not be answered here, or a file can't be read.
+            QueryError: If it is not allowed here, or a file can't be read.
         """
         query = parse(self.con, text)
         if query.parameters and not params:
             names = ", ".join(f"${name}" for name in sorted(query.parameters))
-            raise QueryError(f"the query leaves {names} open; give values in params")
+            raise QueryError(f"the query has no value for {names}; pass it in params")
         views = self._views.by_name
         self.open(query.needs(views), descriptors=query.reads_by_name(views) and has_descriptors())
         return query
@@ -113,7 +113,7 @@ class Session:
 
     @contextmanager
     def errors_explained(self, text: str, params: Params = None) -> Iterator[None]:
-        """Turn what DuckDB raises about a query into an error that helps to repair it.
+        """Turn what DuckDB raises about a query into an error that helps to correct it.
 
         Raises:
             QueryError: In place of any error of DuckDB.
@@ -161,7 +161,7 @@ class Session:
 
     def _unreadable(self, name: str, error: Exception) -> QueryError:
         return QueryError(
-            f"table {name!r} can't be read; restore its file, or delete it and build it again\n"
+            f"table {name!r} can't be read; restore its file, or delete it and rebuild the table\n"
             f"{self._named(str(error))}",
             artifact=str(self._views.backend.location(self._views.by_name[name].table)),
         )

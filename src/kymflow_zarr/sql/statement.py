@@ -1,4 +1,4 @@
-"""What one query is: whether it may be answered here, and which tables it names."""
+"""Parse one query: whether it is allowed here, and which tables it reads."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ if TYPE_CHECKING:
 _EXPLAIN = re.compile(
     r"\s*EXPLAIN\b\s*(?:ANALYZE\b|\((?:ANALYZE\b|FORMAT\s+\w+|[\s,])*\))?", re.IGNORECASE
 )
-# Run SQL that can't be looked into, or switch on logs to files, which ends the whole process when
-# the files may not be written (DuckDB 1.5).
+# These run SQL that can't be inspected, or switch on logs to files, which ends the whole process
+# if the files can't be written (DuckDB 1.5).
 _REFUSED = frozenset({"query", "json_execute_serialized_sql", "enable_logging"})
 _OF_LAKES = "ducklake_"
 _SYNTAX_TREE = "SELECT json_serialize_sql($query::VARCHAR)"
-# Table functions that are given all they return.
+# Table functions that return only what they are given.
 _SELF_CONTAINED = frozenset({"generate_series", "json_each", "json_tree", "range", "unnest"})
 
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """A query that may be answered.
+    """A query that is allowed here.
 
     Attributes:
         text: The SQL.
         reads_only: Whether it is a plain ``SELECT``, which can do nothing but read.
-        tables: The names of the tables it reads, in lower case; None if they can't be told.
+        tables: The names of the tables it reads, in lower case; None if unknown.
         own: The names it gives to parts of itself by ``WITH``, in lower case.
-        parameters: The names or numbers of the values it leaves open.
+        parameters: The names or numbers of its parameters.
     """
 
     text: str
@@ -45,7 +45,7 @@ class Query:
     parameters: frozenset[str] = frozenset()
 
     def needs(self, views: Iterable[str]) -> list[str]:
-        """Return those views that the query reads; all of them where that can't be told."""
+        """Return those views that the query reads; all of them if that is unknown."""
         known = list(views)
         if self.tables is None or not self.reads_by_name(known):
             return known
@@ -86,9 +86,9 @@ def parse(con: duckdb.DuckDBPyConnection, text: str) -> Query:
     if kinds == ["MULTI"] or _is_pivot(parsed):
         return _pivot(text)
     if len(kinds) > 1:
-        raise QueryError(f"there are {len(kinds)} statements; ask one at a time")
+        raise QueryError(f"there are {len(kinds)} statements; run one at a time")
     raise QueryError(
-        f"{kinds[0]} is not answered here: one SELECT at a time is, and nothing is changed; "
+        f"{kinds[0]} is not allowed here, only one SELECT at a time, which changes nothing; "
         f"connect() gives a session of its own for temporary tables, macros and views"
     )
 
@@ -96,7 +96,7 @@ def parse(con: duckdb.DuckDBPyConnection, text: str) -> Query:
 def _select(con: duckdb.DuckDBPyConnection, text: str) -> Query:
     tree = json.loads(value(con, _SYNTAX_TREE, {"query": text}))
     if tree.get("error"):
-        raise QueryError(f"the query can't be looked into: {tree.get('error_message')}")
+        raise QueryError(f"the query can't be inspected: {tree.get('error_message')}")
     nodes = list(_nodes(tree))
     _refuse(str(node["function_name"]) for node in nodes if "function_name" in node)
     if any(_lists_tables(node) for node in nodes):
@@ -108,7 +108,7 @@ def _select(con: duckdb.DuckDBPyConnection, text: str) -> Query:
 
 
 def _lists_tables(node: Mapping[str, Any]) -> bool:
-    """Tell whether a part of a query may look at what tables there are."""
+    """Tell whether a part of a query may list the tables."""
     if node.get("type") == "TABLE_FUNCTION":
         return node.get("function", {}).get("function_name") not in _SELF_CONTAINED
     return node.get("type") == "SHOW_REF"
@@ -119,19 +119,19 @@ def _explain(con: duckdb.DuckDBPyConnection, text: str) -> Query:
     inner = text[opening.end() :] if opening else ""
     kinds = [each.type.name for each in con.extract_statements(inner)] if inner else []
     if kinds != ["SELECT"]:
-        raise QueryError("EXPLAIN and EXPLAIN ANALYZE are answered of one SELECT only")
+        raise QueryError("EXPLAIN and EXPLAIN ANALYZE are allowed for one SELECT only")
     return replace(_select(con, inner), text=text)
 
 
 def _is_pivot(parsed: list[duckdb.Statement]) -> bool:
-    """Tell a PIVOT, which DuckDB 1.x takes apart into statements without a text."""
+    """Tell whether this is a PIVOT, which DuckDB 1.x splits into statements without a text."""
     *types, last = [each.type.name for each in parsed]
     apart = not any(each.query for each in parsed)
     return apart and last == "SELECT" and set(types) == {"CREATE"}
 
 
 def _pivot(text: str) -> Query:
-    # It has no syntax tree to look into, so words stand for calls: rather refuse too much.
+    # It has no syntax tree to inspect, so any word may be a call: rather refuse too much.
     _refuse(re.findall(r"\w+", text.lower()))
     return Query(text, reads_only=False)
 
@@ -139,9 +139,9 @@ def _pivot(text: str) -> Query:
 def _refuse(functions: Iterable[str]) -> None:
     for name in functions:
         if name in _REFUSED:
-            raise QueryError(f"{name}() is not answered here; write out the SQL that it would run")
+            raise QueryError(f"{name}() is not allowed here; write out the SQL that it would run")
         if name.startswith(_OF_LAKES):
-            raise QueryError(f"{name}() is not answered here: it belongs to the catalog")
+            raise QueryError(f"{name}() is not allowed here: it belongs to the catalog")
 
 
 def _nodes(tree: Any) -> Iterator[dict[str, Any]]:

@@ -20,7 +20,7 @@ Select = Callable[["duckdb.DuckDBPyConnection", str, Hashable], str]
 
 
 def as_it_is(con: duckdb.DuckDBPyConnection, source: str, identity: Hashable) -> str:
-    """Return the SELECT of a view that shows its table as it is."""
+    """Write the SELECT of a view that shows its table unchanged."""
     return f"FROM {source}"
 
 
@@ -30,8 +30,8 @@ class View:
 
     Attributes:
         table: The table behind it.
-        select: Writes its SELECT, given a connection, the SQL that reads the table, and what tells
-            this state of the table from any other.
+        select: Writes its SELECT, given a connection, the SQL that reads the table, and the
+            identity of the table's state.
     """
 
     table: TableKey
@@ -44,10 +44,10 @@ class Views:
 
     Attributes:
         by_name: Each view.
-        backend: Where the tables lie.
+        backend: Where the tables are kept.
         dataset: The dataset's folder.
-        none_yet: What an error says where there are none.
-        at: They show the tables as they were at this version or moment; None stands for now.
+        none_yet: Text of an error if there are no tables.
+        at: They show the tables as they were at this version or moment; None: now.
     """
 
     by_name: Mapping[str, View]
@@ -62,10 +62,10 @@ class Views:
         return ", ".join(self.by_name) or self.none_yet
 
     def only(self, names: Iterable[str] | None) -> Views:
-        """Return those of some names; all if None.
+        """Select the views of some names; all if None.
 
         Raises:
-            TableNotFoundError: If there is none of a name.
+            TableNotFoundError: If a name has no view.
         """
         if names is None:
             return self

@@ -1,4 +1,4 @@
-"""How artifacts are written as bytes and read back: JSON, Parquet, CSV."""
+"""Codecs of artifacts: JSON and gzipped CSV, to bytes and back."""
 
 from __future__ import annotations
 
@@ -8,10 +8,11 @@ import json
 import math
 import re
 import zlib
+from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
 from kymflow_zarr.errors import UsageError
-from kymflow_zarr.reasons import first_line
+from kymflow_zarr.store.csv_frames import decode_csv
 from kymflow_zarr.store.reads import MAX_BLOB
 
 if TYPE_CHECKING:
@@ -19,11 +20,8 @@ if TYPE_CHECKING:
 
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
 
-MAX_INDENTED = 256 << 10  # what is nested a thousand deep grows a thousandfold
+MAX_INDENTED = 256 << 10  # a value nested a thousand deep grows a thousandfold by indents
 MAX_UNPACKED = 256 << 20
-MAX_COLUMNS = 20_000
-MAX_HEADER = 4 << 20
-_HEADER = re.compile(rb'[\r\n]*+(?:[^"\r\n]++|"[^"]*+"?)*+')  # up to a line break out of quotes
 
 
 def encode_json(value: object) -> bytes:
@@ -40,19 +38,21 @@ def encode_json(value: object) -> bytes:
     except (TypeError, ValueError, RecursionError) as error:
         raise UsageError(f"the value has no JSON form: {error}") from error
     if len(data) > MAX_BLOB:
-        raise UsageError(f"as JSON the value takes more than {MAX_BLOB:,} bytes; save it otherwise")
+        raise UsageError(
+            f"as JSON the value takes more than {MAX_BLOB:,} bytes; save it as Parquet"
+        )
     return data
 
 
 def decode_json(data: bytes, **hooks: Any) -> object:
-    """Return the value that JSON bytes hold; a byte-order mark is let pass.
+    """Return the value that JSON bytes hold; a byte-order mark is ignored.
 
     Args:
         data: The bytes.
         hooks: Functions to pass on to ``json.loads``.
 
     Raises:
-        ValueError: If they are not JSON in UTF-8, nested too deeply, or hold half a character.
+        ValueError: If they are not JSON in UTF-8, nested too deeply, or hold half a surrogate pair.
     """
     try:
         text = data.decode("utf-8-sig")
@@ -79,10 +79,10 @@ def decode_object(data: bytes) -> dict[str, Any]:
 
 
 def gunzip(data: bytes, limit: int = MAX_BLOB) -> bytes:
-    """Return gzipped bytes unpacked, if they are no more than a limit.
+    """Unpack gzipped bytes, up to a limit.
 
     Raises:
-        ValueError: If the bytes are none, are not gzip, are cut short, or unpack to more.
+        ValueError: If the bytes are empty, not gzip, cut short, or unpack to more than the limit.
     """
     if not data:
         raise ValueError("it is empty")
@@ -105,46 +105,33 @@ def encode_csv_gz(frame: pl.DataFrame) -> bytes:
     nested = [name for name, dtype in frame.schema.items() if dtype.is_nested()]
     if nested:
         raise UsageError(f"CSV can't hold the nested column {nested[0]!r}; save it as Parquet")
-    data = frame.write_csv().encode("utf-8")
+    # In one column a missing value alone would be a blank line, which is no row.
+    null = '""' if frame.width == 1 else None
+    data = frame.write_csv(null_value=null).encode("utf-8")
     if len(data) > MAX_UNPACKED:
         raise UsageError(f"as CSV the frame takes more than {MAX_UNPACKED:,} bytes; use Parquet")
     return gzip.compress(data, mtime=0)
 
 
-def decode_csv_gz(data: bytes) -> pl.DataFrame:
-    """Return the frame that gzipped CSV holds; types come from all of its rows.
+def decode_csv_gz(data: bytes, *, texts: Collection[str] = ()) -> pl.DataFrame:
+    """Return the frame that gzipped CSV holds; see :func:`~.csv_frames.decode_csv`.
+
+    Args:
+        data: The bytes.
+        texts: Names of columns that are text whatever they hold.
 
     Raises:
         ValueError: If the bytes are not gzipped CSV.
     """
-    return decode_csv(gunzip(data, MAX_UNPACKED))
+    return decode_csv(gunzip(data, MAX_UNPACKED), texts=texts)
 
 
-def decode_csv(text: bytes) -> pl.DataFrame:
-    """Return the frame that CSV in UTF-8 holds; types come from all of its rows.
+def parse_json(blob: bytes, *, nan_is_null: bool = False) -> object:
+    """Parse JSON bytes strictly: no duplicate keys, no NaN or infinity; a BOM is ignored.
 
-    Raises:
-        ValueError: If it is not such CSV, has more than 20,000 columns or a header longer than
-            4 MiB.
-    """
-    import polars as pl
-
-    if not text.strip():
-        return pl.DataFrame()
-    # A header of commas alone would cost thousands of times its size.
-    header = _HEADER.match(text, 0, MAX_HEADER)
-    if header is None or header.end() == MAX_HEADER or header[0].count(b",") >= MAX_COLUMNS:
-        raise ValueError(
-            f"its header is longer than 4 MiB or has more than {MAX_COLUMNS:,} columns"
-        )
-    try:
-        return pl.read_csv(text, infer_schema_length=None)
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
-        raise ValueError(f"it is not CSV ({first_line(error)})") from error
-
-
-def parse_json(blob: bytes) -> object:
-    """Parse JSON bytes strictly: no duplicate keys, no NaN or infinity; a BOM is let pass.
+    Args:
+        blob: The bytes.
+        nan_is_null: Whether NaN, which Python writes for a missing number, is null instead.
 
     Raises:
         ValueError: If the bytes are not such JSON; the message says why.
@@ -152,7 +139,7 @@ def parse_json(blob: bytes) -> object:
     return decode_json(
         blob,
         object_pairs_hook=_unique_keys,
-        parse_constant=_refuse_constant,
+        parse_constant=_nan_to_null if nan_is_null else _refuse_constant,
         parse_float=_finite,
     )
 
@@ -162,7 +149,7 @@ def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
     if len(unique) < len(pairs):
         names = [name for name, _ in pairs]
         twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {twice!r} stands twice in one object")
+        raise ValueError(f"the key {twice!r} occurs twice in one object")
     return unique
 
 
@@ -171,6 +158,11 @@ def _finite(text: str) -> float:
     if math.isinf(number):
         raise ValueError(f"{text[:40]} is too large for a number")
     return number
+
+
+def _nan_to_null(name: str) -> None:
+    if name != "NaN":
+        _refuse_constant(name)
 
 
 def _refuse_constant(name: str) -> object:

@@ -16,13 +16,13 @@ from kymflow_zarr.store import layout
 
 @contextmanager
 def atomic_path(path: Path) -> Iterator[Path]:
-    """Yield a path to write to; when the block ends well, it becomes the file, durably.
+    """Yield a path to write to; when the block succeeds, it becomes the file, durably.
 
-    The temporary file lies in the same folder, is flushed to disk, and is renamed over the
-    target. When the block raises, it is removed and the target stands as it was.
+    The temporary file is in the same folder, is flushed to disk, and is renamed over the target.
+    When the block raises, it is removed and the target is unchanged.
 
     Args:
-        path: The file to make or replace; its folder is made if need be.
+        path: The file to make or replace; its folder is made if needed.
 
     Raises:
         WriteError: If the system refuses it, as on a full disk.
@@ -36,10 +36,10 @@ def atomic_path(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def temporary_path(path: Path) -> Iterator[Path]:
-    """Yield a hidden path beside a file, for what its writer needs meanwhile; it is removed.
+    """Yield a hidden path beside a file for its writer's use, and remove it at the end.
 
     Args:
-        path: The file; its folder is made if need be.
+        path: The file; its folder is made if needed.
 
     Raises:
         WriteError: If the system refuses something within the block.
@@ -57,11 +57,11 @@ def temporary_path(path: Path) -> Iterator[Path]:
 
 
 def replace_folder(fresh: Path, path: Path) -> None:
-    """Put a folder in the place of another, which is put back where that fails.
+    """Replace one folder by another; if that fails, the old one is restored.
 
     Args:
-        fresh: The folder, beside its place.
-        path: The place; there need not be one yet.
+        fresh: The new folder, beside the old one.
+        path: The old folder; it need not exist.
     """
     with temporary_path(path) as old:
         if path.exists():
@@ -76,7 +76,7 @@ def replace_folder(fresh: Path, path: Path) -> None:
 
 @contextmanager
 def writing(path: Path) -> Iterator[None]:
-    """Name a file in what goes wrong while it is written.
+    """Name the file in any error of the system while it is written.
 
     Raises:
         WriteError: If the system refuses something within the block.
@@ -87,20 +87,20 @@ def writing(path: Path) -> Iterator[None]:
         if isinstance(error, DatasetError):
             raise
         raise WriteError(
-            f"{escaped(path.name)} can't be written ({reason(error)}), and what was there "
-            f"stands: see to disk space and permissions, and do it again",
+            f"{escaped(path.name)} can't be written ({reason(error)}), and its old version is "
+            f"unchanged: check that the disk has space and allows writing, and try again",
             artifact=str(path),
         ) from error
 
 
 def sweep_temporaries(path: Path) -> None:
-    """Remove what writers of a file that were killed left beside it.
+    """Remove the temporary files that killed writers of a file left beside it.
 
     Args:
         path: The file. All its writers share a lock, and the caller holds it.
     """
     if layout.is_cut_short(path.name) or not path.parent.is_dir():
-        return  # a name cut short may be another file's
+        return  # a shortened name may belong to another file
     for entry in path.parent.glob(".*.tmp"):
         if layout.temporary_of(entry) == path:
             entry.unlink()
@@ -113,7 +113,7 @@ def write_atomic(path: Path, data: bytes) -> None:
 
 
 def is_old(path: Path, seconds: float) -> bool:
-    """Tell whether there is a file or folder that was last changed so long ago."""
+    """Tell whether a file or folder exists and was last changed at least so many seconds ago."""
     try:
         status = path.lstat()
     except OSError:
@@ -122,7 +122,7 @@ def is_old(path: Path, seconds: float) -> bool:
 
 
 def flush(path: Path) -> None:
-    """Have what a file or folder holds on the disk, whatever becomes of the machine."""
+    """Flush a file or folder to the disk (fsync), so that it survives a loss of power."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

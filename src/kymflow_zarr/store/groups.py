@@ -23,7 +23,7 @@ def attributes_file(zarr_format: ZarrFormat) -> str:
 
 
 def group_format(path: Path) -> ZarrFormat | None:
-    """Return the Zarr format of the group at a path, None where there is no group."""
+    """Return the Zarr format of the group at a path, None if there is no group."""
     if (path / "zarr.json").is_file():
         return 3
     if (path / ".zgroup").is_file():
@@ -32,10 +32,10 @@ def group_format(path: Path) -> ZarrFormat | None:
 
 
 def read_attributes(path: Path, zarr_format: ZarrFormat) -> dict[str, Any]:
-    """Return a group's attributes; empty where it has none.
+    """Return a group's attributes; empty if it has none.
 
     Raises:
-        DatasetFormatError: If the metadata file does not hold that.
+        DatasetFormatError: If the metadata file holds something else.
         ReadError: If the system refuses to read it.
     """
     file = path / attributes_file(zarr_format)
@@ -82,7 +82,7 @@ SCHEMA_VERSION = 1
 def create_root(dataset: Path) -> None:
     """Make an empty dataset of Zarr v3 in a folder.
 
-    The root is written last: until then this is no dataset.
+    The root's metadata is written last: a folder without it is not a dataset.
     """
     for folder in ("images", "tables", "index"):
         write_group(dataset / folder, 3, {})
@@ -92,7 +92,7 @@ def create_root(dataset: Path) -> None:
 
 
 def check_root(dataset: Path, zarr_format: ZarrFormat) -> None:
-    """Refuse a Zarr group that is not the root of a dataset known here.
+    """Refuse a Zarr group that is not the root of a dataset of this format and version.
 
     Raises:
         DatasetFormatError: If it is not.
@@ -100,7 +100,7 @@ def check_root(dataset: Path, zarr_format: ZarrFormat) -> None:
     attributes = read_attributes(dataset, zarr_format)
     if attributes.get("format") != FORMAT:
         raise DatasetFormatError(
-            f"this Zarr group is not a dataset of ours: its attribute 'format' is "
+            f"this Zarr group is not a dataset of this format: its attribute 'format' is "
             f"{attributes.get('format')!r}, not {FORMAT!r}; choose another path",
             dataset=str(dataset),
         )
@@ -113,5 +113,8 @@ def check_root(dataset: Path, zarr_format: ZarrFormat) -> None:
 
 
 def is_root_metadata(entry: Path) -> bool:
-    """Tell what goes last when a dataset is emptied: until then it can be opened and emptied."""
+    """Tell whether a file makes a folder a dataset.
+
+    Such files are deleted last, so that a dataset half emptied can be opened and emptied again.
+    """
     return entry.name in ("zarr.json", ".zgroup", ".zattrs")

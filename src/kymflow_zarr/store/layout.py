@@ -1,4 +1,4 @@
-"""Where everything in a dataset is: each path and each hidden name is written here, and only here.
+"""Where everything in a dataset is: each path and each hidden name is written only here.
 
 ::
 
@@ -10,16 +10,19 @@
       tables/<name>.parquet               a table
       tables/lake.json, tables/lake/      the tables of a DuckLake, in place of the files
       index/<name>.<sidecar>.parquet      what is kept beside a table
-      index/manifest.parquet              what the images are
+      index/manifest.parquet              shape, dtype, axes and times of each image
       index/staging/<name>/<hex>/         the work of one update; its lease is the file beside it
       index/locks/<name>.lock             the lock of a table's writers
+      index/locks/images/<xx>.lock        the lock of whoever writes to an image
+      review/<name>.jsonl                 an append-only log; its torn ends are in <name>.torn
       **/.<name>.<hex>.tmp                a file being written, which then takes that name
 
-A name that ends in ``.lock`` is a lock or a lease, one that begins with ``.deleted-`` is rubbish.
+A name that ends in ``.lock`` is a lock or a lease; what begins with ``.deleted-`` is being deleted.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 import re
 import uuid
@@ -33,9 +36,9 @@ _STAGED = ".staged-"
 _DELETED = ".deleted-"
 _OLD_DELETED = ".aside-"
 _OLD_GONE = ".gone"
-"""How earlier writers named what they were deleting: images, and the work of updates."""
+"""Names that earlier releases gave to images and staged work being deleted."""
 _TEMPORARY = re.compile(r"\.(.+)\.[0-9a-f]{32}\.tmp", re.DOTALL)
-_NAME_KEPT = 200  # bytes: with what is added, no name is longer than the 255 that systems take
+_NAME_KEPT = 200  # bytes: with the suffix, no name is longer than the 255 that file systems allow
 
 
 def images(dataset: Path) -> Path:
@@ -64,12 +67,12 @@ def manifest(dataset: Path) -> Path:
 
 
 def index(dataset: Path) -> Path:
-    """The folder of all that can be derived again."""
+    """The folder of derived files, which is safe to delete."""
     return dataset / "index"
 
 
 def staging(dataset: Path) -> Path:
-    """The folder in which updates keep their work until it is committed."""
+    """The folder of staged work, which waits there to be committed."""
     return dataset / "index" / "staging"
 
 
@@ -98,13 +101,34 @@ def table_lock(dataset: Path, name: str) -> Path:
     return dataset / "index" / "locks" / f"{name}{LEASE}"
 
 
+def image_lock(dataset: Path, image_id: str) -> Path:
+    """The lock of an image's writers; a few images share one, so that locks stay few."""
+    stripe = hashlib.blake2b(image_id.encode(), digest_size=1).hexdigest()
+    return dataset / "index" / "locks" / "images" / f"{stripe}{LEASE}"
+
+
+def logs(dataset: Path) -> Path:
+    """The folder of the append-only logs."""
+    return dataset / "review"
+
+
+def log(dataset: Path, name: str) -> Path:
+    """An append-only log."""
+    return logs(dataset) / f"{name}.jsonl"
+
+
+def log_lock(dataset: Path, name: str) -> Path:
+    """The lock of a log's writers."""
+    return dataset / "index" / "locks" / "logs" / f"{name}{LEASE}"
+
+
 def catalog_lock(dataset: Path) -> Path:
     """The lock of the writers of a lake's catalog."""
     return dataset / "index" / "locks" / f".lake{LEASE}"
 
 
 def replacement_lock(dataset: Path) -> Path:
-    """The lock of whoever replaces an image."""
+    """The lock that a replacement of an image holds."""
     return dataset / "index" / "locks" / f".swap{LEASE}"
 
 
@@ -114,7 +138,7 @@ def lease(folder: Path) -> Path:
 
 
 def new_staged_image(dataset: Path) -> Path:
-    """A folder for an image to be made in, of a name never used before."""
+    """A new, unique folder to make an image in."""
     return images(dataset) / f"{_STAGED}{uuid.uuid4().hex}"
 
 
@@ -124,7 +148,7 @@ def is_staged_image(path: Path) -> bool:
 
 
 def new_deleted(path: Path) -> Path:
-    """Where a file or folder is moved to be deleted from: out of sight in one step."""
+    """Where to move a file or folder before it is deleted: it disappears in one step."""
     return path.with_name(f"{_DELETED}{uuid.uuid4().hex}")
 
 
@@ -134,21 +158,21 @@ def is_deleted(path: Path) -> bool:
 
 
 def new_temporary(path: Path) -> Path:
-    """A hidden path beside a file, for what is to take its name."""
+    """A hidden, unique path beside a file, for the version that will replace it."""
     return path.with_name(f".{_kept(path.name)}.{uuid.uuid4().hex}.tmp")
 
 
 def temporary_of(path: Path) -> Path | None:
     """The file that a temporary file is to become, None if it is not temporary.
 
-    A long name comes back cut short.
+    A long name comes back shortened.
     """
     named = _TEMPORARY.fullmatch(path.name)
     return path.with_name(named[1]) if named else None
 
 
 def is_cut_short(name: str) -> bool:
-    """Tell whether a file's temporary files bear less than its whole name."""
+    """Tell whether a file's temporary files have only part of its name."""
     return _kept(name) != name
 
 

@@ -1,7 +1,7 @@
-"""Folders that belong to a process while it lives, and are anyone's to clear up when it died.
+"""Folders leased by a process while it lives; once it has died, anyone may remove them.
 
-A lock beside the folder, taken before there is a folder and freed by the system when its holder
-dies, tells the two apart.
+A lock beside the folder tells the two apart: it is taken before the folder is made, and the system
+frees it when its holder dies.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 @contextmanager
 def lease(folder: Path) -> Iterator[None]:
-    """Make a folder and own it while the block runs; what is left of it then is anyone's.
+    """Make a folder and hold its lease while the block runs.
 
     Args:
         folder: The folder; its name was never used before.
@@ -41,7 +41,7 @@ def lease(folder: Path) -> Iterator[None]:
 
 @contextmanager
 def take_over(folder: Path) -> Iterator[bool]:
-    """Own a folder whose owner died while the block runs; yield whether that could be had."""
+    """Take the lease of a folder whose owner died; yield whether that succeeded."""
     from kymflow_zarr.store.locks import Timeout
 
     lock = _lock_of(folder)
@@ -58,12 +58,12 @@ def take_over(folder: Path) -> Iterator[bool]:
 
 
 def is_leased(folder: Path) -> bool:
-    """Tell whether the process that owns a folder lives."""
+    """Tell whether the process that owns a folder is alive."""
     return is_held(layout.lease(folder))
 
 
 def is_held(lock: Path) -> bool:
-    """Tell whether a process holds a lock; one that is not there is not made."""
+    """Tell whether a process holds a lock; a missing lock file is not created."""
     from kymflow_zarr.store.locks import file_lock
 
     if not lock.exists():
@@ -72,13 +72,13 @@ def is_held(lock: Path) -> bool:
         asked = file_lock(lock)
         asked.acquire(timeout=0)
         asked.release()
-    except OSError:  # where it may not even be asked for, take it for held
+    except OSError:  # held, or it can't be tried: then nothing may be deleted either
         return True
     return False
 
 
 def delete(folder: Path) -> None:
-    """Remove a folder, for all others at one moment; the caller owns it."""
+    """Delete a folder, which disappears for all others at once; the caller holds its lease."""
     deleted = layout.new_deleted(folder)
     os.replace(folder, deleted)
     shutil.rmtree(deleted, ignore_errors=True)
@@ -91,7 +91,7 @@ def _lock_of(folder: Path) -> Lock:
 
 
 def _remove_lock_without(folder: Path) -> None:
-    """Remove the lock of a folder that is gone; of one that is left it must stay."""
+    """Remove the lock of a folder that was deleted; the lock of one that exists must stay."""
     if not folder.exists():
-        with suppress(OSError):  # Windows can't remove it while another looks whether it is held
+        with suppress(OSError):  # Windows can't remove it while another process tries it
             layout.lease(folder).unlink()

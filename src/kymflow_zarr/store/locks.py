@@ -1,4 +1,4 @@
-"""Locks between processes, and what is done where a file system has none."""
+"""Locks between processes, and a stand-in on file systems without locks."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from kymflow_zarr.reasons import reason
 
 __all__ = ["Lock", "NoLock", "Timeout", "file_lock"]
 
-_NONE_HERE = {errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP}
+_UNSUPPORTED = {errno.ENOSYS, errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP}
 
 
 class NoLock:
-    """Stands for a lock where there are none: anybody gets it at once."""
+    """A lock on a file system without locks: anybody gets it at once."""
 
     def acquire(self, timeout: float | None = None) -> NoLock:
         """Do nothing."""
@@ -36,7 +36,7 @@ class NoLock:
 
 
 class _NamedLock(FileLock):
-    """A lock whose file is named when it can't be had."""
+    """A lock whose errors name its file."""
 
     def acquire(self, *args: Any, **kwargs: Any) -> Any:
         """Take the lock.
@@ -57,12 +57,12 @@ Lock = BaseFileLock | NoLock
 
 
 def file_lock(path: Path, *, shared: bool = False) -> Lock:
-    """Return the lock of a path; its folder is made if need be.
+    """Return the lock of a path; its folder is made if needed.
 
     Args:
         path: The lock's file.
-        shared: Whether all who ask for it in this process get the same one, which can be taken
-            again while it is held.
+        shared: Whether all callers in this process get the same lock, which can be taken again
+            while it is held.
 
     Raises:
         WriteError: If the system refuses it.
@@ -77,7 +77,7 @@ def file_lock(path: Path, *, shared: bool = False) -> Lock:
 
 
 def _has_locks(folder: Path) -> bool:
-    """Tell whether a file system has locks, by asking for one that stands in nobody's way."""
+    """Tell whether a file system has locks, by taking a shared one, which blocks nobody."""
     if sys.platform == "win32":
         return True
     import fcntl
@@ -88,7 +88,7 @@ def _has_locks(folder: Path) -> bool:
     except BlockingIOError:
         return True
     except OSError as error:
-        if error.errno in _NONE_HERE:
+        if error.errno in _UNSUPPORTED:
             return False
         raise
     finally:
@@ -98,7 +98,7 @@ def _has_locks(folder: Path) -> bool:
 
 def _refused(path: Path, error: OSError) -> WriteError:
     return WriteError(
-        f"a lock can't be taken ({reason(error)}): see to disk space and permissions, "
-        f"and do it again",
+        f"a lock can't be taken ({reason(error)}): check that the disk has space and allows "
+        f"writing, and try again",
         artifact=str(path),
     )

@@ -1,8 +1,8 @@
-"""Which ids and names may become paths: none that could leave the dataset, on any system.
+"""Valid ids and names: as paths they stay within the dataset, on any system.
 
 Windows opens a device for ``NUL`` or ``con.json``, drops dots and spaces at the end of a name, and
-takes ``C:x`` for a path of its own and ``a:b`` for a hidden stream of a file. A dataset made
-elsewhere must not meet that.
+takes ``C:x`` for a path on a drive and ``a:b`` for a hidden stream of a file. Such names are
+refused everywhere, so that every dataset works there.
 """
 
 from __future__ import annotations
@@ -22,24 +22,23 @@ _DEVICE = r"(?:con|prn|aux|nul|com[0-9¹²³]|lpt[0-9¹²³]|conin\$|conout\$) *
 _PART = re.compile(
     rf"(?!{_DEVICE})[^./\\:\x00-\x1f\x7f-\x9f][^/\\:\x00-\x1f\x7f-\x9f]*(?<![. ])", re.IGNORECASE
 )
-# A hundred thousand usual names, each at the start of a line, are let pass in one go.
+# One match accepts a hundred thousand usual names, one per line.
 _USUAL = re.compile(r"(?:[0-9A-Za-z][0-9A-Za-z_-]{4,99}+\n)*+")
 
 
 def drop_invalid(names: list[str], folder: Path) -> list[str]:
-    """Return the names found in a folder less those that may not be names; these are logged."""
+    """Return the valid names among those found in a folder; the others are logged."""
     if _USUAL.fullmatch("".join(f"{name}\n" for name in names)):
         return names
-    strangers = {name: None for name in names if not is_valid_name(name)}
-    if strangers:
+    invalid = {name: None for name in names if not is_valid_name(name)}
+    if invalid:
         log.warning(
-            "%s holds %d entries whose names may not be used and which are passed over, such as "
-            "%a; rename them",
+            "%s holds %d entries with invalid names, which are skipped, such as %a; rename them",
             escaped(str(folder)),
-            len(strangers),
-            next(iter(strangers)),
+            len(invalid),
+            next(iter(invalid)),
         )
-    return [name for name in names if name not in strangers]
+    return [name for name in names if name not in invalid]
 
 
 def is_valid_name(text: str) -> bool:
@@ -53,13 +52,13 @@ def is_valid_name(text: str) -> bool:
 
 
 def check_dataset_path(path: str | os.PathLike[str]) -> Path:
-    """Return a dataset's path, absolute, if it may be one.
+    """Check a dataset's path and return it, absolute.
 
     Raises:
         UsageError: If it is empty or not valid Unicode.
     """
     if path == "":
-        raise UsageError("the dataset's path is empty; '.' stands for the working directory")
+        raise UsageError("the dataset's path is empty; '.' is the working directory")
     absolute = Path(path).absolute()
     try:
         os.fspath(absolute).encode()
@@ -72,7 +71,7 @@ def check_dataset_path(path: str | os.PathLike[str]) -> Path:
 
 
 def check_image_id(image_id: str) -> str:
-    """Return an image id if it may be one.
+    """Check an image id and return it.
 
     Raises:
         InvalidNameError: If it is empty, too long, holds a slash, a colon or a control character,
@@ -82,7 +81,7 @@ def check_image_id(image_id: str) -> str:
 
 
 def check_table_name(name: str) -> str:
-    """Return a table name if it may be one.
+    """Check a table name and return it.
 
     Raises:
         InvalidNameError: As for an image id.
@@ -91,10 +90,10 @@ def check_table_name(name: str) -> str:
 
 
 def check_artifact_name(name: str) -> str:
-    """Return an artifact name if it may be one; slashes make folders.
+    """Check an artifact name and return it; slashes make folders.
 
     Raises:
-        InvalidNameError: If one of its parts may not be a name.
+        InvalidNameError: If one of its parts is not valid.
     """
     if not isinstance(name, str) or not name:
         _refuse(name, "artifact name")

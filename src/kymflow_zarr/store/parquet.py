@@ -1,4 +1,4 @@
-"""Parquet files by exactly their paths, which Polars and DuckDB else take for patterns.
+"""Parquet files by their exact paths, which Polars and DuckDB by default take for patterns.
 
 A ``*`` in a folder's name would match other datasets' files, and a folder ``image_id=5`` would
 become a column.
@@ -32,9 +32,9 @@ PathLike = str | os.PathLike[str]
 def scan(path: PathLike) -> pl.LazyFrame:
     """Return a Parquet file as a lazy frame.
 
-    The file is opened once, here: one that replaces it later can't get mixed into it. A small one
-    is read at once as well: Polars maps others into memory, and a page that the disk then refuses
-    to deliver kills the process.
+    The file is opened once, here, so that a file which replaces it later can't mix into the rows.
+    One of up to 16 MiB is also read at once: Polars maps files into memory, and a page that the
+    disk then fails to deliver kills the process.
 
     Raises:
         OSError: If it can't be opened or read.
@@ -51,7 +51,7 @@ def scan_many(paths: Sequence[PathLike], *, include_file_paths: str | None = Non
 
     Args:
         paths: The files.
-        include_file_paths: A column to add, which says from which file each row comes.
+        include_file_paths: Name of a column to add: the file that each row comes from.
     """
     import polars as pl
 
@@ -68,13 +68,23 @@ def schema(path: PathLike) -> pl.Schema:
     return scan(path).collect_schema()
 
 
+def metadata(path: PathLike) -> dict[str, str]:
+    """Read the texts that the footer of a Parquet file keeps by name; empty if it can't be read."""
+    import polars as pl
+
+    try:
+        return pl.read_parquet_metadata(os.fspath(path))
+    except read_errors():
+        return {}
+
+
 def write(frame: pl.DataFrame, path: PathLike, *, level: int | None = None) -> None:
     """Write a frame as a Parquet file.
 
     Args:
         frame: The frame.
         path: The file.
-        level: Of the compression.
+        level: Compression level; by default that of Polars.
 
     Raises:
         WriteError: If it can't be written, as on a full disk.
@@ -91,13 +101,19 @@ def write(frame: pl.DataFrame, path: PathLike, *, level: int | None = None) -> N
 
 
 def _write_on(path: Path) -> None:
-    """Have the system say itself what stops a file; Polars may call a full disk a bad file."""
+    """Append to a file, so that the system says why it can't grow.
+
+    Polars may report a full disk as a file "out of specification".
+    """
     with path.open("ab") as file:
         file.write(bytes(_PROBE_BYTES))
 
 
 def read_errors() -> tuple[type[BaseException], ...]:
-    """Return what reading a damaged Parquet file may raise; a panic of Polars is no Exception."""
+    """Return the types of error that reading a damaged Parquet file may raise.
+
+    A panic of Polars is a BaseException, not an Exception.
+    """
     import duckdb
     import polars as pl
 
@@ -106,7 +122,7 @@ def read_errors() -> tuple[type[BaseException], ...]:
 
 
 def count_rows(con: duckdb.DuckDBPyConnection, paths: Sequence[PathLike]) -> int:
-    """Return how many rows some Parquet files hold together."""
+    """Count the rows of some Parquet files from their footers."""
     if not paths:
         return 0
     sql = "SELECT sum(num_rows) FROM parquet_file_metadata($paths)"
@@ -118,17 +134,17 @@ def unreadable(path: Path, error: BaseException) -> ReadError | TableUnreadableE
 
     Args:
         path: The table's file.
-        error: What came of reading it.
+        error: The error of reading it.
     """
     why = reason(error)
     if refused(error):
         return ReadError(
-            f"the table file can't be read ({why}), though it may be whole: see to permissions and "
-            f"the disk, and do it again",
+            f"the table file can't be read ({why}), though it may be intact: check permissions and "
+            f"the disk, and try again",
             artifact=str(path),
         )
     return TableUnreadableError(
-        f"the table file can't be read ({why}); restore it, or delete it and build the table again",
+        f"the table file can't be read ({why}); restore it, or delete it and rebuild the table",
         artifact=str(path),
     )
 
@@ -150,7 +166,7 @@ def read_error(path: Path) -> str | None:
 
 
 def duckdb_path(path: PathLike) -> str:
-    """Return a path as DuckDB's readers must be given it to read that very file.
+    """Escape a path, so that DuckDB's readers read exactly that file.
 
     Raises:
         UsageError: If there is no such form: DuckDB takes every backslash in a pattern for a

@@ -16,14 +16,14 @@ from kymflow_zarr.reasons import escaped, reason
 T = TypeVar("T")
 _READ_TRIES = 50
 _SMALL = 16 * 1024
-_O_BINARY = getattr(os, "O_BINARY", 0)  # Windows alone knows it, and needs it
+_O_BINARY = getattr(os, "O_BINARY", 0)  # exists on Windows only, which needs it
 _O_NONBLOCK = getattr(os, "O_NONBLOCK", 0)  # a pipe among the files must not be waited for
 MAX_BLOB = 64 << 20
 
 
 @contextmanager
 def reading(path: Path) -> Iterator[None]:
-    """Name a file or folder in what goes wrong while it is read.
+    """Name the file or folder in any error of the system while it is read.
 
     Raises:
         FileNotFoundError: If it is not there.
@@ -35,18 +35,18 @@ def reading(path: Path) -> Iterator[None]:
         raise
     except OSError as error:
         raise ReadError(
-            f"{escaped(path.name)} can't be read ({reason(error)}): see to permissions and "
-            f"the disk, and do it again",
+            f"{escaped(path.name)} can't be read ({reason(error)}): check permissions and "
+            f"the disk, and try again",
             artifact=str(path),
         ) from error
 
 
 def read_unchanged(paths: Sequence[Path], read: Callable[[], T]) -> T:
-    """Read files that others may replace meanwhile, as they were at one moment.
+    """Read files as they were at one moment, though others may replace them meanwhile.
 
     Parquet readers open a file once for its footer and again for its data. A file renamed over it
     in between gives the footer of one and the data of the other, so a read during which a file
-    was replaced is done again.
+    was replaced is repeated.
 
     Args:
         paths: The files.
@@ -61,7 +61,7 @@ def read_unchanged(paths: Sequence[Path], read: Callable[[], T]) -> T:
             result = read()
         except (KeyboardInterrupt, SystemExit):
             raise
-        except BaseException:  # a panic of Polars is no Exception
+        except BaseException:  # a panic of Polars is not an Exception
             if [stamp(path) for path in paths] == before:
                 raise
             continue
@@ -71,7 +71,10 @@ def read_unchanged(paths: Sequence[Path], read: Callable[[], T]) -> T:
 
 
 def stamp(path: Path) -> tuple[int, int, int] | None:
-    """Return what changes when a file is replaced; None where there is none."""
+    """Return (inode, modification time in ns, size): it differs after every replacement.
+
+    None if there is no file.
+    """
     try:
         with reading(path):
             status = path.stat()
@@ -91,8 +94,8 @@ def read_many(paths: Iterable[str], limit: int = MAX_BLOB) -> Iterator[bytes | O
         limit: The most bytes a file may hold.
 
     Yields:
-        Each file's bytes, None where there is no such file, the error where it can't be read, so
-        that one bad file stops no other.
+        Each file's bytes, None if there is no such file, the error if it can't be read, so that
+        one bad file does not stop the others.
     """
     open_, read, close, flags = os.open, os.read, os.close, os.O_RDONLY | _O_BINARY | _O_NONBLOCK
     for path in paths:
@@ -124,7 +127,7 @@ def read_file(path: str | os.PathLike[str], limit: int = MAX_BLOB) -> bytes:
         limit: The most bytes it may hold.
 
     Raises:
-        OSError: If it is not there, can't be read, is no plain file, or is larger.
+        OSError: If it is not there, can't be read, is not a regular file, or is larger.
     """
     [data] = read_many([os.fspath(path)], limit)
     if data is None:
@@ -135,9 +138,9 @@ def read_file(path: str | os.PathLike[str], limit: int = MAX_BLOB) -> bytes:
 
 
 def is_plain(path: str) -> bool | None:
-    """Tell whether a path is a plain file; None where there is nothing.
+    """Tell whether a path is a regular file; None if there is nothing.
 
-    What can't be looked at is there, and fails when it is read.
+    False also if that can't be found out: reading the path will say why.
     """
     try:
         return stat.S_ISREG(os.stat(path).st_mode)
@@ -148,10 +151,14 @@ def is_plain(path: str) -> bool | None:
 
 
 def _rest(descriptor: int, limit: int) -> bytes:
-    """Return what is left of an open file; each read is sized by the file."""
+    """Read an open file to its end; each read is sized by the file.
+
+    Reads of 1 MiB would leave as many memory mappings as there are files: at 100,000 files no
+    thread can be started any more.
+    """
     status = os.fstat(descriptor)
     if not stat.S_ISREG(status.st_mode):
-        raise OSError(errno.EINVAL, "it is no plain file")
+        raise OSError(errno.EINVAL, "it is not a regular file")
     chunks: list[bytes] = []
     while limit >= 0 and (
         chunk := os.read(descriptor, min(max(_SMALL, status.st_size), limit + 1))
@@ -159,5 +166,5 @@ def _rest(descriptor: int, limit: int) -> bytes:
         chunks.append(chunk)
         limit -= len(chunk)
     if limit < 0:
-        raise OSError(errno.EFBIG, "it is larger than is read into memory")
+        raise OSError(errno.EFBIG, "it is too large to be read into memory")
     return b"".join(chunks)

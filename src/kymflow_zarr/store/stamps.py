@@ -8,12 +8,14 @@ file system itself, as Git, Mercurial and Borg do.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 from pathlib import Path
 from typing import NamedTuple
 
 from kymflow_zarr.store.files import temporary_path
+from kymflow_zarr.store.reads import is_plain
 
 REST_NS = 3_000_000_000
 """How long a file must have been at rest, ns: FAT keeps times to 2 s, NFS may lag by one more."""
@@ -52,6 +54,18 @@ def signature(path: str | os.PathLike[str]) -> Signature:
 def content_hash(data: bytes) -> bytes:
     """Hash the bytes of a file (BLAKE2b, 16 bytes): no two contents that ever meet share one."""
     return hashlib.blake2b(data, digest_size=16).digest()
+
+
+def hash_file(path: str | os.PathLike[str]) -> bytes:
+    """Hash a file's bytes as :func:`content_hash` does, in pieces.
+
+    Raises:
+        OSError: If it is not there, can't be read, or is not a plain file.
+    """
+    if not is_plain(os.fspath(path)):
+        raise OSError(errno.EINVAL, "it is not a plain file", os.fspath(path))
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).digest()
 
 
 def clock_ns(folder: Path) -> int:

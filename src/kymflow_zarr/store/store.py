@@ -19,7 +19,7 @@ Mode = Literal["a", "r", "w"]
 
 
 class Store:
-    """The folder of one dataset; all other storage code asks for no more than this.
+    """The folder of one dataset: all that the storage code below ``ZarrDataset`` needs.
 
     Args:
         path: The folder.
@@ -48,10 +48,10 @@ class Store:
         return self.mode == "r"
 
     def check_writable(self, action: str, *places: Path) -> None:
-        """Refuse a write on a dataset open for reading only, or beyond a link out of it.
+        """Refuse a write to a dataset open for reading only, or through a link out of it.
 
         Args:
-            action: What is to be done, for the message.
+            action: What the write does, for the message.
             places: The folders to be written in or deleted from.
 
         Raises:
@@ -79,7 +79,7 @@ class Store:
                 ``images/<image_id>/analysis/<name>.json``.
 
         Yields:
-            Each blob, None where there is none, the error where it can't be read.
+            Each blob, None if there is no file, the error if it can't be read.
         """
         root = f"{self.path}/"
         return read_many(root + key for key in keys)

@@ -1,4 +1,4 @@
-"""What every back end does: it alone knows where and how its tables are stored."""
+"""The interface of back ends, which alone know where and how tables are stored."""
 
 from __future__ import annotations
 
@@ -9,7 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
 from kymflow_zarr.errors import NoHistoryError
-from kymflow_zarr.tables.types import AsOf, Change, Compacted, Kind, Merged, Reader, Stat, TableKey
+from kymflow_zarr.tables.types import (
+    AsOf,
+    Change,
+    Compacted,
+    Kind,
+    Merged,
+    Reader,
+    Stat,
+    TableKey,
+)
 
 if TYPE_CHECKING:
     import duckdb
@@ -22,21 +31,21 @@ T = TypeVar("T")
 
 
 class Backend(ABC):
-    """The tables of one dataset; who writes holds the lock of the table's writers.
+    """The tables of one dataset; every writer holds the table's lock.
 
     Attributes:
-        kind: What the tables are kept in.
+        kind: The format that the tables are kept in.
     """
 
     kind: ClassVar[Kind]
 
     def options(self) -> Mapping[str, bool]:
-        """Return the options that a session's connection must be made with."""
+        """Return the options with which to make a session's connection."""
         return {}
 
     @abstractmethod
     def names(self, sidecar: str | None = None) -> list[str]:
-        """Return the names of the tables, or of those that have such a one beside them."""
+        """Return the names of the tables, or of those that have such a sidecar."""
 
     @abstractmethod
     def exists(self, table: TableKey) -> bool:
@@ -48,7 +57,7 @@ class Backend(ABC):
 
     @abstractmethod
     def version(self, table: TableKey) -> Hashable:
-        """Return what changes whenever the table does; None where there is none."""
+        """Return a value that differs after every change of a table; None if there is none."""
 
     @abstractmethod
     def stat(self, name: str) -> Stat:
@@ -56,11 +65,11 @@ class Backend(ABC):
 
     @abstractmethod
     def read_error(self, table: TableKey) -> str | None:
-        """Read a table to its end; return why it can't be, None if it can or is not there."""
+        """Read a table to its end; return why that failed, None if it did not or there is none."""
 
     @abstractmethod
     def scan(self, table: TableKey) -> pl.LazyFrame:
-        """Return a table as it is now, whatever replaces it meanwhile.
+        """Return a table as it is now, even if it is replaced later.
 
         Raises:
             FileNotFoundError: If there is no such table.
@@ -68,15 +77,15 @@ class Backend(ABC):
 
     @abstractmethod
     def read(self, tables: Sequence[TableKey], ask: Callable[[Reader], T]) -> T:
-        """Return the answer to a question about some tables as they are at one moment."""
+        """Answer a question about some tables as they are at one moment."""
 
     @abstractmethod
     def commit(self, changes: Sequence[Change], note: str) -> list[Merged]:
-        """Apply changes to a table and those beside it, checking row counts before they show.
+        """Apply changes to a table and its sidecars; row counts are checked beforehand.
 
         Args:
-            changes: In the order in which they may show, where not all at once.
-            note: What is done, for a backend that keeps a history.
+            changes: In the order in which readers may see them, if not all at once.
+            note: What is done, for a history.
 
         Raises:
             TableSchemaError: If a column's types can't be reconciled.
@@ -90,31 +99,31 @@ class Backend(ABC):
 
     @abstractmethod
     def drop(self, table: TableKey) -> None:
-        """Remove a table; what is beside it stays."""
+        """Remove a table; its sidecars stay."""
 
     def abandoned(self, for_seconds: float) -> list[Path]:
-        """Return files that hold nothing of any table, and were last written that long ago.
+        """List files that belong to no table and were last written at least so many seconds ago.
 
-        Conversions and writers that are killed leave such.
+        Killed conversions and writers leave them.
         """
         return []
 
     def history(self, name: str) -> pl.DataFrame:
-        """Return what was done to a table.
+        """List the changes of a table.
 
         Raises:
             NoHistoryError: If no history is kept.
         """
-        raise NoHistoryError("plain tables keep no history: what a table was is gone")
+        raise NoHistoryError("these tables keep no history: earlier versions are gone")
 
     def compact(self, keep: timedelta) -> Compacted:
-        """Merge small files, drop deleted rows, and forget versions older than may be kept.
+        """Merge small files, drop deleted rows, and forget versions older than ``keep``.
 
         Raises:
-            NoHistoryError: If there is nothing of the kind.
-            CommitError: If it can't be done; the tables stand as they were.
+            NoHistoryError: If the tables keep no versions.
+            CommitError: If it fails; the tables are unchanged.
         """
-        raise NoHistoryError("plain tables keep no history: what a table was is gone")
+        raise NoHistoryError("these tables keep no history: earlier versions are gone")
 
     @abstractmethod
     def sources(
@@ -124,14 +133,14 @@ class Backend(ABC):
         tables: Sequence[TableKey],
         at: AsOf = None,
     ) -> Sources:
-        """Return a way for a locked-down connection to read some tables.
+        """Return the sources by which a locked-down connection reads some tables.
 
         Args:
             con: The connection, not locked down yet.
-            open_files: What it holds open, and its private folder.
-            tables: The only tables that it shall reach.
-            at: As they were at this version or moment; None stands for now.
+            open_files: Its open files, and its private folder.
+            tables: The only tables that it may read.
+            at: As they were at this version or moment; None: now.
 
         Raises:
-            NoHistoryError: If what they were is not kept.
+            NoHistoryError: If ``at`` is given and no history is kept.
         """

@@ -1,4 +1,4 @@
-"""The columns of old and new rows taken together, and the SQL that brings rows into that form."""
+"""The columns of old and new rows united, and the SQL that casts rows to them."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kymflow_zarr.duck import quoted
+from kymflow_zarr.duck import literal, quoted
 from kymflow_zarr.errors import TableSchemaError
 from kymflow_zarr.frames import common_dtype
+from kymflow_zarr.store import parquet
 
 if TYPE_CHECKING:
     import duckdb
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def united(sources: Sequence[pl.LazyFrame], table: Path) -> dict[str, pl.DataType]:
-    """Return the type of every column of some rows taken together.
+    """Unite the columns of several sources of rows: each name with its common type.
 
     Args:
         sources: The rows, those of the table first.
@@ -41,7 +42,7 @@ def united(sources: Sequence[pl.LazyFrame], table: Path) -> dict[str, pl.DataTyp
                 raise TableSchemaError(
                     f"column {name!r} holds {before} in the table's rows and {dtype} in the new "
                     f"ones, which have no common type; rename the column or rebuild the whole "
-                    f'table with mode="replace". The table stands as it was',
+                    f'table with mode="replace". The table is unchanged',
                     artifact=str(table),
                 )
             found[name] = common
@@ -61,12 +62,45 @@ def duckdb_types(
 
 
 def select_list(schema: Mapping[str, str], relation: str, present: Collection[str]) -> str:
-    """Return the SQL that selects columns with their types; those not present are null."""
+    """Write the SQL that selects columns with their types; missing ones are null."""
     return ", ".join(
         f"CAST({f'{relation}.{quoted(name)}' if name in present else 'NULL'} AS {dtype})"
         f" AS {quoted(name)}"
         for name, dtype in schema.items()
     )
+
+
+def scan_new(rows: Sequence[Path] | pl.DataFrame) -> list[pl.LazyFrame]:
+    """Return new rows as lazy frames, one per file."""
+    import polars as pl
+
+    if isinstance(rows, pl.DataFrame):
+        return [rows.lazy()]
+    return [parquet.scan(path) for path in rows]
+
+
+def count_new(con: duckdb.DuckDBPyConnection, rows: Sequence[Path] | pl.DataFrame) -> int:
+    """Return how many new rows there are."""
+    import polars as pl
+
+    return rows.height if isinstance(rows, pl.DataFrame) else parquet.count_rows(con, rows)
+
+
+def new_source(con: duckdb.DuckDBPyConnection, rows: Sequence[Path] | pl.DataFrame) -> str:
+    """Return what stands for new rows after ``FROM``.
+
+    Args:
+        con: The connection that will read them; it gets to know a frame as ``new_rows``.
+        rows: A frame, or Parquet files whose columns are united by name.
+    """
+    import polars as pl
+
+    if not isinstance(rows, pl.DataFrame):
+        paths = ", ".join(literal(parquet.duckdb_path(path)) for path in rows)
+        files = f"read_parquet([{paths}], union_by_name = true, hive_partitioning = false)"
+        return files if rows else "(SELECT 1 WHERE false)"
+    con.register("new_rows", rows)
+    return "new_rows"
 
 
 def _all_null(sources: Sequence[pl.LazyFrame], column: str) -> bool:

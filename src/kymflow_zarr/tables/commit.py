@@ -1,4 +1,4 @@
-"""What all changes of tables share: one error for what is refused, and rows that must add up."""
+"""Commits to any back end: one error for all failures, and row counts that must add up."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from kymflow_zarr.store import parquet
 
 @contextmanager
 def committing(name: str, file: Path | None = None) -> Iterator[None]:
-    """Turn what DuckDB, Polars or the system refuse within the block into one error.
+    """Turn any failure of DuckDB, Polars or the system within the block into one error.
 
     Args:
         name: The table's name.
@@ -36,14 +36,14 @@ def committing(name: str, file: Path | None = None) -> Iterator[None]:
     except parquet.read_errors() as error:
         why = reason((isinstance(error, WriteError) and error.__cause__) or error)
         raise CommitError(
-            f"table {name!r} can't be written ({why}); it stands as it was: see to disk space, "
-            f"memory and permissions, and do it again",
+            f"table {name!r} can't be written ({why}) and is unchanged: check disk space, memory "
+            f"and permissions, and try again",
             artifact=None if file is None else str(file),
         ) from error
 
 
 def check_count(name: str, held: int, due: int, file: Path | None = None) -> None:
-    """Refuse a table that would not hold the rows it should.
+    """Refuse a commit whose row counts don't add up.
 
     Args:
         name: The table's name.
@@ -56,7 +56,6 @@ def check_count(name: str, held: int, due: int, file: Path | None = None) -> Non
     """
     if held != due:
         raise CommitError(
-            f"table {name!r} would hold {held} rows where {due} are due; it stands as it was: do "
-            f"it again",
+            f"table {name!r} would hold {held} rows instead of {due}; it is unchanged: try again",
             artifact=None if file is None else str(file),
         )

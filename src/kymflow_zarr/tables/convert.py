@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def convert(store: Store, old: Backend, to: Kind, *, catalog: str | None = None) -> list[str]:
-    """Move all tables, with what is kept beside them; readers see the one place or the other.
+    """Move all tables with their sidecars; readers see either the old place or the new one.
 
     Args:
         store: The dataset, open for writing; the caller holds the locks of all tables.
@@ -37,11 +37,11 @@ def convert(store: Store, old: Backend, to: Kind, *, catalog: str | None = None)
         The names of the tables.
 
     Raises:
-        UsageError: If the tables are of that kind already, or the catalog can't be one.
+        UsageError: If the tables are of that kind already, or the catalog is not valid.
         ReadOnlyError: If the dataset is open for reading only.
         CopiedDatasetError: If it is a copy, and its catalog that of its original.
         MissingExtraError: If the extra ``ducklake`` is not installed.
-        CommitError: If something can't be written; all stands as it was.
+        CommitError: If something can't be written; nothing has changed.
     """
     if to == "parquet" and catalog is not None:
         raise UsageError("plain tables have no catalog; leave it out")
@@ -57,12 +57,12 @@ def convert(store: Store, old: Backend, to: Kind, *, catalog: str | None = None)
 
 
 def left_behind(dataset: Path, backend: Backend, for_seconds: float) -> list[Path]:
-    """List what is left of tables of the other kind, as a killed conversion leaves it.
+    """List the files of the other kind of tables, which a killed conversion leaves.
 
     Args:
         dataset: The dataset's folder.
         backend: Where the tables are.
-        for_seconds: Only files and folders last changed that long ago.
+        for_seconds: Only files and folders last changed at least so many seconds ago.
     """
     if backend.kind == "parquet":
         left = [layout.lake(dataset)]

@@ -55,7 +55,7 @@ class ReadOnlyFilesystem(AbstractFileSystem):  # type: ignore[misc]  # fsspec is
         return datetime.fromtimestamp(self._open(path).modified, UTC)
 
     def glob(self, path: str, **_: Any) -> list[str]:
-        """Return the file of that very name, if there is one: names are never patterns here."""
+        """Return the file of exactly that name, if there is one: names are never patterns here."""
         return [path] if self.isfile(path) else []
 
     def _open(self, path: str) -> OpenFile:
@@ -69,7 +69,7 @@ class _Reader(RawIOBase):
     """One reader's place in a file that others read as well."""
 
     def __init__(self, open_file: OpenFile) -> None:
-        self._pin = open_file
+        self._open_file = open_file
         self._place = 0
 
     def readable(self) -> bool:
@@ -79,7 +79,7 @@ class _Reader(RawIOBase):
         return True
 
     def seek(self, offset: int, whence: int = SEEK_SET) -> int:
-        base = {SEEK_SET: 0, SEEK_CUR: self._place, SEEK_END: self._pin.size}[whence]
+        base = {SEEK_SET: 0, SEEK_CUR: self._place, SEEK_END: self._open_file.size}[whence]
         self._place = base + offset
         return self._place
 
@@ -87,7 +87,7 @@ class _Reader(RawIOBase):
         return self._place
 
     def read(self, size: int = -1) -> bytes:
-        count = self._pin.size - self._place if size < 0 else size
-        data = self._pin.read(self._place, count)
+        count = self._open_file.size - self._place if size < 0 else size
+        data = self._open_file.read(self._place, count)
         self._place += len(data)
         return data

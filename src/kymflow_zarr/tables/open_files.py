@@ -1,14 +1,14 @@
-"""Files held open for as long as a session reads them, so that no replacement reaches it.
+"""Files held open for as long as a session reads them, so that it never sees a replacement.
 
 DuckDB opens a Parquet file once for its footer and again for its data, in every thread. A file
 renamed over it in between would give the footer of one and the data of the other. A file held open
 stays what it was, and DuckDB can read it in two ways:
 
-- as one of a :class:`~kymflow_zarr.tables.filesystem.ReadOnlyFilesystem`, on any system, and in no
-  way but reading;
+- as one of a :class:`~kymflow_zarr.tables.filesystem.ReadOnlyFilesystem`, on any system, for
+  reading only;
 - on Linux, through ``/proc/self/fd``, which opens the very same file again. That costs nothing,
-  whereas DuckDB 1.5 takes half as long again to read through Python. But whoever may open a file
-  again may open it for writing: only for queries that can do nothing but read.
+  whereas reading through Python takes DuckDB 1.5 half as long again. But a path that can be opened
+  again can be opened for writing: only for queries that can do nothing but read.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class OpenFile:
         path: As given.
         size: Of the file, bytes.
         modified: When it was last changed, seconds since 1970.
-        identity: Tells this state of the file from any other.
+        identity: Differs between any two states of the file.
     """
 
     def __init__(self, path: Path, closing: ExitStack) -> None:
@@ -78,14 +78,14 @@ class OpenFile:
         ]
 
     def fill_descriptor(self) -> None:
-        """Make the reserved descriptor stand for the file."""
+        """Make the reserved descriptor a duplicate of the file's."""
         os.dup2(self._file.fileno(), self._descriptor, inheritable=False)
 
 
 class OpenFiles:
     """The files of one session, and a private folder for what its queries spill to disk.
 
-    Both go when :attr:`close` is called, or with this object, or with the process.
+    Both are gone when :attr:`close` is called, this object is dropped, or the process ends.
 
     Attributes:
         files: The files, in the order they were added.

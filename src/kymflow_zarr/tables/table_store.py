@@ -1,4 +1,4 @@
-"""The tables of a dataset, wherever they lie: by default one plain Parquet file each."""
+"""The tables of a dataset, in any back end: by default one plain Parquet file per table."""
 
 from __future__ import annotations
 
@@ -9,19 +9,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from kymflow_zarr.errors import (
+    CommitError,
     ReadError,
     ReadOnlyError,
     TableNotFoundError,
     UntrustedHostError,
     UsageError,
+    WriteError,
 )
 from kymflow_zarr.frames import as_polars, storable
 from kymflow_zarr.store import layout, parquet
-from kymflow_zarr.store.files import sweep_temporaries, temporary_path
 from kymflow_zarr.store.names import check_image_id, check_table_name
 from kymflow_zarr.store.reads import stamp
 from kymflow_zarr.tables.backend import Backend
 from kymflow_zarr.tables.ducklake.config import read_config
+from kymflow_zarr.tables.moves import read_in_place
 from kymflow_zarr.tables.parquet.tables import PlainTables
 from kymflow_zarr.tables.types import Change, Compacted, Merged, Reader, Stat, TableKey
 
@@ -55,10 +57,10 @@ class TableStore:
 
     @property
     def backend(self) -> Backend:
-        """Where the tables lie; others may move them at any time.
+        """Where the tables are kept; other processes may move them at any time.
 
         Raises:
-            DatasetFormatError: If that can't be told.
+            DatasetFormatError: If that can't be found out.
         """
         state = stamp(layout.lake_config(self._store.path))
         if self._backend is None or self._backend[0] != state:
@@ -74,26 +76,27 @@ class TableStore:
         return self.backend.location(_key(name))
 
     def names(self) -> list[str]:
-        """Return the names of the tables there are, sorted.
+        """Return the names of the tables, sorted.
 
-        A file whose name may not be a table's is none; a warning is logged.
+        A file with an invalid name is skipped, with a warning in the log.
         """
-        return self.backend.names()
+        return read_in_place(self._store.path, lambda: self.backend.names())
 
     def exists(self, name: str | TableKey) -> bool:
         """Tell whether there is a table of this name."""
-        return self.backend.exists(_key(name))
+        key = _key(name)
+        return read_in_place(self._store.path, lambda: self.backend.exists(key))
 
     def version(self, name: str | TableKey) -> Hashable:
-        """Return what changes whenever a table does; None where there is none."""
+        """Return a value that differs after every change of a table; None if there is no table."""
         return self.backend.version(_key(name))
 
     def stat(self, name: str) -> Stat:
-        """Return how many bytes hold a table, and when it last changed."""
+        """Return a table's size and when it last changed."""
         return self.backend.stat(check_table_name(name))
 
     def read(self, tables: Sequence[TableKey], ask: Callable[[Reader], T]) -> T:
-        """Ask a question about some tables as they are at one moment.
+        """Answer a question about some tables as they are at one moment.
 
         Args:
             tables: The tables.
@@ -106,6 +109,9 @@ class TableStore:
             TableUnreadableError: If one of them is damaged.
             ReadError: If the system refuses to read it.
         """
+        return read_in_place(self._store.path, lambda: self._read(tables, ask))
+
+    def _read(self, tables: Sequence[TableKey], ask: Callable[[Reader], T]) -> T:
         import duckdb
 
         try:
@@ -116,14 +122,17 @@ class TableStore:
             raise parquet.unreadable(self.backend.location(tables[0]), error) from error
 
     def scan(self, name: str | TableKey) -> pl.LazyFrame:
-        """Return a table as a lazy frame, of the table as it is now.
+        """Return a table as a lazy frame.
 
-        The frame never sees a table that replaces it.
+        It reads the table as it is now, even if that is replaced later.
 
         Raises:
             TableNotFoundError: If there is no such table.
             TableUnreadableError: If it can't be read.
         """
+        return read_in_place(self._store.path, lambda: self._scan(name))
+
+    def _scan(self, name: str | TableKey) -> pl.LazyFrame:
         with self.reading(name):
             found = self.backend.scan(_key(name))
         return found
@@ -135,12 +144,10 @@ class TableStore:
             TableNotFoundError: If there is no such table.
             TableUnreadableError: If it is damaged.
         """
-        with self.reading(name):
-            found = self.scan(name).collect()
-        return found
+        return self._collect(name, lambda rows: rows)
 
     def count(self, name: str) -> int:
-        """Return how many rows a table has.
+        """Count the rows of a table.
 
         Raises:
             TableNotFoundError: If there is no such table.
@@ -148,12 +155,20 @@ class TableStore:
         """
         import polars as pl
 
-        with self.reading(name):
-            found = int(self.scan(name).select(pl.len()).collect().item())
-        return found
+        return int(self._collect(name, lambda rows: rows.select(pl.len())).item())
+
+    def _collect(
+        self, name: str | TableKey, of: Callable[[pl.LazyFrame], pl.LazyFrame]
+    ) -> pl.DataFrame:
+        def collect() -> pl.DataFrame:
+            with self.reading(name):
+                found = of(self.backend.scan(_key(name))).collect()
+            return found
+
+        return read_in_place(self._store.path, collect)
 
     def save(self, name: str, frame: object) -> Path:
-        """Write a whole table, in place of the one of that name if there is one.
+        """Write a whole table, in place of any of that name.
 
         Args:
             name: The table's name.
@@ -193,7 +208,7 @@ class TableStore:
 
         Args:
             name: The table's name; the table is made if it does not exist.
-            image_id: The image whose rows go.
+            image_id: The image whose old rows are removed.
             frame: Its new rows; a frame without rows removes the image from the table.
 
         Returns:
@@ -202,12 +217,12 @@ class TableStore:
         Raises:
             UsageError: If the frame holds rows of another image.
             TableSchemaError: If a column's type can't be reconciled with the table's.
+            WriteError: If the system refuses to write the table, as on a full disk.
+            CommitError: If the row counts don't add up. The table stays as it was.
         """
         import polars as pl
 
-        staging = layout.staging(self._store.path)
-        place = self.path(name).parent
-        self._store.check_writable(f"change table {name!r}", staging, place)
+        self._store.check_writable(f"change table {name!r}", self.path(name).parent)
         check_image_id(image_id)
         rows = storable(as_polars(frame))
         if ID in rows.columns and not rows.filter(pl.col(ID).ne_missing(image_id)).is_empty():
@@ -218,13 +233,15 @@ class TableStore:
                 image_id=image_id,
             )
         rows = rows.with_columns(pl.lit(image_id, dtype=pl.String).alias(ID))
-        staged = self.path(name).with_suffix(".rows")
-        with self.lock(name):
-            sweep_temporaries(staged)
-            with temporary_path(staged) as part:
-                parquet.write(rows, part)
-                replaced = pl.DataFrame({ID: [image_id]})
-                return self.replace_rows(name, replaced=replaced, parts=[part], empty=rows.clear())
+        replaced = pl.DataFrame({ID: [image_id]})
+        try:
+            return self.commit([Change(_key(name), ID, replaced, rows, rows.clear())])[0]
+        except CommitError as error:
+            import duckdb
+
+            if isinstance(error.__cause__, (OSError, duckdb.IOException)):
+                raise WriteError(error.message, artifact=error.artifact) from error.__cause__
+            raise
 
     def replace_rows(
         self, name: str, *, replaced: pl.DataFrame, parts: Sequence[Path], empty: pl.DataFrame
@@ -233,7 +250,7 @@ class TableStore:
 
         Args:
             name: The table's name; the table is made if it does not exist.
-            replaced: Frame with the column ``image_id``: the images whose old rows go.
+            replaced: Frame with the column ``image_id``: the images whose old rows are removed.
             parts: Parquet files with the new rows, each row with its ``image_id``.
             empty: Zero-row frame of the columns that the table always has.
 
@@ -242,23 +259,23 @@ class TableStore:
 
         Raises:
             TableSchemaError: If a column's types can't be reconciled.
-            CommitError: If the row counts don't add up. The table stands as it was.
+            CommitError: If the row counts don't add up. The table stays as it was.
         """
         return self.commit([Change(_key(name), ID, replaced, parts, empty)])[0]
 
     def commit(self, changes: Sequence[Change], note: str = "replace rows") -> list[Merged]:
-        """Apply changes to one table and those beside it.
+        """Apply changes to one table and its sidecars.
 
         Args:
-            changes: In the order in which they may show, where not all show at once.
-            note: What is done, for the history where one is kept.
+            changes: In the order in which readers may see them, if not all at once.
+            note: What is done, for a history.
 
         Returns:
-            The counts of rows kept and added, a change each.
+            The counts of rows kept and added, per change.
 
         Raises:
             TableSchemaError: If a column's types can't be reconciled.
-            CommitError: If the row counts don't add up. The table stands as it was.
+            CommitError: If the row counts don't add up. The table is unchanged.
         """
         name = changes[0].table.name
         places = [self.backend.location(change.table).parent for change in changes]
@@ -269,7 +286,7 @@ class TableStore:
     def convert(self, to: Kind, *, catalog: str | None = None) -> list[str]:
         """Move all tables into a lake or back, see :func:`kymflow_zarr.tables.convert.convert`.
 
-        Nobody may make a table of a new name meanwhile; changes of the tables there are wait.
+        Nobody may make a table of a new name meanwhile; changes of existing tables wait.
         """
         from kymflow_zarr.tables.convert import convert
 
@@ -307,9 +324,9 @@ class TableStore:
             return adopt(self._store.path, moved=moved)
 
     def abandoned(self, for_seconds: float) -> list[Path]:
-        """List files that hold nothing of any table, and were last changed that long ago.
+        """List files that belong to no table and were last changed at least so many seconds ago.
 
-        Conversions and writers that are killed leave such.
+        Killed conversions and writers leave them.
         """
         from kymflow_zarr.tables.convert import left_behind
 
@@ -321,26 +338,25 @@ class TableStore:
         """Merge small files, drop deleted rows and forget old versions of tables in a lake.
 
         Args:
-            keep: How long versions can be looked back at; the newest always stays.
+            keep: How long versions are kept; the newest always is.
 
         Raises:
-            UsageError: If the tables are plain files, which need none of it.
+            UsageError: If the tables are plain files, which need no compaction.
             ReadOnlyError: If the dataset is open for reading only.
-            CommitError: If it can't be done; the tables stand as they were.
+            CommitError: If it fails; the tables are unchanged.
         """
         self._store.check_writable("compact the tables", self.path("any").parent)
         return self.backend.compact(keep)
 
     def history(self, name: str) -> pl.DataFrame:
-        """Return what was done to a table, for tables in a lake.
+        """List the changes of a table in a lake.
 
         Args:
             name: The table's name.
 
         Returns:
-            Frame (version int64, time UTC, author, note, kept, added, removed int64), a row a
-            change, the first first. Counts are of rows; null where only what is kept beside the
-            table changed.
+            Frame (version int64, time UTC, author, note, kept, added, removed int64), one row per
+            change, oldest first. Counts are of rows; null where only a sidecar changed.
 
         Raises:
             NoHistoryError: If the tables are plain files, which keep no history.
@@ -357,7 +373,7 @@ class TableStore:
 
     @contextmanager
     def reading(self, name: str | TableKey) -> Iterator[None]:
-        """Name a table in what goes wrong while rows of it are read within the block.
+        """Name the table in any error while its rows are read within the block.
 
         Raises:
             TableNotFoundError: If there is no such table.

@@ -1,4 +1,4 @@
-"""What all code of the tables shares: keys, changes, counts, and how a session reaches rows."""
+"""Types that all code of the tables shares: keys, changes, counts, and a session's sources."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class Sources(Protocol):
-    """The tables of one session: opened, allowed for, then read by SQL."""
+    """The tables of one session: opened, allowed, then read by SQL."""
 
     @property
     def con(self) -> duckdb.DuckDBPyConnection:
@@ -37,7 +37,7 @@ class Sources(Protocol):
         """
 
     def after_lock_down(self) -> None:
-        """Go on once the connection is locked down."""
+        """Finish opening, once the connection is locked down."""
 
     def sql(self, table: TableKey) -> str:
         """Return what stands for a table after ``FROM``, in :attr:`con`."""
@@ -51,7 +51,7 @@ class Sources(Protocol):
         """
 
     def identity(self, table: TableKey) -> Hashable:
-        """Return what tells this state of a table from any other."""
+        """Return a value that differs between any two states of a table."""
 
     def restore_names(self, message: str) -> str:
         """Put the tables' own names into a message."""
@@ -60,18 +60,18 @@ class Sources(Protocol):
 AsOf = int | datetime | None
 """A version, a moment, or now."""
 Kind = Literal["ducklake", "parquet"]
-"""What tables are kept in."""
-SIDECARS = ("runs", "params")
+"""The format that tables are kept in."""
+SIDECARS = ("runs", "params", "seen")
 
 
 class TableKey(NamedTuple):
-    """A table, or one of :data:`SIDECARS` kept beside it: how its rows were made, and with what.
+    """A table, or one of its :data:`SIDECARS`: how its rows were made, and with which params.
 
-    What is kept beside a table is derived: where it can't be read, it counts as not there.
+    Sidecars are derived: one that can't be read counts as missing.
 
     Attributes:
         name: The table's name.
-        sidecar: Which of those beside it; None for the table itself.
+        sidecar: Which of its sidecars; None: the table itself.
     """
 
     name: str
@@ -89,26 +89,29 @@ class Merged:
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """All rows of some keys are replaced in one table, which is made if need be.
+    """All rows of some keys are replaced in one table, which is made if needed.
 
     Attributes:
         table: The table.
         key: The column that tells which rows belong together.
-        replaced: Frame whose column ``key`` lists the keys whose old rows go.
-        parts: Parquet files with the new rows; columns are united by name.
+        replaced: Frame whose column ``key`` lists the keys whose old rows are removed.
+        rows: The new rows: a frame, or Parquet files whose columns are united by name.
         empty: Zero-row frame of the columns that the table always has.
+        for_table: Of a sidecar: whether all of it is for the table as it is after these changes,
+            see :meth:`Reader.is_for_table`.
     """
 
     table: TableKey
     key: str
     replaced: pl.DataFrame
-    parts: Sequence[Path]
+    rows: Sequence[Path] | pl.DataFrame
     empty: pl.DataFrame
+    for_table: bool = True
 
 
 @dataclass(frozen=True, slots=True)
 class Stat:
-    """How many bytes of files hold a table, and when it last changed (UTC)."""
+    """The size of a table's files, bytes, and when it last changed (UTC)."""
 
     size: int
     changed: datetime
@@ -116,7 +119,7 @@ class Stat:
 
 @dataclass(frozen=True, slots=True)
 class Compacted:
-    """What a compaction did.
+    """The result of a compaction.
 
     Attributes:
         files_before: Files that held the tables before.
@@ -139,8 +142,15 @@ class Reader(Protocol):
         """The connection."""
 
     def relation(self, table: TableKey) -> duckdb.DuckDBPyRelation | None:
-        """Return the rows of a table, None where there is no such table.
+        """Return the rows of a table, None if there is no such table.
 
         Raises:
             duckdb.Error: If it can't be read.
+        """
+
+    def is_for_table(self, sidecar: TableKey) -> bool:
+        """Tell whether a sidecar was written for its table as it is now.
+
+        If not, the table was changed since by other means: another program, a restored backup, a
+        process killed between the two.
         """

@@ -14,6 +14,18 @@ from kymflow.cli.options import FolderPath, chosen_executor, dataset_argument, w
 @click.argument("folder", type=FolderPath(), help="The lab folder.")
 @dataset_argument
 @click.option("--changed", is_flag=True, help="Import again what differs from its source.")
+@click.option(
+    "--seconds-per-line",
+    type=float,
+    metavar="S",
+    help="Time between lines, s, of images whose files don't tell it.",
+)
+@click.option(
+    "--um-per-pixel",
+    type=float,
+    metavar="UM",
+    help="Distance between pixels, µm, of images whose files don't tell it.",
+)
 @worker_options
 @click.pass_context
 def command(
@@ -21,12 +33,16 @@ def command(
     folder: Path,
     path: Path,
     changed: bool,
+    seconds_per_line: float | None,
+    um_per_pixel: float | None,
     workers: int | None,
     dask: str | None,
 ) -> None:
     """Import a lab folder: TIFFs, headers, traces, events.
 
-    What is already there is skipped. A broken file is listed and does not stop the rest.
+    What is already there is skipped. A broken file is listed and does not stop the rest. What
+    files leave open or contradict, such as the scale, is said, and kept in import_notes of
+    kym_images.
     """
     from kymflow.cli.progress import import_bar
     from kymflow.core.lab_folder import import_folder
@@ -41,6 +57,8 @@ def command(
             changed=changed,
             workers=workers,
             executor=executor,
+            seconds_per_line=seconds_per_line,
+            um_per_pixel=um_per_pixel,
             progress=progress,
         )
     click.echo(
@@ -49,7 +67,18 @@ def command(
     )
     if report.changed and not changed:
         warn(f"{len(report.changed)} images differ from their source; --changed imports them again")
+    _list_warnings(report.warnings)
     for source, message in report.failed:
         warn(f"{source}: {message}", kind="failed")
     if report.failed:
         ctx.exit(FAILED)
+
+
+def _list_warnings(warnings: list[tuple[str, str]]) -> None:
+    """Print each warning once, however many images it is about."""
+    about: dict[str, list[str]] = {}
+    for source, message in warnings:
+        about.setdefault(message, []).append(source)
+    for message, sources in about.items():
+        others = f" and {len(sources) - 1} more" if len(sources) > 1 else ""
+        warn(f"{sources[0]}{others}: {message}")

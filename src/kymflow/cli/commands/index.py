@@ -33,6 +33,9 @@ from kymflow.cli.output import Output
     show_default=True,
     help="incremental makes stale images again, replace makes all.",
 )
+@click.option(
+    "--verify", is_flag=True, help="Read and hash every file and row, whatever is on record."
+)
 @image_options
 @worker_options
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
@@ -42,6 +45,7 @@ def command(
     path: Path,
     indexers: tuple[str, ...],
     mode: Literal["incremental", "replace"],
+    verify: bool,
     images: tuple[str, ...],
     where: str | None,
     workers: int | None,
@@ -61,8 +65,8 @@ def command(
     failed = False
     if dry_run:
         for indexer in chosen:
-            verdicts = kym.staleness(indexer, image_ids=image_ids, mode=mode)
-            Output().print(labelled(indexer, counted(verdicts)))
+            verdicts = kym.staleness(indexer, image_ids=image_ids, mode=mode, verify=verify)
+            Output().print(labelled(indexer.name, counted(verdicts)))
         return
     with chosen_executor(workers, dask) as executor:
         for indexer in chosen:
@@ -75,6 +79,7 @@ def command(
                     progress=progress,
                     workers=workers,
                     executor=executor,
+                    verify=verify,
                 )
             click.echo(report.summary)
             for failure in report.failures:

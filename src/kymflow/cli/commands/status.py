@@ -23,6 +23,7 @@ from kymflow.cli.output import Output, output_options
 @click.option("--images", is_flag=True, help="List every image.")
 @click.option("--reason", metavar="REASON", multiple=True, help="Only images with this reason.")
 @click.option("--explain", metavar="IMAGE_ID", help="Why is this image stale?")
+@click.option("--verify", is_flag=True, help="Read and hash every file and row.")
 @output_options
 def command(
     path: Path,
@@ -30,28 +31,36 @@ def command(
     images: bool,
     reason: tuple[str, ...],
     explain: str | None,
+    verify: bool,
     output: Output,
 ) -> None:
-    """Say what is fresh and what is stale, and why.
+    """Say what is fresh and what is stale, and why, step by step.
 
-    Nothing is changed.
+    The events are what `kymflow detect` makes of the traces; each table is what `kymflow index`
+    makes of those. Nothing is changed.
     """
     import polars as pl
 
     from kymflow.core.kym_dataset.update.decide import REASONS
+    from kymflow.core.velocity_events import detection_status
+    from kymflow.core.velocity_events.plan import REASONS as DETECTION_REASONS
 
+    known = list(dict.fromkeys((*REASONS, *DETECTION_REASONS)))
     for name in reason:
-        if name not in REASONS:
-            raise click.BadParameter(f"{name!r} is none of {', '.join(REASONS)}")
+        if name not in known:
+            raise click.BadParameter(f"{name!r} is none of {', '.join(known)}")
     kym = open_tables(path)
-    frames = []
-    for indexer in load_indexers(indexers):
-        if explain:
+    chosen = load_indexers(indexers)
+    if explain:
+        for indexer in chosen:
             click.echo(f"{indexer.name}  {kym.explain(indexer, explain)}")
-            continue
-        verdicts = kym.staleness(indexer)
-        if reason:
-            verdicts = verdicts.filter(pl.col("reason").is_in(reason))
-        frames.append(labelled(indexer, verdicts if images else counted(verdicts)))
-    if frames:
-        output.print(pl.concat(frames))
+        return
+    steps: list[tuple[str, pl.DataFrame]] = []
+    for indexer in chosen:
+        if indexer.name == "velocity_events":
+            events = detection_status(kym.dataset)
+            steps.append(("events", events.with_columns(n_rows=pl.lit(None, pl.Int64))))
+        steps.append((indexer.name, kym.staleness(indexer, verify=verify)))
+    chosen_rows = pl.col("reason").is_in(reason) if reason else pl.lit(value=True)
+    frames = [(step, verdicts.filter(chosen_rows)) for step, verdicts in steps]
+    output.print(pl.concat(labelled(step, f if images else counted(f)) for step, f in frames))

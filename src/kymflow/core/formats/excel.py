@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 ROWS, COLUMNS, CHARACTERS = 1_048_576, 16_384, 32_767
 """The most that a sheet and a cell hold, by Microsoft's "Excel specifications and limits"."""
 EXACT = 10**15
+_DIGITS = 15
 FIRST_DAY = date(1900, 3, 1)
 """Before it Excel counts a day that never was, 29 February 1900."""
 
@@ -25,8 +26,9 @@ FIRST_DAY = date(1900, 3, 1)
 def write_xlsx(batches: pa.RecordBatchReader, sink: BinaryIO) -> None:
     """Write a workbook with one sheet: a table with filters, its head frozen.
 
-    No text becomes a formula or a link. Times lose their zone; columns with whole numbers of
-    more than 15 digits or with days before March 1900 become text, for Excel can't hold them.
+    No text becomes a formula or a link. Times lose their zone; columns with whole numbers or
+    decimals of more than 15 digits or with days before March 1900 become text, for Excel can't hold
+    them.
 
     Raises:
         UsageError: If there are more rows or columns, or longer texts, than Excel can hold.
@@ -72,14 +74,18 @@ def _cells(frame: pl.DataFrame) -> pl.DataFrame:
     exact = cs.numeric() | cs.boolean() | cs.date() | cs.datetime() | cs.time()
     frame = frame.with_columns(texts(frame.select(~exact)))
     frame = frame.with_columns(cs.datetime(time_zone="*").dt.replace_time_zone(None))
-    frame = frame.with_columns(cs.decimal().cast(pl.Float64))
     beyond = [name for name in frame.columns if _is_beyond(frame[name])]
-    return frame.with_columns(texts(frame.select(beyond)).cast(pl.String))
+    frame = frame.with_columns(texts(frame.select(beyond)).cast(pl.String))
+    return frame.with_columns(cs.decimal().cast(pl.Float64))
 
 
 def _is_beyond(values: pl.Series) -> bool:
     if values.dtype.is_integer():
         return values.len() > 0 and bool((values.abs() >= EXACT).any())
+    if values.dtype.is_decimal():
+        written = values.cast(pl.String).str.replace(r"(\.[0-9]*?)0+$", "${1}")
+        digits = written.str.replace_all(r"[-.]", "").str.strip_chars_start("0").str.len_chars()
+        return bool((digits > _DIGITS).any())
     if values.dtype in (pl.Date, pl.Datetime):
         return bool((values.cast(pl.Date) < FIRST_DAY).any())
     return False

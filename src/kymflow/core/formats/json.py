@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, BinaryIO
 
-from kymflow.core.formats.plain import frames, plain
+from kymflow.core.formats.plain import exact_decimals, frames, plain
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 def write_jsonl(batches: pa.RecordBatchReader, sink: BinaryIO) -> None:
     """Write one object a line."""
     for frame in frames(batches):
-        sink.write(plain(frame).write_ndjson().encode())
+        sink.write(exact_decimals(plain(frame).write_ndjson()).encode())
 
 
 def write_json(batches: pa.RecordBatchReader, sink: BinaryIO) -> None:
@@ -21,7 +21,8 @@ def write_json(batches: pa.RecordBatchReader, sink: BinaryIO) -> None:
     before = "[\n"
     for frame in frames(batches):
         if frame.height:
-            objects = plain(frame).write_ndjson().rstrip("\n").replace("\n", ",\n")
+            lines = exact_decimals(plain(frame).write_ndjson())
+            objects = lines.rstrip("\n").replace("\n", ",\n")
             sink.write(f"{before}{objects}".encode())
             before = ",\n"
     sink.write(b"[]\n" if before == "[\n" else b"\n]\n")

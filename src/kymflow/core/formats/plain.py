@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import secrets
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, cast
 
@@ -14,6 +16,10 @@ if TYPE_CHECKING:
 
 _CLOCK = "%H:%M:%S%.f"
 _STAMP = f"%Y-%m-%dT{_CLOCK}"
+# Polars has no JSON number for a decimal. As a text behind a mark that no value can know of, its
+# digits go through the encoder, and `exact_decimals` takes off mark and quotes.
+_DECIMAL = f"decimal-{secrets.token_hex(8)}:"
+_MARKED = rf'"{_DECIMAL}(-?[0-9.]+)"'
 
 
 def frames(batches: pa.RecordBatchReader) -> Iterator[pl.DataFrame]:
@@ -60,11 +66,17 @@ def unique_names(names: Sequence[str]) -> list[str]:
 def plain(frame: pl.DataFrame) -> pl.DataFrame:
     """Return a frame whose values are texts, numbers and truth values, nested as they were.
 
-    Whole decimals become integers, others floats; binary becomes hex digits; times ISO 8601.
+    Whole decimals become integers, others texts for :func:`exact_decimals`; binary becomes hex
+    digits; times ISO 8601.
     """
     return frame.with_columns(
         plain_column(pl.col(name), dtype).alias(name) for name, dtype in frame.schema.items()
     )
+
+
+def exact_decimals(json: str) -> str:
+    """Return the JSON of a plain frame with its decimals as numbers, all their digits kept."""
+    return re.sub(_MARKED, r"\1", json) if _DECIMAL in json else json
 
 
 def texts(frame: pl.DataFrame) -> pl.DataFrame:
@@ -75,6 +87,7 @@ def texts(frame: pl.DataFrame) -> pl.DataFrame:
         if dtype.is_nested():
             # As a field of a struct, for a bare list has no JSON: {"_":[…]} less its frame.
             inside = pl.struct(plain_column(column, dtype).alias("_")).struct.json_encode()
+            inside = inside.str.replace_all(_MARKED, "${1}")
             column = pl.when(column.is_not_null()).then(inside.str.slice(5).str.head(-1))
         elif not dtype.is_decimal():
             column = plain_column(column, dtype)
@@ -86,7 +99,9 @@ def plain_column(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     """Return one column, or the elements of one, in plain values; see :func:`plain`."""
     match dtype:
         case pl.Decimal():
-            return column.cast(pl.Float64 if dtype.scale else pl.Int128)
+            return (
+                pl.lit(_DECIMAL) + column.cast(pl.String) if dtype.scale else column.cast(pl.Int128)
+            )
         case pl.Binary():
             return column.bin.encode("hex")
         case pl.Datetime():

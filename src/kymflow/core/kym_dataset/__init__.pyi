@@ -6,6 +6,7 @@ from .indexers.base import Indexer as Indexer
 from .indexers.images import ImageIndexer as ImageIndexer
 from .indexers.registry import available_indexers as available_indexers
 from .indexers.registry import load_indexer as load_indexer
+from .indexers.velocity import VelocityIndexer as VelocityIndexer
 from .indexers.velocity_events import VelocityEventIndexer as VelocityEventIndexer
 from .kym_dataset import KymDataset as KymDataset
 from .provenance import params_hash as params_hash

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import polars as pl
@@ -45,6 +45,15 @@ def conflicting_columns(
             for column, why in _misfits(ranked).items():
                 odd[column.place][column.name] = why
     return odd[: len(sources)]
+
+
+def fit_together(schemas: Iterable[Mapping[str, pl.DataType]]) -> bool:
+    """Tell by their columns alone whether rows can be put into one table."""
+    held: dict[str, dict[_Held, None]] = {}
+    for schema in schemas:
+        for name, dtype in schema.items():
+            held.setdefault(name.lower(), {})[_Held(0, name, dtype)] = None
+    return not any(_misfits(list(columns)) for columns in held.values())
 
 
 def affected_images(sources: Sequence[pl.LazyFrame], odd: Sequence[Mapping[str, str]]) -> set[str]:

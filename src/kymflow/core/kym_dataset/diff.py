@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import Any
 
-    from kymflow.core.kym_dataset.kym_dataset import KymDataset
+    from kymflow_zarr.sql.queryable import Queryable
 
 DIFFERENCES = pl.Schema(
     {
@@ -31,7 +31,7 @@ DIFFERENCES = pl.Schema(
 )
 
 
-def diff(kym: KymDataset, table: str, before: AsOf, after: AsOf = None) -> pl.DataFrame:
+def diff(kym: Queryable, table: str, before: AsOf, after: AsOf = None) -> pl.DataFrame:
     """Tell which images are otherwise in one version of an indexer's table than in another.
 
     Args:

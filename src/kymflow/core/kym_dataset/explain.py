@@ -9,8 +9,6 @@ from typing import Any
 
 import polars as pl
 
-from kymflow.core.kym_dataset.ledger import Ledger
-
 ABSENT = "—"
 
 
@@ -69,7 +67,8 @@ class Explanation:
 def explain(
     verdict: Mapping[str, Any],
     rows: pl.DataFrame,
-    ledger: Ledger,
+    runs: pl.DataFrame,
+    texts: Mapping[str, str],
     new_version: str,
     new_params: object,
     error: str | None,
@@ -79,16 +78,15 @@ def explain(
     Args:
         verdict: Its row of the decision.
         rows: The distinct (params_hash, analysis_version) of its rows in the table.
-        ledger: The table's ledger.
+        runs: Its last run, if the ledger knows one.
+        texts: The canonical params JSON behind every hash ever used.
         new_version: The indexer's version now.
         new_params: Its params now, in canonical JSON terms; ``...`` where unknown.
         error: Why its params can't be read now, if so.
     """
-    runs = ledger.load().filter(pl.col("image_id") == verdict["image_id"])
     last = runs.row(0, named=True) if runs.height else {}
     made_with = rows.row(0, named=True) if rows.height == 1 else last
-    params = dict(ledger.load_params().iter_rows())
-    old = params.get(made_with.get("params_hash"))
+    old = texts.get(made_with.get("params_hash", ""))
     known = old is not None and new_params is not ...
     changes = param_changes(json.loads(old), new_params) if old is not None and known else ()
     return Explanation(

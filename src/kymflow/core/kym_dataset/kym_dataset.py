@@ -6,32 +6,34 @@ import json
 import logging
 import time
 import warnings
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from concurrent.futures import Executor
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import polars as pl
 
-from kymflow.core.errors import CodeChangedWarning, InvalidIndexerError, ParamsError
+from kymflow.core.errors import CodeChangedWarning, InvalidIndexerError, ParamsError, check_choice
 from kymflow.core.kym_dataset.explain import Explanation, explain
 from kymflow.core.kym_dataset.indexers.base import Indexer, check_can_travel, table_name
-from kymflow.core.kym_dataset.ledger import Ledger
+from kymflow.core.kym_dataset.ledger import DECISIVE, Ledger
 from kymflow.core.kym_dataset.provenance import stable_json_dumps
-from kymflow.core.kym_dataset.update import outdated
 from kymflow.core.kym_dataset.update.decide import Mode, decide
 from kymflow.core.kym_dataset.update.extract import Job
 from kymflow.core.kym_dataset.update.fingerprint import code_fingerprint
 from kymflow.core.kym_dataset.update.pipeline import Update
+from kymflow.core.kym_dataset.update.prints import NO_ROWS, prints_of_table
 from kymflow.core.kym_dataset.update.race import Race
 from kymflow.core.kym_dataset.update.report import UpdateReport
-from kymflow.core.kym_dataset.update.survey import Survey, take_survey
+from kymflow.core.kym_dataset.update.survey import Past, Survey, take_survey
+from kymflow.core.workers.job import ImageRun, OnError
 from kymflow.core.workers.pool import worker_pool
 from kymflow.core.workers.progress import ProgressCallback
-from kymflow_zarr.errors import ArtifactError, ImageNotFoundError, UsageError
+from kymflow_zarr.errors import ArtifactError, ImageNotFoundError
 from kymflow_zarr.sql.queryable import Queryable
-from kymflow_zarr.store import layout
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from kymflow_zarr import ZarrDataset
     from kymflow_zarr.sql.views import Views
     from kymflow_zarr.tables.types import AsOf
@@ -63,10 +65,11 @@ class KymDataset(Queryable):
         *,
         mode: Mode = "replace",
         image_ids: Iterable[str] | None = None,
-        on_error: Literal["raise", "record"] = "raise",
+        on_error: OnError = "raise",
         progress: ProgressCallback | None = None,
         workers: int | None = None,
         executor: Executor | None = None,
+        verify: bool = False,
     ) -> UpdateReport:
         """Bring an indexer's table up to date.
 
@@ -85,6 +88,8 @@ class KymDataset(Queryable):
             executor: Extract on this ``concurrent.futures.Executor`` instead, such as Dask's
                 ``Client.get_executor()``. Its workers must reach the dataset's folder; see
                 docs/scale.md.
+            verify: Read every file behind the rows, whatever its times say, and ask the rows
+                themselves, whatever the ledger says.
 
         Returns:
             What was done; also kept in ``last_update_stats``.
@@ -104,28 +109,31 @@ class KymDataset(Queryable):
         """
         started = time.perf_counter()
         table = table_name(indexer)
-        _check_choice("mode", mode, ("replace", "incremental"))
-        _check_choice("on_error", on_error, ("raise", "record"))
+        check_choice("mode", mode, "replace", "incremental")
+        check_choice("on_error", on_error, "raise", "record")
         self.dataset.check_writable(f"update table {table!r}")
         if workers is not None or executor is not None:
             check_can_travel(indexer)
         job = Job(self.dataset, indexer, _version(indexer), code_fingerprint(indexer))
         ledger = Ledger(self.dataset, table)
         race = Race(self.dataset.tables, ledger)
-        survey = take_survey(self.dataset, indexer, image_ids, progress)
-        decision = self._decide(survey, job, ledger, mode)
+        table_decided = self.dataset.tables.version(table)
+        past = self._past(ledger, table, race.before)
+        survey = take_survey(self.dataset, indexer, past, image_ids, progress, verify=verify)
+        decision = self._decide(survey, job, race.before, mode, verify=verify)
+        if survey.baseline and self.dataset.tables.exists(table):
+            log.info("table %s: noted for the first time what its rows are made of", table)
         if mode == "incremental":
-            _warn_of_changed_code(job, ledger)
-        if on_error == "raise":
-            _raise_first(survey.errors)
-        work = Update(job, survey, decision, ledger, table)
+            _warn_of_changed_code(job, race.before)
+        images = ImageRun("extract", on_error, progress, errors={**survey.errors})
+        images.raise_first()
+        work = Update(job, survey, decision, ledger, race, table_decided, images)
         with worker_pool(workers, executor) as pool:
-            work.run(stop_at_failure=on_error == "raise", progress=progress, pool=pool, race=race)
+            work.run(pool)
         report = work.report(mode, time.perf_counter() - started)
         self.last_update_stats = report
         log.info(report.summary)
-        if on_error == "raise":
-            _raise_first(work.errors)
+        images.raise_first()
         return report
 
     def staleness(
@@ -134,6 +142,7 @@ class KymDataset(Queryable):
         *,
         image_ids: Iterable[str] | None = None,
         mode: Mode = "incremental",
+        verify: bool = False,
     ) -> pl.DataFrame:
         """Say what an update would do, and why; nothing is changed.
 
@@ -141,6 +150,7 @@ class KymDataset(Queryable):
             indexer: The indexer.
             image_ids: Only these images; all if None.
             mode: Of the update that would follow.
+            verify: As for :meth:`update_index`.
 
         Returns:
             Frame (image_id str, action ``skip``/``update``/``prune``, reason str, n_rows int64),
@@ -149,32 +159,16 @@ class KymDataset(Queryable):
         Warns:
             CodeChangedWarning: If rows that are fresh were made by other code of the same version.
         """
-        ledger = Ledger(self.dataset, table_name(indexer))
-        job = Job(self.dataset, indexer, _version(indexer), code_fingerprint(indexer))
-        decision = self._decide(take_survey(self.dataset, indexer, image_ids), job, ledger, mode)
-        _warn_of_changed_code(job, ledger)
-        return decision.sort("image_id")
-
-    def mark_outdated(self, indexer: Indexer, image_ids: Iterable[str]) -> None:
-        """Have the next update make some images again, though params and version stay the same.
-
-        For whoever changes the artifacts behind a table's rows; a table not built yet needs no
-        mark.
-
-        Args:
-            indexer: The indexer that reads those artifacts.
-            image_ids: The images.
-
-        Raises:
-            ReadOnlyError: If the dataset is open for reading only.
-        """
         table = table_name(indexer)
-        index = layout.index(self.dataset.path)
-        self.dataset.check_writable(f"mark rows of table {table!r}", index)
-        asked = list(image_ids)
-        if asked and self.dataset.tables.exists(table):
-            job = Job(self.dataset, indexer, _version(indexer), code_fingerprint(indexer))
-            outdated.mark(job, table, asked)
+        ledger = Ledger(self.dataset, table)
+        runs = ledger.load(*DECISIVE)
+        job = Job(self.dataset, indexer, _version(indexer), code_fingerprint(indexer))
+        past = self._past(ledger, table, runs)
+        survey = take_survey(self.dataset, indexer, past, image_ids, verify=verify)
+        decision = self._decide(survey, job, runs, mode, verify=verify)
+        _warn_of_changed_code(job, runs)
+        known = decision.filter(pl.col("action") != "forget").sort("image_id")
+        return known.select("image_id", "action", "reason", "n_rows")
 
     def explain(self, indexer: Indexer, image_id: str) -> Explanation:
         """Say why one image is fresh or stale, down to the params keys that changed.
@@ -189,9 +183,11 @@ class KymDataset(Queryable):
         table = table_name(indexer)
         ledger = Ledger(self.dataset, table)
         version = _version(indexer)
-        survey = take_survey(self.dataset, indexer, [image_id])
+        runs = ledger.load().filter(pl.col("image_id") == image_id)
+        past = self._past(ledger, table, ledger.load())
+        survey = take_survey(self.dataset, indexer, past, [image_id])
         job = Job(self.dataset, indexer, version, None)
-        verdict = self._decide(survey, job, ledger, "incremental").row(0, named=True)
+        verdict = self._decide(survey, job, runs, "incremental").row(0, named=True)
         rows = pl.DataFrame(schema={"params_hash": pl.String, "analysis_version": pl.String})
         if verdict["n_rows"]:
             of_image = self.dataset.scan_table(table).filter(pl.col("image_id") == image_id)
@@ -200,7 +196,8 @@ class KymDataset(Queryable):
         error = survey.errors.get(image_id)
         present = not survey.absent
         params = self._params(indexer, image_id) if present and error is None else ...
-        return explain(verdict, rows, ledger, version, params, str(error) if error else None)
+        texts = dict(ledger.load_params().iter_rows())
+        return explain(verdict, rows, runs, texts, version, params, str(error) if error else None)
 
     def diff(self, indexer: Indexer | str, before: AsOf, after: AsOf = None) -> pl.DataFrame:
         """Tell which images are otherwise in one version of a table than in another, and why.
@@ -231,15 +228,42 @@ class KymDataset(Queryable):
 
         return run(self.dataset, name, params)
 
+    @property
+    def _folder(self) -> Path:
+        return self.dataset.path
+
     def _views(self) -> Views:
         from kymflow.core.queries.views import kym_views
 
         return kym_views(self.dataset)
 
-    def _decide(self, survey: Survey, job: Job, ledger: Ledger, mode: Mode) -> pl.DataFrame:
+    def _past(self, ledger: Ledger, table: str, runs: pl.DataFrame) -> Past:
+        """Find what is on record of a table, as far as it can be relied on.
+
+        Where it is not on record of the table as it is now, as after an edit by another tool or a
+        kill, it is of those images whose rows are still the same.
+        """
+        seen = ledger.load_seen()
+        if seen is None or ledger.is_for_table(ledger.seen):
+            return Past(runs, seen)
+        prints = prints_of_table(self.dataset.tables, table)
+        both = seen.join(prints, on="image_id", how="left", suffix="_now", maintain_order="left")
+        now = pl.col("rows_print_now").fill_null(NO_ROWS)
+        return Past(runs, both.filter(pl.col("rows_print") == now).drop("rows_print_now"))
+
+    def _decide(
+        self,
+        survey: Survey,
+        job: Job,
+        runs: pl.DataFrame,
+        mode: Mode,
+        *,
+        verify: bool = False,
+    ) -> pl.DataFrame:
         tables, table = self.dataset.tables, table_name(job.indexer)
-        decision = decide(survey, tables, table, ledger, job.analysis_version, mode)
-        unknown = sorted(set(survey.absent) - set(decision["image_id"])) if survey.absent else []
+        decision = decide(survey, tables, table, runs, job.analysis_version, mode, verify=verify)
+        known = decision.filter(pl.col("action") != "forget")
+        unknown = sorted(set(survey.absent) - set(known["image_id"])) if survey.absent else []
         if unknown:
             raise ImageNotFoundError(
                 f"no image of this id, and no rows of it: {', '.join(unknown[:5])}",
@@ -268,8 +292,14 @@ def _version(indexer: Indexer) -> str:
     )
 
 
-def _warn_of_changed_code(job: Job, ledger: Ledger) -> None:
-    stale = ledger.runs_by_other_code(job.analysis_version, job.code_hash)
+def _warn_of_changed_code(job: Job, runs: pl.DataFrame) -> None:
+    if job.code_hash is None:
+        return
+    stale = runs.filter(
+        pl.col("status") == "ok",
+        pl.col("analysis_version") == job.analysis_version,
+        pl.col("code_hash") != job.code_hash,
+    ).height
     if stale:
         warnings.warn(
             f"indexer {job.indexer.name!r}: code changed, version did not: {stale} images were "
@@ -278,13 +308,3 @@ def _warn_of_changed_code(job: Job, ledger: Ledger) -> None:
             CodeChangedWarning,
             stacklevel=3,
         )
-
-
-def _raise_first(errors: Mapping[str, Exception]) -> None:
-    for error in errors.values():
-        raise error
-
-
-def _check_choice(name: str, value: str, choices: tuple[str, ...]) -> None:
-    if value not in choices:
-        raise UsageError(f"{name} must be one of {', '.join(choices)}, not {value!r}")

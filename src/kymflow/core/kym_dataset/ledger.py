@@ -4,32 +4,25 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-import duckdb
 import polars as pl
 
-from kymflow.core.kym_dataset.schemas import PARAMS, RUNS
-from kymflow_zarr.duck import view_columns
+from kymflow.core.kym_dataset.schemas import PARAMS, RUNS, SEEN, in_schema
 from kymflow_zarr.errors import ReadError, TableNotFoundError, TableUnreadableError
 from kymflow_zarr.reasons import first_line, refused
 from kymflow_zarr.store import parquet
 from kymflow_zarr.tables.types import Change, TableKey
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from kymflow_zarr import ZarrDataset
-    from kymflow_zarr.tables.types import Reader
 
 log = logging.getLogger(__name__)
 
-_DECIDING = {
-    "image_id": "VARCHAR",
-    "params_hash": "VARCHAR",
-    "analysis_version": "VARCHAR",
-    "status": "VARCHAR",
-    "n_rows": "BIGINT",
-}
+DECISIVE = tuple(name for name in RUNS if name != "error")
+"""The columns of a run that an update goes by; messages are for people."""
 
 
 class Ledger:
@@ -46,12 +39,14 @@ class Ledger:
     Attributes:
         runs: Where the last run of every image is kept.
         params: Where the params behind every hash are kept.
+        seen: Where it is kept what each image's rows were made of.
     """
 
     def __init__(self, dataset: ZarrDataset, table: str) -> None:
         self._tables = dataset.tables
         self.runs = TableKey(table, "runs")
         self.params = TableKey(table, "params")
+        self.seen = TableKey(table, "seen")
 
     def load(self, *columns: str) -> pl.DataFrame:
         """Return the last run of every image.
@@ -60,9 +55,9 @@ class Ledger:
             columns: Only these; all if none is named.
 
         Returns:
-            Frame (image_id, params_hash, analysis_version, status ``ok``/``failed``/
-            ``outdated``, n_rows, error, indexed_at UTC, code_hash), one row an image; empty where
-            nothing was run.
+            Frame (image_id, params_hash, analysis_version, status ``ok``/``failed``,
+            n_rows, error, code of the error, indexed_at UTC, code_hash), one row per
+            image; empty where nothing was run.
         """
         return self._load(self.runs, pl.Schema({name: RUNS[name] for name in columns or RUNS}))
 
@@ -74,67 +69,57 @@ class Ledger:
         """
         return self._load(self.params, PARAMS)
 
-    def recording(self, runs: Sequence[Path], replaced: pl.DataFrame) -> Change:
+    def is_for_table(self, sidecar: TableKey) -> bool:
+        """Tell whether a part of the ledger was written for the table as it is now."""
+        return self._tables.read(
+            [TableKey(sidecar.name), sidecar], lambda r: r.is_for_table(sidecar)
+        )
+
+    def load_seen(self) -> pl.DataFrame | None:
+        """Load what each image's rows were made of; None where that was never kept.
+
+        Returns:
+            Frame in the schema ``SEEN``, one row per image.
+        """
+        if not self._tables.exists(self.seen):
+            return None
+        return self._load(self.seen, SEEN)
+
+    def seeing(self, seen: pl.DataFrame, replaced: pl.DataFrame) -> Change:
+        """Make the change that replaces what some images' rows were made of.
+
+        Args:
+            seen: Frame in the schema ``SEEN``.
+            replaced: Frame whose column ``image_id`` lists the images whose old entries go.
+        """
+        gone = replaced.select("image_id")
+        return Change(self.seen, "image_id", gone, seen, pl.DataFrame(schema=SEEN))
+
+    def recording(self, runs: Sequence[Path] | pl.DataFrame, replaced: pl.DataFrame) -> Change:
         """Return the change that replaces the runs of some images.
 
         Args:
-            runs: Parquet files with the new runs.
-            replaced: Frame whose column ``image_id`` lists the images whose old runs go.
+            runs: The new runs, or Parquet files that hold them.
+            replaced: Frame whose column ``image_id`` lists the images whose old runs are removed.
         """
         gone = replaced.select("image_id")
         return Change(self.runs, "image_id", gone, runs, pl.DataFrame(schema=RUNS))
 
-    def remembering(self, params: Sequence[Path], scratch: Path) -> list[Change]:
+    def remembering(self, params: pl.DataFrame) -> list[Change]:
         """Return the change that adds the params behind hashes that are not known yet, if any.
 
         Args:
-            params: Parquet files (params_hash, params).
-            scratch: A file to write the new ones to.
+            params: Frame (params_hash, params).
         """
-        if not params:
+        if params.is_empty():
             return []
         known = self._load(self.params, pl.Schema({"params_hash": pl.String()}))
-        staged = parquet.scan_many(params).unique("params_hash", maintain_order=True)
-        new = staged.collect().join(known, on="params_hash", how="anti", maintain_order="left")
+        staged = params.unique("params_hash", maintain_order=True)
+        new = staged.join(known, on="params_hash", how="anti", maintain_order="left")
         if new.is_empty():
             return []
-        parquet.write(new, scratch)
         none = new.select("params_hash").clear()
-        return [Change(self.params, "params_hash", none, [scratch], pl.DataFrame(schema=PARAMS))]
-
-    def runs_by_other_code(self, analysis_version: str, code_hash: str | None) -> int:
-        """Count the images last run at this version by code other than today's."""
-        if code_hash is None:
-            return 0
-        runs = self.load("status", "analysis_version", "code_hash")
-        return runs.filter(
-            pl.col("status") == "ok",
-            pl.col("analysis_version") == analysis_version,
-            pl.col("code_hash") != code_hash,
-        ).height
-
-    def view(self, reader: Reader) -> None:
-        """Make the view ``ledger`` of the columns that decide; empty where nothing was run."""
-        try:
-            runs = reader.relation(self.runs)
-            if runs is not None:
-                view_columns(runs, "ledger", _DECIDING)
-                return
-        except duckdb.Error as error:
-            self._check_damaged(self.runs, error)
-        nothing = pl.DataFrame(schema={name: RUNS[name] for name in _DECIDING})
-        reader.con.register("ledger", nothing)
-
-    def is_damaged(self) -> bool:
-        """Tell whether the record of runs is there and can't be read."""
-        try:
-            self._read(self.runs, RUNS)
-        except TableNotFoundError:
-            return False
-        except _unreadable() as error:
-            self._check_damaged(self.runs, error)
-            return True
-        return False
+        return [Change(self.params, "params_hash", none, new, pl.DataFrame(schema=PARAMS))]
 
     def _load(self, key: TableKey, schema: pl.Schema) -> pl.DataFrame:
         """Return what is kept in today's schema; empty where it can't be read."""
@@ -148,13 +133,7 @@ class Ledger:
 
     def _read(self, key: TableKey, schema: pl.Schema) -> pl.DataFrame:
         """Return what is kept in today's schema; columns that an older writer lacked are null."""
-        rows = self._tables.scan(key)
-        held = rows.collect_schema()
-        columns = [
-            pl.col(name).cast(dtype) if name in held else pl.lit(None, dtype).alias(name)
-            for name, dtype in schema.items()
-        ]
-        return rows.select(columns).collect()
+        return in_schema(self._tables.scan(key), schema).collect()
 
     def _check_damaged(self, key: TableKey, error: BaseException) -> None:
         """Let damage pass, with a warning: what is kept here can be made again.

@@ -10,7 +10,7 @@ from kymflow.core.kym_dataset.indexers.base import table_name
 from kymflow.core.kym_dataset.indexers.registry import available_indexers, load_indexer
 
 if TYPE_CHECKING:
-    from kymflow.core.kym_dataset import KymDataset
+    from kymflow.core.kym_dataset.kym_dataset import KymDataset
 
 
 TABLES_SCHEMA = pl.Schema(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +19,8 @@ from kymflow_zarr.frames import storable
 from kymflow_zarr.reasons import first_line
 
 _KEY = re.compile(r"([0-9]{1,9})(?::([0-9]{1,9}))?")
+_TIMES = ("t_start_s", "peak_t_s", "t_end_s", "duration_s")
+_EXACT = 1 << 53  # float64 holds every whole number up to here
 _PARAMS_KEYS = ("params", "detection_params", "event_params")
 
 
@@ -48,9 +52,11 @@ def read_events(path: Path) -> Events | None:
     if not by_roi:
         return None
     rows = [row for key, events in by_roi.items() for row in _of_roi(key, events, path)]
+    _check_owners(by_roi, path)
     try:
-        frame = pl.DataFrame(rows, infer_schema_length=None, strict=False)
+        frame = pl.DataFrame(_exact(rows), infer_schema_length=None, strict=False)
         typed = storable(conform(frame, EVENT_SCHEMA, COLUMN_ALIASES))
+        typed = typed.with_columns(pl.when(pl.col(_TIMES).is_finite()).then(pl.col(_TIMES)))
     except (
         ValueError,
         TypeError,
@@ -75,6 +81,66 @@ def _of_roi(key: str, events: object, path: Path) -> Iterator[dict[str, Any]]:
         if not isinstance(event, dict):
             raise broken(path, f"event {number} of ROI {key} is not an object")
         own = {name: value for name, value in event.items() if name not in ("roi_id", "id")}
-        own["event_id"] = str(event.get("event_id", event.get("id", number)))
-        in_channel = int(channel) if channel else event.get("channel", 1)
+        for old, new in COLUMN_ALIASES.items():
+            if own.get(new) is None and own.get(old) is not None:
+                own[new] = own.pop(old)
+        ids = (event.get(name) for name in ("event_id", "id"))
+        own["event_id"] = _text(next((each for each in ids if each is not None), number))
+        told = event.get("channel")
+        in_channel = int(channel) if channel else 1 if told is None else told
         yield {**own, "roi_id": int(roi), "channel": in_channel}
+
+
+def _check_owners(by_roi: Mapping[str, object], path: Path) -> None:
+    """Refuse two lists for one ROI and channel: their events could not be told apart."""
+    owners = [tuple(int(part or 1) for part in _parts(key)) for key in by_roi]
+    for owner in owners:
+        if owners.count(owner) > 1:
+            raise broken(path, f"ROI {owner[0]}, channel {owner[1]} is there twice")
+
+
+def _parts(key: str) -> tuple[str | None, ...]:
+    match = _KEY.fullmatch(key)
+    return match.groups() if match else ()
+
+
+def _text(value: object) -> str:
+    """Return a value as text, exactly as it is written; whole numbers without a fraction."""
+    return value if isinstance(value, str) else json.dumps(_whole(value), ensure_ascii=False)
+
+
+def _exact(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return rows whose values Polars keeps as they are.
+
+    Whole numbers that float64 can't hold become texts where others of their column are fractions.
+
+    Raises:
+        ValueError: If a column holds lists or objects beside single values.
+    """
+    kinds: dict[str, set[str]] = defaultdict(set)
+    for name, value in (item for row in rows for item in row.items()):
+        kinds[name].add(_value_kind(value))
+    for name, found in kinds.items():
+        if "nested" in found and found - {"nested", "null"}:
+            raise ValueError(f"column {name!r} holds both single values and lists or objects")
+    mixed = {name for name, found in kinds.items() if {"wide", "fraction"} <= found}
+    declared = EVENT_SCHEMA.keys() | COLUMN_ALIASES.keys()
+    for row in rows if mixed else ():
+        for name in mixed & row.keys():
+            if row[name] is not None:
+                row[name] = _whole(row[name]) if name in declared else _text(row[name])
+    return rows
+
+
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
+def _value_kind(value: object) -> str:
+    if isinstance(value, dict | list):
+        return "nested"
+    if isinstance(value, float):
+        return "fraction"
+    if isinstance(value, int) and abs(value) > _EXACT:
+        return "wide"
+    return "null" if value is None else "plain"

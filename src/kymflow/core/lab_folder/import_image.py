@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,11 +11,11 @@ from kymflow.core.artifacts.events import EVENTS_ARTIFACT, PARAMS_ARTIFACT, TRAC
 from kymflow.core.errors import SourceFileError
 from kymflow.core.lab_folder.discover import LabImage
 from kymflow.core.lab_folder.events import Events, read_events
-from kymflow.core.lab_folder.metadata import build_metadata
-from kymflow.core.lab_folder.pixels import read_pixels
+from kymflow.core.lab_folder.metadata import Hints, build_metadata
+from kymflow.core.lab_folder.pixels import read_kymograph
 from kymflow.core.lab_folder.source import describe_source
 from kymflow.core.lab_folder.traces import read_trace
-from kymflow.core.workers.work import Work, check_in_reach
+from kymflow.core.workers.job import ImageJob
 from kymflow_zarr.errors import ArtifactError, ArtifactSchemaError, InvalidNameError, OutsideError
 from kymflow_zarr.reasons import first_line
 from kymflow_zarr.store.names import check_artifact_name
@@ -23,7 +23,6 @@ from kymflow_zarr.store.names import check_artifact_name
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset, ZarrImageRecord
 
-AXES = ("t", "x")
 FATAL = (
     "whoever imports it dies of it, for lack of memory or by a fault of a library; repair its "
     "files, or move them away"
@@ -39,12 +38,14 @@ class Task:
         root: The lab folder.
         dataset: Where it goes.
         replaced: The id of the image that it takes the place of, None if it is new.
+        hints: What is known of it from outside its own files.
     """
 
     image: LabImage
     root: Path
     dataset: ZarrDataset
     replaced: str | None
+    hints: Hints = field(default_factory=Hints)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,37 +54,37 @@ class Imported:
 
     Attributes:
         task: The task.
-        image_id: The image's id; empty if it is not in.
-        error: Why it is not in, empty if it is.
+        image_id: The image's id.
+        notes: What its files leave open or contradict.
     """
 
     task: Task
-    image_id: str = ""
-    error: str = ""
+    image_id: str
+    notes: tuple[str, ...]
 
 
 def _import(task: Task) -> Imported:
     """Bring an image in; this runs here or in a worker."""
-    check_in_reach(task.dataset)
-    try:
-        return Imported(task, _write(task.image, task.root, task.dataset, task.replaced))
-    except (SourceFileError, ArtifactError, OutsideError) as error:
-        return Imported(task, error=error.message)
+    image_id, notes = _write(task)
+    return Imported(task, image_id, tuple(notes))
 
 
-IMPORT = Work(_import, halve=lambda _: (), give_up=lambda task: Imported(task, error=FATAL))
+IMPORT = ImageJob(
+    _import, "importing", FATAL, failures=(SourceFileError, ArtifactError, OutsideError)
+)
 
 
-def _write(image: LabImage, root: Path, dataset: ZarrDataset, replaced: str | None) -> str:
-    pixels = read_pixels(image.tif)
-    source = describe_source(image, root)
-    metadata = build_metadata(image, pixels.shape, source)
+def _write(task: Task) -> tuple[str, list[str]]:
+    image, dataset, replaced = task.image, task.dataset, task.replaced
+    kymograph = read_kymograph(image.tif)
+    source = describe_source(image, task.root)
+    metadata = build_metadata(image, kymograph, source, task.hints)
     trace = read_trace(image.trace) if image.trace else None
     events = read_events(image.events) if image.events else None
     with dataset.stage_image(replaced, replacing=replaced is not None) as staged:
         if replaced is not None:
             _keep_own_artifacts(dataset.record(replaced), staged)
-        staged.save_array(pixels, axes=AXES)
+        staged.save_array(kymograph.pixels, axes=kymograph.axes)
         if trace is not None:
             staged.save_df_parquet(TRACE_ARTIFACT, trace)
         if events is not None:
@@ -98,7 +99,7 @@ def _write(image: LabImage, root: Path, dataset: ZarrDataset, replaced: str | No
             if brought
         ]
         staged.save_metadata_payload(metadata)
-    return staged.image_id
+    return staged.image_id, metadata["import_notes"]
 
 
 def _save_events(staged: ZarrImageRecord, events: Events) -> None:

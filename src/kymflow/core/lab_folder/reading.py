@@ -35,7 +35,7 @@ def read_bytes(path: Path, limit: int) -> bytes:
 
 
 def read_object(path: Path, limit: int = MAX_METADATA) -> dict[str, Any]:
-    """Return the JSON object that a file holds.
+    """Return the JSON object that a file holds. NaN, as Python writes it, is null.
 
     Args:
         path: The file.
@@ -46,7 +46,7 @@ def read_object(path: Path, limit: int = MAX_METADATA) -> dict[str, Any]:
     """
     data = read_bytes(path, limit)
     try:
-        value = parse_json(data)
+        value = parse_json(data, nan_is_null=True)
     except ValueError as error:
         raise broken(path, f"it is not JSON: {first_line(error)}") from error
     if not isinstance(value, dict):

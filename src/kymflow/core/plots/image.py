@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from kymflow.core.artifacts.events import EVENT_SCHEMA
+from kymflow.core.artifacts.kymograph import load_kymograph
+from kymflow.core.artifacts.scale import stored_scale
 from kymflow.core.artifacts.trace import load_trace
 from kymflow.core.extras import needs_extra
 from kymflow.core.kym_dataset.indexers.velocity_events import VelocityEventIndexer
@@ -62,7 +64,8 @@ def draw_image(
         from kymflow.core.plots.span import Span
     metadata = _metadata(rec)
     seconds, um = _voxels(metadata)
-    pixels, trace, events = _pixels(rec), _trace(rec, rois), _events(rec)
+    trace, events = _trace(rec, rois), _events(rec)
+    pixels = _pixels(rec, trace)
     if pixels is None and trace.is_empty():
         raise UsageError(
             "it has neither pixels nor a trace, so there is nothing to draw",
@@ -118,25 +121,18 @@ def _metadata(rec: ZarrImageRecord) -> dict[str, Any]:
 
 
 def _voxels(metadata: dict[str, Any]) -> tuple[float | None, float | None]:
-    """Return seconds a line and µm a pixel; None where the metadata does not tell."""
-    voxels = (metadata.get("header") or {}).get("voxels") or []
-    sizes = [v if isinstance(v, int | float) and v > 0 else None for v in voxels]
-    seconds, um, *_ = (*sizes, None, None)
-    return seconds, um
+    """Return s per line and µm per pixel; None where the metadata does not tell."""
+    scale = stored_scale(metadata.get("header") or {})
+    return scale.seconds_per_line, scale.um_per_pixel
 
 
-def _pixels(rec: ZarrImageRecord) -> np.ndarray[Any, Any] | None:
+def _pixels(rec: ZarrImageRecord, trace: pl.DataFrame) -> np.ndarray[Any, Any] | None:
+    """Return the pixels of the first channel that has a trace."""
+    channels = trace["channel"].drop_nulls()
     try:
-        pixels = rec.load_array()
+        return load_kymograph(rec, channels.min() or 1)  # type: ignore[arg-type]
     except ArtifactNotFoundError:
         return None
-    if pixels.ndim != 2 or not pixels.size:
-        raise UsageError(
-            f"a kymograph has two axes, time and space, and these pixels have shape {pixels.shape}",
-            dataset=str(rec.dataset.path),
-            image_id=rec.image_id,
-        )
-    return pixels
 
 
 def _trace(rec: ZarrImageRecord, rois: Sequence[int] | None) -> pl.DataFrame:

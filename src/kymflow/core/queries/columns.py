@@ -1,4 +1,4 @@
-"""What tables a dataset has, and what columns a table has."""
+"""What columns a table has."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from kymflow_sql import render, statement
 from kymflow_zarr.duck import quoted
 
 if TYPE_CHECKING:
-    from kymflow.core.kym_dataset import KymDataset
+    from kymflow_zarr.sql.queryable import Queryable
 
 COLUMNS_SCHEMA = pl.Schema(
     {
@@ -27,7 +27,7 @@ COLUMNS_SCHEMA = pl.Schema(
 )
 
 
-def list_columns(kym: KymDataset) -> pl.DataFrame:
+def list_columns(kym: Queryable) -> pl.DataFrame:
     """Return every column of every view that SQL sees.
 
     Returns:
@@ -39,7 +39,7 @@ def list_columns(kym: KymDataset) -> pl.DataFrame:
     return kym.sql(statement("catalog/columns"))
 
 
-def describe_columns(kym: KymDataset, table: str) -> pl.DataFrame:
+def describe_columns(kym: Queryable, table: str) -> pl.DataFrame:
     """Describe every column of a table or another view of the session.
 
     Args:

@@ -12,12 +12,12 @@ from kymflow_zarr.errors import UsageError
 from kymflow_zarr.store.files import atomic_path
 
 if TYPE_CHECKING:
-    from kymflow.core.kym_dataset import KymDataset
+    from kymflow_zarr.sql.queryable import Queryable
 
 DATABASE = ".duckdb"
 
 
-def export(kym: KymDataset, path: Path, tables: Sequence[str] = ()) -> None:
+def export(kym: Queryable, path: Path, tables: Sequence[str] = ()) -> None:
     """Write tables to a file, which appears whole or not at all.
 
     Args:
@@ -47,7 +47,7 @@ def export(kym: KymDataset, path: Path, tables: Sequence[str] = ()) -> None:
         write(rows, format_, sink)
 
 
-def _write_database(kym: KymDataset, path: Path, tables: Sequence[str]) -> None:
+def _write_database(kym: Queryable, path: Path, tables: Sequence[str]) -> None:
     import duckdb
 
     with (

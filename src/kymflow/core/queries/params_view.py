@@ -57,10 +57,11 @@ def select_params(con: duckdb.DuckDBPyConnection, source: str, identity: Hashabl
 
     Columns: ``params_hash``; ``params``, the JSON text; then one for each key, sorted as in the
     JSON. Keys of nested objects are joined by two underscores. A column is BIGINT, DOUBLE, BOOLEAN
-    or VARCHAR if all its values are that or null; lists, values of several types and whole numbers
-    beyond 64 bits are JSON text. Names that are taken, also in other case, get a number; a key with
-    a control character gets no column. Where there would be more than 500 columns, nested objects
-    stay JSON text; where there still would, there are none.
+    or VARCHAR if all its values are that or null; lists, values of several types, whole numbers
+    beyond 64 bits, and those of more than 15 digits beside fractions are JSON text. Names that are
+    taken, also in other case, get a number; a key with a control character gets no column. Where
+    there would be more than 500 columns, nested objects stay JSON text; where there still would,
+    there are none.
 
     Args:
         con: The connection; it reads all params to find the keys.
@@ -97,7 +98,7 @@ def _keys(con: duckdb.DuckDBPyConnection, source: str) -> list[_Key]:
         keys = list(_leaves(flat))
     if len(keys) > MAX_COLUMNS:
         return []
-    wide = _wide(con, source, [key.pointer for key in keys if key.dtype == "BIGINT"])
+    wide = _wide(con, source, [key for key in keys if key.dtype in ("BIGINT", "DOUBLE")])
     return [replace(key, dtype="JSON") if key.pointer in wide else key for key in keys]
 
 
@@ -116,12 +117,15 @@ def _dtype(kind: object) -> str:
     return _TYPES.get(kind, "JSON") if isinstance(kind, str) else "JSON"
 
 
-def _wide(con: duckdb.DuckDBPyConnection, source: str, pointers: Sequence[str]) -> set[str]:
-    """Return the pointers of those whole numbers that don't all fit into 64 bits."""
-    if not pointers:
+def _wide(con: duckdb.DuckDBPyConnection, source: str, keys: Sequence[_Key]) -> set[str]:
+    """Return the pointers of those keys whose whole numbers don't all keep their digits."""
+    if not keys:
         return set()
     query = render("catalog/wide_integers", source=source)
-    return {str(row[0]) for row in con.execute(query, {"pointers": list(pointers)}).fetchall()}
+    pointers = [key.pointer for key in keys]
+    is_double = [key.dtype == "DOUBLE" for key in keys]
+    rows = con.execute(query, {"pointers": pointers, "is_double": is_double}).fetchall()
+    return {str(row[0]) for row in rows}
 
 
 def _names(keys: Sequence[_Key]) -> list[str]:

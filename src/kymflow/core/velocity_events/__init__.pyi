@@ -1,4 +1,5 @@
 from .dataset import detect_dataset as detect_dataset
+from .dataset import detection_status as detection_status
 from .detect import DETECTOR_VERSION as DETECTOR_VERSION
 from .detect import detect_events as detect_events
 from .image import detect_image as detect_image

@@ -6,23 +6,32 @@ import logging
 import time
 from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Literal
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from kymflow.core.errors import WorkerError
-from kymflow.core.kym_dataset.indexers.velocity_events import VelocityEventIndexer
-from kymflow.core.kym_dataset.kym_dataset import KymDataset
+from kymflow.core.artifacts.detection import Failed, record_failure
+from kymflow.core.errors import check_choice
+from kymflow.core.velocity_events.detect import DETECTOR_VERSION
 from kymflow.core.velocity_events.image import Detected, detect_image
 from kymflow.core.velocity_events.params import EventParams
-from kymflow.core.velocity_events.plan import Mode, Plan, make_plan
+from kymflow.core.velocity_events.plan import Mode, make_plan
 from kymflow.core.velocity_events.report import DetectReport
-from kymflow.core.workers.pool import run, worker_pool
-from kymflow.core.workers.progress import Failure, Progress, ProgressCallback
-from kymflow.core.workers.work import Work, check_in_reach
-from kymflow_zarr.errors import ArtifactError, DatasetError, ImageNotFoundError, UsageError
+from kymflow.core.workers.job import ImageJob, ImageRun, OnError
+from kymflow.core.workers.pool import worker_pool
+from kymflow.core.workers.progress import Failure, ProgressCallback
+from kymflow_zarr.errors import (
+    ArtifactError,
+    ImageNotFoundError,
+    NotFoundError,
+    OutsideError,
+    WriteError,
+)
 from kymflow_zarr.store.names import check_image_id
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from kymflow_zarr import ZarrDataset
 
 log = logging.getLogger(__name__)
@@ -32,22 +41,6 @@ FATAL = (
     "whoever detects its events dies of it, for lack of memory or by a fault of a library; repair "
     "its trace, or delete it"
 )
-
-
-@dataclass(frozen=True, slots=True)
-class _Task:
-    """Some images to detect: all that a worker needs to know."""
-
-    dataset: ZarrDataset
-    due: list[tuple[str, EventParams]]
-
-
-@dataclass(frozen=True, slots=True)
-class _Done:
-    """What became of a task."""
-
-    images: list[Detected]
-    errors: dict[str, DatasetError]
 
 
 def detect_dataset(
@@ -60,7 +53,7 @@ def detect_dataset(
     workers: int | None = None,
     executor: Executor | None = None,
     progress: ProgressCallback | None = None,
-    on_error: Literal["raise", "record"] = "raise",
+    on_error: OnError = "raise",
 ) -> DetectReport:
     """Detect the velocity events of a dataset's images, from their traces.
 
@@ -95,81 +88,95 @@ def detect_dataset(
             ``on_error="raise"``, also if an image kills the worker that searches it.
     """
     started = time.perf_counter()
-    if mode not in ("incremental", "replace"):
-        raise UsageError(f"mode must be one of incremental, replace, not {mode!r}")
-    if on_error not in ("raise", "record"):
-        raise UsageError(f"on_error must be one of raise, record, not {on_error!r}")
+    check_choice("mode", mode, "incremental", "replace")
+    check_choice("on_error", on_error, "raise", "record")
     dataset.check_writable("detect events")
     plan = make_plan(dataset, _present(dataset, image_ids), params, changes or {}, mode)
-    if on_error == "raise":
-        _raise_first(plan.errors)
+    images = ImageRun("detect", on_error, progress, total=len(plan.due), errors={**plan.errors})
+    images.raise_first()
     done: list[Detected] = []
-    errors: dict[str, DatasetError] = dict(plan.errors)
-    # Marked before, lest a killed run leave rows of old events that count as fresh; and after, for
-    # an update of the index that ran meanwhile.
-    _mark(dataset, plan.unnoticed)
-    try:
-        with worker_pool(workers, executor) as pool:
-            for batch in run(_DETECTION, _tasks(dataset, plan), pool):
-                done += batch.images
-                errors |= batch.errors
-                if progress:
-                    count = len(done) + len(errors) - len(plan.errors)
-                    progress(Progress("detect", count, len(plan.due)))
-                if on_error == "raise":
-                    _raise_first(batch.errors)
-    finally:
-        _mark(dataset, plan.unnoticed.intersection(image.image_id for image in done))
+    due = ((image_id, _Due(dataset, image_id, own)) for image_id, own in plan.due)
+    batches = _DETECTION.batches(dataset, due, BATCH)
+    with worker_pool(workers, executor) as pool:
+        for batch in images.over(_DETECTION.in_batches(), batches, pool):
+            done += [image for image in batch.value or [] if image is not None]
+    for image_id, error in images.errors.items():
+        _record_failure(dataset, image_id, error)
+    images.raise_first()
     done.sort(key=lambda image: image.image_id)  # they came as they were done
     report = DetectReport(
         mode=mode,
         detected=len(done),
         skipped=plan.skipped,
         without_trace=plan.without_trace,
-        failed=len(errors),
+        failed=len(images.errors),
         traces=sum(image.n_traces for image in done),
         events=sum(image.n_events for image in done),
         moved=sum(image.moved for image in done),
         kept=tuple(event for image in done for event in image.kept),
-        failures=tuple(Failure.of(image_id, error) for image_id, error in sorted(errors.items())),
+        failures=images.failures,
         seconds=time.perf_counter() - started,
     )
     log.info(report.summary)
     return report
 
 
-def _tasks(dataset: ZarrDataset, plan: Plan) -> Iterable[_Task]:
-    for start in range(0, len(plan.due), BATCH):
-        yield _Task(dataset, plan.due[start : start + BATCH])
+@dataclass(frozen=True, slots=True)
+class _Due:
+    """An image to detect: all that a worker needs to know."""
+
+    dataset: ZarrDataset
+    image_id: str
+    params: EventParams
 
 
-def _halves(task: _Task) -> list[_Task]:
-    half = len(task.due) // 2
-    return [replace(task, due=due) for due in (task.due[:half], task.due[half:]) if half]
-
-
-def _given_up(task: _Task) -> _Done:
-    [(image_id, _)] = task.due
-    error = WorkerError(FATAL, dataset=str(task.dataset.path), image_id=image_id)
-    return _Done([], {image_id: error})
-
-
-def _detect(task: _Task) -> _Done:
-    """Detect one task's images; this runs here or in a worker."""
-    check_in_reach(task.dataset)
-    done = _Done([], {})
-    for image_id, params in task.due:
-        try:
-            done.images.append(detect_image(task.dataset.record(image_id), params))
-        except ArtifactError as error:
-            done.errors[image_id] = error
-        except Exception as error:
-            error.add_note(f"while detecting the events of image_id {image_id}")
+def _detect(due: _Due) -> Detected | None:
+    """Detect an image; one that was deleted meanwhile is passed over."""
+    record = due.dataset.record(due.image_id)
+    try:
+        return detect_image(record, due.params)
+    except (NotFoundError, WriteError):
+        if record.exists():
             raise
-    return done
+        return None
 
 
-_DETECTION = Work(_detect, _halves, _given_up)
+def _record_failure(dataset: ZarrDataset, image_id: str, error: Exception) -> None:
+    """Note why an image failed, where that can be written."""
+    failure = Failure.of(image_id, error)
+    with suppress(OutsideError, WriteError, ArtifactError):
+        record_failure(
+            dataset.record(image_id), DETECTOR_VERSION, Failed(failure.code, failure.message)
+        )
+
+
+_DETECTION = ImageJob(_detect, "detecting the events of image_id", FATAL)
+
+
+def detection_status(
+    dataset: ZarrDataset, *, image_ids: Iterable[str] | None = None
+) -> pl.DataFrame:
+    """Say what a detection with each image's own params would do, and why; nothing is changed.
+
+    Args:
+        dataset: The dataset.
+        image_ids: Only these images; all if None.
+
+    Returns:
+        Frame (image_id str, action ``skip``/``update``, reason str), one row per image that has
+        a trace, sorted by image_id. Reasons are those of
+        :data:`~kymflow.core.velocity_events.plan.Reason`.
+
+    Raises:
+        ImageNotFoundError: If an image asked for is not in the dataset.
+    """
+    import polars as pl
+
+    reasons = make_plan(dataset, _present(dataset, image_ids), None, {}, "incremental").reasons
+    schema = {"image_id": pl.String, "reason": pl.String}
+    frame = pl.DataFrame(list(reasons.items()), schema, orient="row").sort("image_id")
+    action = pl.when(pl.col("reason") == "fresh").then(pl.lit("skip")).otherwise(pl.lit("update"))
+    return frame.select("image_id", action.alias("action"), "reason")
 
 
 def _present(dataset: ZarrDataset, image_ids: Iterable[str] | None) -> list[str]:
@@ -182,12 +189,3 @@ def _present(dataset: ZarrDataset, image_ids: Iterable[str] | None) -> list[str]
                 "there is no such image", dataset=str(dataset.path), image_id=image_id
             )
     return asked
-
-
-def _mark(dataset: ZarrDataset, image_ids: Iterable[str]) -> None:
-    KymDataset(dataset).mark_outdated(VelocityEventIndexer(), sorted(image_ids))
-
-
-def _raise_first(errors: Mapping[str, Exception]) -> None:
-    for error in errors.values():
-        raise error

@@ -2,19 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from kymflow.core.artifacts.detection import DetectionRecord, events_stamp, trace_stamp
+from kymflow.core.artifacts.detection import (
+    EVENTS_FILES,
+    TRACE_FILES,
+    DetectionRecord,
+    FileStamp,
+    find_file,
+    stamp_file,
+    written_of,
+)
 from kymflow.core.artifacts.events import (
     EVENT_SCHEMA,
     EVENTS_ARTIFACT,
     PARAMS_ARTIFACT,
 )
-from kymflow.core.artifacts.trace import _OWNER, _bad_trace, load_trace
+from kymflow.core.artifacts.trace import OWNER, bad_trace
+from kymflow.core.artifacts.trace import load_trace as load_trace
 from kymflow.core.errors import TraceError
 from kymflow.core.kym_dataset.indexers.velocity_events import VelocityEventIndexer
 from kymflow.core.review.carry_over import Merged, Owner, Row, merge_reviewed
@@ -24,6 +33,7 @@ from kymflow.core.velocity_events.params import EventParams
 from kymflow.core.velocity_events.report import KeptEvent
 from kymflow.core.velocity_events.trace import Trace
 from kymflow_zarr.errors import ArtifactNotFoundError
+from kymflow_zarr.store.stamps import Signature, signature
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrImageRecord
@@ -63,14 +73,24 @@ def detect_image(rec: ZarrImageRecord, params: EventParams) -> Detected:
         ArtifactUnreadableError: If an artifact can't be read.
         ArtifactSchemaError: If the trace is none.
     """
+    with rec.lock():
+        return _detect_locked(rec, params)
+
+
+def _detect_locked(rec: ZarrImageRecord, params: EventParams) -> Detected:
     folder = f"{rec.path}/analysis"
-    trace = trace_stamp(folder)  # before it is read: one that is replaced meanwhile is seen
+    trace = _stamp(folder, TRACE_FILES)  # before it is read: one that is replaced is seen
     found = _search(rec, load_trace(rec), params)
     merged = _save_events(rec, folder, found, params)
-    if [params] != list(own_params(rec.dataset, [rec.image_id])):
+    [own] = own_params(rec.dataset, [rec.image_id])
+    indexed_as = own.indexed_as
+    if own.params != params or indexed_as is None:
         rec.save_json(PARAMS_ARTIFACT, params.to_dict())
-    indexed_as = VelocityEventIndexer().params_hash(rec)
-    DetectionRecord(DETECTOR_VERSION, indexed_as, trace, events_stamp(folder)).save(rec)
+        indexed_as = params.hash
+    events = _stamp(folder, EVENTS_FILES)
+    if trace is not None and events is not None:
+        written = written_of(merged.events)
+        DetectionRecord(DETECTOR_VERSION, indexed_as, trace, events, written).save(rec)
     return Detected(
         rec.image_id,
         len(found),
@@ -85,11 +105,11 @@ def _search(
 ) -> dict[Owner, list[Row]]:
     """Return the events of every ROI and channel."""
     found: dict[Owner, list[Row]] = {}
-    for (roi_id, channel), part in trace.partition_by(*_OWNER, as_dict=True).items():
+    for (roi_id, channel), part in trace.partition_by(*OWNER, as_dict=True).items():
         try:
             events = find_events(Trace.of(part["time"], part["velocity"]), params)
         except TraceError as error:
-            raise _bad_trace(rec, f"ROI {roi_id}, channel {channel}: {error.message}") from error
+            raise bad_trace(rec, f"ROI {roi_id}, channel {channel}: {error.message}") from error
         owner = {"roi_id": roi_id, "channel": channel}
         found[roi_id, channel] = [{**owner, **event} for event in events]
     return found
@@ -101,14 +121,30 @@ def _save_events(
     """Write the events, with what people added to the old ones, up to the last moment."""
     new = [event for events in found.values() for event in events]
     while True:
-        before = events_stamp(folder)
+        before = _signature(folder)
         old = _old_events(rec)
         merged = merge_reviewed(old, new, found.keys(), reach=params.win_cmp_sec)
-        if events_stamp(folder) == before:
+        if _signature(folder) == before:  # else another program wrote meanwhile
             break
     if before is None or not merged.events.equals(old):
         rec.save_df_parquet(EVENTS_ARTIFACT, merged.events)
     return merged
+
+
+def _stamp(folder: str, names: Sequence[str]) -> FileStamp | None:
+    path = find_file(folder, names)
+    try:
+        return None if path is None else stamp_file(path)
+    except OSError:
+        return None
+
+
+def _signature(folder: str) -> Signature | None:
+    path = find_file(folder, EVENTS_FILES)
+    try:
+        return None if path is None else signature(path)
+    except OSError:
+        return None
 
 
 def _old_events(rec: ZarrImageRecord) -> pl.DataFrame:

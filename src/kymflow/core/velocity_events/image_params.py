@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from kymflow.core.artifacts.detection import trace_stamp
+from kymflow.core.artifacts.detection import TRACE_FILES, find_file
 from kymflow.core.artifacts.events import PARAMS_ARTIFACT, TRACE_ARTIFACT
 from kymflow.core.errors import ParamsError
 from kymflow.core.kym_dataset.explain import ParamChange, param_changes
+from kymflow.core.kym_dataset.indexers.artifact import Blob
+from kymflow.core.kym_dataset.indexers.velocity_events import VelocityEventIndexer
+from kymflow.core.kym_dataset.provenance import text_hash
 from kymflow.core.velocity_events.params import EventParams
 from kymflow_zarr import ZarrImageRecord
 from kymflow_zarr.errors import (
@@ -17,7 +22,6 @@ from kymflow_zarr.errors import (
     ArtifactSchemaError,
     ImageNotFoundError,
 )
-from kymflow_zarr.store.codecs import parse_json
 
 if TYPE_CHECKING:
     from kymflow_zarr.store.store import Store
@@ -35,9 +39,9 @@ def get_params(rec: ZarrImageRecord) -> EventParams:
             "there is no such image", dataset=str(rec.dataset.path), image_id=rec.image_id
         )
     [own] = own_params(rec.dataset, [rec.image_id])
-    if isinstance(own, ArtifactError):
-        raise own
-    return own or EventParams()
+    if isinstance(own.params, ArtifactError):
+        raise own.params
+    return own.params or EventParams()
 
 
 def set_params(rec: ZarrImageRecord, changes: Mapping[str, Any]) -> list[ParamChange]:
@@ -57,11 +61,16 @@ def set_params(rec: ZarrImageRecord, changes: Mapping[str, Any]) -> list[ParamCh
         ReadOnlyError: If the dataset is open for reading only.
     """
     rec.dataset.check_writable("set params")
+    with rec.lock():
+        return _set_locked(rec, changes)
+
+
+def _set_locked(rec: ZarrImageRecord, changes: Mapping[str, Any]) -> list[ParamChange]:
     before = get_params(rec)
     after = before.with_changes(changes)
     changed = diff_params(before, after)
     if changed:
-        if trace_stamp(f"{rec.path}/analysis") is None:
+        if find_file(f"{rec.path}/analysis", TRACE_FILES) is None:
             raise ArtifactNotFoundError(
                 "it has no trace, so there is nothing to detect with these params",
                 dataset=str(rec.dataset.path),
@@ -77,49 +86,50 @@ def diff_params(before: EventParams, after: EventParams) -> list[ParamChange]:
     return list(param_changes(before.to_dict(), after.to_dict()))
 
 
-def own_params(
-    dataset: Store, image_ids: Sequence[str]
-) -> Iterator[EventParams | ArtifactError | None]:
-    """Yield each image's own params, None where it has none, an error where they can't be used."""
-    known: dict[bytes, EventParams | str] = {}
-    keys = (f"images/{image_id}/analysis/{PARAMS_ARTIFACT}.json" for image_id in image_ids)
-    for image_id, blob in zip(image_ids, dataset.get_many(keys), strict=True):
-        if not isinstance(blob, bytes):
-            yield _loaded(ZarrImageRecord(dataset, image_id))
-            continue
-        if blob not in known:
-            known[blob] = _parsed(blob)
-        found = known[blob]
-        yield found if isinstance(found, EventParams) else _unusable(dataset, image_id, found)
+@dataclass(frozen=True, slots=True)
+class OwnParams:
+    """The params that an image has of its own.
+
+    Attributes:
+        params: The params; None where it has none, the error where they can't be used.
+        indexed_as: The hash that the index knows them by; None where it can't be told.
+    """
+
+    params: EventParams | ArtifactError | None
+    indexed_as: str | None
 
 
-def _parsed(blob: bytes) -> EventParams | str:
-    """Return the params that a file holds, or why it holds none."""
+def own_params(dataset: Store, image_ids: Sequence[str]) -> Iterator[OwnParams]:
+    """Yield the params that each of many images has of its own, each file read once."""
+    indexer = VelocityEventIndexer()
+    known: dict[bytes, OwnParams] = {}
+    for image_id, blob in zip(image_ids, indexer.read_blobs(dataset, image_ids), strict=True):
+        found = known.get(blob) if isinstance(blob, bytes) else None
+        if found is None:
+            found = _own(indexer, ZarrImageRecord(dataset, image_id), blob)
+        if isinstance(blob, bytes) and not isinstance(found.params, ArtifactError):
+            known[blob] = found
+        yield found
+
+
+def _own(indexer: VelocityEventIndexer, rec: ZarrImageRecord, blob: Blob) -> OwnParams:
     try:
-        value: Any = parse_json(blob)
-        return EventParams.from_dict(value)
-    except ParamsError as error:
-        return error.message
-    except ValueError as error:
-        return str(error)
-
-
-def _loaded(rec: ZarrImageRecord) -> EventParams | ArtifactError | None:
-    """Return the params where they are not read in bulk: gzipped, unreadable, or not there."""
-    try:
-        return EventParams.from_dict(rec.load_json(PARAMS_ARTIFACT))
-    except ArtifactNotFoundError:
-        return None
-    except ParamsError as error:
-        return _unusable(rec.dataset, rec.image_id, error.message)
+        text = indexer.canonical(rec, blob)
     except ArtifactError as error:
-        return error
+        return OwnParams(error, None)
+    params: EventParams | ArtifactError | None = None
+    if blob is not None:
+        try:
+            params = EventParams.from_dict(json.loads(text))
+        except ParamsError as error:
+            params = _unusable(rec, error.message)
+    return OwnParams(params, text_hash(text))
 
 
-def _unusable(dataset: Store, image_id: str, why: str) -> ArtifactSchemaError:
+def _unusable(rec: ZarrImageRecord, why: str) -> ArtifactSchemaError:
     return ArtifactSchemaError(
         f"the params can't be used: {why}; repair the file",
-        dataset=str(dataset.path),
-        image_id=image_id,
+        dataset=str(rec.dataset.path),
+        image_id=rec.image_id,
         artifact=PARAMS_ARTIFACT,
     )

@@ -4,19 +4,32 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-from kymflow.core.artifacts.detection import read_detections, trace_stamp
-from kymflow.core.kym_dataset.indexers.velocity_events import VelocityEventIndexer
+from kymflow.core.artifacts.detection import Detection, read_detections
 from kymflow.core.velocity_events.detect import DETECTOR_VERSION
-from kymflow.core.velocity_events.image_params import own_params
+from kymflow.core.velocity_events.image_params import OwnParams, own_params
 from kymflow.core.velocity_events.params import EventParams
 from kymflow_zarr.errors import ArtifactError
+from kymflow_zarr.store import layout
+from kymflow_zarr.store.stamps import clock_ns
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
 
 Mode = Literal["incremental", "replace"]
+Reason = Literal[
+    "fresh",
+    "missing",
+    "failed",
+    "params_changed",
+    "version_changed",
+    "trace_changed",
+    "events_changed",
+]
+"""Why an image is due for detection, or that it is not. ``events_changed``: another program wrote
+events since."""
+REASONS: tuple[Reason, ...] = get_args(Reason)
 
 
 @dataclass(slots=True)
@@ -25,15 +38,14 @@ class Plan:
 
     Attributes:
         due: The images to detect, each with its params.
-        unnoticed: Those due whose params hash stays as it is, so that the index would take their
-            rows for fresh.
+        reasons: Of each image that has a trace.
         skipped: How many images have events made with these params and this detector.
         without_trace: How many images have no trace.
         errors: The error of each image whose params can't be used.
     """
 
     due: list[tuple[str, EventParams]] = field(default_factory=list)
-    unnoticed: set[str] = field(default_factory=set)
+    reasons: dict[str, Reason] = field(default_factory=dict)
     skipped: int = 0
     without_trace: int = 0
     errors: dict[str, ArtifactError] = field(default_factory=dict)
@@ -59,35 +71,41 @@ def make_plan(
         ParamsError: If a change can't be made.
     """
     plan = Plan()
-    hashes = VelocityEventIndexer().params_hashes(dataset, image_ids).hashes
-    made = read_detections(dataset, image_ids)
+    now = 0 if dataset.read_only else clock_ns(layout.index(dataset.path))
+    detections = read_detections(dataset, image_ids, now_ns=now)
     changed: dict[EventParams, EventParams] = {}
-    for image_id, own, made_with, indexed_as in zip(
-        image_ids, own_params(dataset, image_ids), made, hashes, strict=True
+    for image_id, own, made in zip(
+        image_ids, own_params(dataset, image_ids), detections, strict=True
     ):
-        trace = trace_stamp(f"{dataset.path}/images/{image_id}/analysis")
-        if trace is None:
+        if not made.has_trace:
             plan.without_trace += 1
             continue
-        if params is None and isinstance(own, ArtifactError):
-            plan.errors[image_id] = own
+        if params is None and isinstance(own.params, ArtifactError):
+            plan.errors[image_id] = own.params
+            plan.reasons[image_id] = "failed"
             continue
-        base = params or (own if isinstance(own, EventParams) else EventParams())
+        base = params or (own.params if isinstance(own.params, EventParams) else EventParams())
         if base not in changed:
             changed[base] = base.with_changes(changes)
-        wanted = changed[base]
-        settled = own == wanted
-        fresh = (
-            settled
-            and made_with is not None
-            and made_with.detector_version == DETECTOR_VERSION
-            and made_with.trace == trace
-            and made_with.params_hash == indexed_as
-        )
-        if fresh and mode == "incremental":
+        reason = _reason(made, own, changed[base])
+        plan.reasons[image_id] = reason
+        if reason == "fresh" and mode == "incremental":
             plan.skipped += 1
-            continue
-        plan.due.append((image_id, wanted))
-        if settled or indexed_as == wanted.hash:
-            plan.unnoticed.add(image_id)
+        else:
+            plan.due.append((image_id, changed[base]))
     return plan
+
+
+def _reason(made: Detection, own: OwnParams, wanted: EventParams) -> Reason:
+    record = made.record
+    if record is None:
+        return "missing"
+    if record.failed is not None:
+        return "failed"
+    if own.params != wanted or record.params_hash != own.indexed_as:
+        return "params_changed"
+    if record.detector_version != DETECTOR_VERSION:
+        return "version_changed"
+    if not made.same_trace:
+        return "trace_changed"
+    return "fresh" if made.same_events else "events_changed"

@@ -1,7 +1,8 @@
-"""A Dask cluster to run batches on: one that is there, or one of this machine's cores."""
+"""Dask: a cluster to run batches on, and what it says of a task that kills its workers."""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import ExitStack, contextmanager
@@ -48,3 +49,9 @@ def dask_executor(address: str) -> Iterator[Executor]:
                 f"and that this machine can reach it"
             ) from error
         yield stack.enter_context(client).get_executor()
+
+
+def is_killed_worker(error: BaseException) -> bool:
+    """Tell whether an error is Dask's own for a task that has killed several workers."""
+    dask = sys.modules.get("distributed")  # an error of what was never imported can't be
+    return dask is not None and isinstance(error, dask.KilledWorker)

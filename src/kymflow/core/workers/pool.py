@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import multiprocessing
 import os
-import sys
 import threading
 import uuid
 from collections import deque
@@ -24,6 +23,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Generic, Protocol
 
 from kymflow.core.errors import WorkerError
+from kymflow.core.workers.dask import is_killed_worker
 from kymflow.core.workers.isolated import Isolated
 from kymflow.core.workers.work import Outcome, Result, Task, Work, attempt
 from kymflow_zarr.errors import UsageError
@@ -244,8 +244,7 @@ class _CallersExecutor:
             raise _lost(error) from error
 
     def workers_killed(self, error: BaseException) -> int:
-        dask = sys.modules.get("distributed")  # an error of what was never imported can't be
-        if dask is not None and isinstance(error, dask.KilledWorker):
+        if is_killed_worker(error):
             return _TRIES  # Dask has tried it on several
         if isinstance(error, WorkerError):
             return 1

@@ -8,12 +8,12 @@ from typing import Literal
 
 from kymflow_zarr.errors import DatasetError
 
-Stage = Literal["survey", "extract", "commit", "detect"]
+Stage = Literal["survey", "extract", "commit", "velocity", "detect", "import"]
 
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """One step of an update, for progress bars, logs and audits.
+    """One step of a run over many images, for progress bars, logs and audits.
 
     Attributes:
         stage: The phase at work.
@@ -31,7 +31,7 @@ ProgressCallback = Callable[[Progress], None]
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """One image that could not be indexed, and why."""
+    """One image that failed, and why; ``code`` is one of ``kymflow.core.errors.ErrorCode``."""
 
     image_id: str
     artifact: str | None

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 LAKE = "lake"
 # 0.6 MB instead of 8 to copy at every change: a catalog has many tables of few rows.
 SMALL = "META_BLOCK_SIZE 16384"
-# Rows kept within the catalog would be out of the reach of a copy, and a NaN among them be lost.
+# Rows inlined in the catalog could not be read from a copy, and NaN among them would be lost.
 _ATTACHED = "OVERRIDE_DATA_PATH true, DATA_INLINING_ROW_LIMIT 0"
 
 
@@ -56,7 +56,7 @@ class Catalog(ABC):
 
     Attributes:
         folder: The folder of the lake.
-        data: The folder of its files, as DuckLake wants it.
+        data: The folder of its files, with a slash at the end as DuckLake wants it.
     """
 
     def __init__(self, dataset: Path) -> None:
@@ -80,7 +80,7 @@ class Catalog(ABC):
 
     @abstractmethod
     def version(self) -> Hashable:
-        """Return what changes with every change of the lake."""
+        """Return a value that differs after every change of the lake."""
 
     @abstractmethod
     def copy_to(self, path: Path) -> None:
@@ -210,7 +210,7 @@ class FileCatalog(Catalog):
         return file_lock(layout.catalog_lock(self._dataset))
 
     def version(self) -> Hashable:
-        """Return what changes when the file is replaced."""
+        """Return the file's stamp, which differs after every replacement."""
         return stamp(self.path)
 
     def copy_to(self, path: Path) -> None:
@@ -221,7 +221,7 @@ class FileCatalog(Catalog):
                 catalog = own.read_bytes()
         except FileNotFoundError as error:
             raise TableUnreadableError(
-                "the catalog of the tables is gone; restore it from a backup",
+                "the catalog of the tables is missing; restore it from a backup",
                 artifact=str(self.path),
             ) from error
         with writing(path):

@@ -1,4 +1,4 @@
-"""How a dataset remembers that its tables lie in a lake, and where the lake's catalog is."""
+"""The file that says that a dataset's tables are in a lake, and where the lake's catalog is."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class LakeConfig:
     """Where a lake's catalog is.
 
     Attributes:
-        catalog: ``postgres:`` and what libpq connects by; None stands for a file in the dataset.
+        catalog: ``postgres:`` and a connection string of libpq; None: a file in the dataset.
         schema: The schema of a PostgreSQL database that holds this dataset's catalog.
         dataset_id: What the dataset is called in that catalog, which tells it from copies; None
             where it was made before datasets had such a name.
@@ -44,7 +44,7 @@ class LakeConfig:
 
 
 def read_config(dataset: Path) -> LakeConfig | None:
-    """Return where a dataset's lake has its catalog; None if its tables are plain files.
+    """Read where a dataset's lake has its catalog; None if its tables are plain files.
 
     Raises:
         DatasetFormatError: If that is not said in a form known here.
@@ -68,7 +68,7 @@ def read_config(dataset: Path) -> LakeConfig | None:
 
 
 def write_config(dataset: Path, config: LakeConfig) -> None:
-    """Have a dataset's tables lie in a lake from now on."""
+    """Record that a dataset's tables are in a lake from now on."""
     write_atomic(layout.lake_config(dataset), json.dumps(asdict(config), indent=2).encode())
 
 
@@ -80,7 +80,7 @@ def check_catalog(catalog: str) -> Connection:
     """
     if not catalog.startswith(POSTGRES) or catalog == POSTGRES:
         raise UsageError(
-            f"a catalog is given as {POSTGRES} followed by what libpq connects by, such as "
+            f"a catalog is given as {POSTGRES} followed by a connection string of libpq, such as "
             f"'postgres:host=db dbname=lab'; without one it is a file in the dataset"
         )
     return Connection(catalog.removeprefix(POSTGRES))

@@ -1,4 +1,4 @@
-"""DuckDB's extensions, from their Python packages where these are installed."""
+"""DuckDB's extensions, from their Python packages if these are installed."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def options() -> dict[str, bool]:
-    """Return the options of a connection that is to load extensions.
+    """Return the options for a connection that will load extensions.
 
-    A file that came in a Python package was checked when that was installed, as any native module
-    of it. To check its signature DuckDB reads all of it, 0.13 s a connection.
+    A file from a Python package was checked when that was installed, like any native module in it.
+    To check its signature DuckDB would read all of it: 0.13 s per connection.
     """
     packaged = all(map(_packaged, ("ducklake", "postgres_scanner")))
     return {"allow_unsigned_extensions": True} if packaged else {}
@@ -33,7 +33,7 @@ def load(con: duckdb.DuckDBPyConnection, *names: str) -> None:
         names: Of the extensions, such as ``"ducklake"``.
 
     Raises:
-        MissingExtraError: If one is neither in its package, nor installed in DuckDB, nor to be had
+        MissingExtraError: If one is neither in its package, nor installed in DuckDB, nor available
             from DuckDB's own repository.
     """
     import duckdb

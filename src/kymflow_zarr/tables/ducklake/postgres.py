@@ -29,7 +29,7 @@ class PostgresCatalog(Catalog):
 
     Args:
         dataset: The dataset's folder.
-        config: Says which.
+        config: The database and the schema.
     """
 
     def __init__(self, dataset: Path, config: LakeConfig) -> None:
@@ -63,7 +63,7 @@ class PostgresCatalog(Catalog):
 
         newest = f"SELECT max(snapshot_id) FROM {self._table('ducklake_snapshot')}"
         if self._watching is not None:
-            with suppress(duckdb.Error):  # it was broken meanwhile
+            with suppress(duckdb.Error):  # the connection broke meanwhile
                 return int(value(self._watching.con.cursor(), newest))
         self._watching = _Kept(self._connected("READ_ONLY"))
         return int(value(self._watching.con.cursor(), newest))
@@ -172,7 +172,7 @@ class PostgresCatalog(Catalog):
             except duckdb.Error as error:
                 raise TableUnreadableError(
                     f"the catalog of the tables can't be reached ({first_line(error)}); start its "
-                    f"server, or see to the network and ~/.pgpass",
+                    f"server, or check the network and ~/.pgpass",
                     dataset=str(self._dataset),
                 ) from error
             yield con

@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, TypeVar
 
+from kymflow_sql import statement
 from kymflow_zarr.duck import quoted
 from kymflow_zarr.tables.ducklake.catalog import LAKE, Catalog, attach, unreadable
 from kymflow_zarr.tables.ducklake.extensions import load
@@ -20,10 +21,12 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 ROWS = "main"
+PARTIAL = "for a part of its table"
+"""Comment on a sidecar that is not for all of its table."""
 
 
 def schema_of(table: TableKey) -> str:
-    """Return the lake's schema for a table: one for tables, one for each kind beside them."""
+    """Return the lake's schema for a table: one for tables, one per kind of sidecar."""
     return table.sidecar or ROWS
 
 
@@ -39,9 +42,9 @@ class Snapshot:
         catalog: The lake's catalog.
 
     Attributes:
-        tables: The tables there are.
+        tables: The tables in it.
         con: A connection over them.
-        close: Closes it; it is called with the end of this object or of the process.
+        close: Closes it; called when this object is dropped or the process ends.
     """
 
     def __init__(self, catalog: Catalog) -> None:
@@ -55,7 +58,7 @@ class Snapshot:
                 catalog.copy_to(copy)
                 catalog.inspect_copy(self.con, copy)
                 try:
-                    # Once open, the copy needs no name, and whoever is killed leaves none.
+                    # Once open, the copy needs no name: a killed process leaves no file.
                     attach(self.con, str(copy), catalog.data, "READ_ONLY")
                 except duckdb.Error as error:
                     raise unreadable(catalog, error) from error
@@ -75,10 +78,20 @@ class Snapshot:
         return cursor
 
     def ask(self, question: Callable[[Reader], T]) -> T:
-        """Return the answer to a question about the tables."""
+        """Answer a question about the tables."""
         with self._one_at_a_time:
             return question(self)
 
     def relation(self, table: TableKey) -> duckdb.DuckDBPyRelation | None:
-        """Return the rows of a table, None where there is no such table."""
+        """Return the rows of a table, None if there is no such table."""
         return self.con.table(target(table)) if table in self.tables else None
+
+    def is_for_table(self, sidecar: TableKey) -> bool:
+        """Compare when the table and its sidecar last changed: both change in one transaction."""
+        inputs = {"name": sidecar.name, "sidecar": schema_of(sidecar)}
+        [[table, beside, note]] = self.con.execute(
+            statement("ducklake/last_changes"), inputs
+        ).fetchall()
+        if table is None or beside is None or note == PARTIAL:
+            return False
+        return bool(table <= beside)

@@ -1,4 +1,4 @@
-"""The lake of a session: a copy of its catalog with the session's tables alone."""
+"""The lake of a session: a copy of its catalog that holds only the session's tables."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class LakeSources:
 
     Args:
         con: The session's connection.
-        open_files: Has a private folder, for the copy.
+        open_files: Provides a private folder, for the copy.
         catalog: The lake's catalog.
         tables: The tables.
         at: As they were at this version or moment; None stands for now.
@@ -94,7 +94,7 @@ class LakeSources:
             raise kind(self._why(error), artifact=str(self._catalog.folder)) from error
 
     def after_lock_down(self) -> None:
-        """Nothing more is to be done."""
+        """Do nothing: the copy is open already."""
 
     def sql(self, table: TableKey) -> str:
         """Return the table's name."""
@@ -108,19 +108,19 @@ class LakeSources:
             Rows(self.con, select).show_in(self._session, name)
 
     def identity(self, table: TableKey) -> Hashable:
-        """Return what tells this state of a table from any other."""
+        """Return a value that differs between any two states of a table."""
         return (str(self._catalog.folder), self._state, self._at, table)
 
     def restore_names(self, message: str) -> str:
-        """Leave a message as it is: the tables bear their own names."""
+        """Return a message unchanged: it has the tables' own names."""
         return message
 
     def _why(self, error: duckdb.Error) -> str:
         if self._at is None:
             return f"the catalog of the tables can't be read: {first_line(error)}"
         return (
-            f"the tables can't be read as they were at {self._at}: there was no version of them, "
-            f"or it is forgotten\n{error}"
+            f"the tables can't be read as they were at {self._at}: there was no version then, or "
+            f"it is no longer kept\n{error}"
         )
 
     def _moment(self) -> list[str]:

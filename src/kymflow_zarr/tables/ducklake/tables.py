@@ -1,4 +1,4 @@
-"""A dataset's tables in a DuckLake: a change costs what it changes, and is kept in a history."""
+"""The DuckLake back end: a commit costs what it changes, and stays in the history."""
 
 from __future__ import annotations
 
@@ -22,7 +22,14 @@ from kymflow_zarr.tables.ducklake import extensions
 from kymflow_zarr.tables.ducklake.catalog import LAKE, Catalog, FileCatalog
 from kymflow_zarr.tables.ducklake.config import LakeConfig
 from kymflow_zarr.tables.ducklake.snapshot import Snapshot, schema_of, target
-from kymflow_zarr.tables.ducklake.transaction import apply, count, create, files_in, transact
+from kymflow_zarr.tables.ducklake.transaction import (
+    apply,
+    count,
+    create,
+    files_in,
+    mark_sidecar,
+    transact,
+)
 from kymflow_zarr.tables.types import (
     AsOf,
     Change,
@@ -54,11 +61,11 @@ _COUNT_FILES = (
 
 
 class LakeTables(Backend):
-    """A dataset's tables in a lake: a schema for the tables, one for each kind beside them.
+    """A dataset's tables in a lake: a schema for the tables, one per kind of sidecar.
 
     Args:
         dataset: The dataset's folder.
-        config: Says where the lake has its catalog.
+        config: Where the lake has its catalog.
 
     Attributes:
         catalog: The catalog.
@@ -68,11 +75,11 @@ class LakeTables(Backend):
 
     def __init__(self, dataset: Path, config: LakeConfig) -> None:
         self.catalog = _catalog_of(dataset, config)
-        self._frozen: tuple[Hashable, Snapshot] | None = None
+        self._snapshot: tuple[Hashable, Snapshot] | None = None
         self._one_at_a_time = threading.Lock()
 
     def options(self) -> Mapping[str, bool]:
-        """Return what loading extensions needs."""
+        """Return the options that loading extensions needs."""
         return extensions.options()
 
     @property
@@ -80,9 +87,9 @@ class LakeTables(Backend):
         """The lake as it is now."""
         with self._one_at_a_time:
             state = self.catalog.version()
-            if self._frozen is None or self._frozen[0] != state:
-                self._frozen = state, Snapshot(self.catalog)
-            return self._frozen[1]
+            if self._snapshot is None or self._snapshot[0] != state:
+                self._snapshot = state, Snapshot(self.catalog)
+            return self._snapshot[1]
 
     def location(self, table: TableKey) -> Path:
         """Return the folder of a table's files, whether or not it exists.
@@ -101,7 +108,7 @@ class LakeTables(Backend):
         return table in self.now.tables
 
     def version(self, table: TableKey) -> Hashable:
-        """Return what changes with every change of the lake; None where there is no such table."""
+        """Return a value that differs after every change of the lake; None if there is no table."""
         return self.catalog.version() if self.exists(table) else None
 
     def stat(self, name: str) -> Stat:
@@ -111,7 +118,7 @@ class LakeTables(Backend):
         return Stat(int(size or 0), datetime.fromisoformat(changed))
 
     def read_error(self, table: TableKey) -> str | None:
-        """Read a table to its end; return why it can't be."""
+        """Read a table to its end; return why that failed."""
         import duckdb
 
         try:
@@ -124,24 +131,28 @@ class LakeTables(Backend):
         return None
 
     def scan(self, table: TableKey) -> pl.LazyFrame:
-        """Return a table as a lazy frame, which DuckDB answers."""
+        """Return a table as a lazy frame, read by DuckDB."""
         now = self.now
         if table not in now.tables:
             raise FileNotFoundError(table.name)
         return now.cursor().table(target(table)).pl(lazy=True)
 
     def read(self, tables: Sequence[TableKey], ask: Callable[[Reader], T]) -> T:
-        """Ask the lake as it is now."""
+        """Answer a question about the lake as it is now."""
         return self.now.ask(ask)
 
     def commit(self, changes: Sequence[Change], note: str) -> list[Merged]:
-        """Apply all changes in one transaction; what is damaged beside a table is made again."""
+        """Apply all changes in one transaction; a damaged sidecar is rebuilt."""
         damaged: list[TableKey] = []
 
         def work(con: duckdb.DuckDBPyConnection) -> list[Merged]:
             for table in damaged:
                 con.execute(f"DROP TABLE {target(table)}")
-            return [self._apply(con, change) for change in changes]
+            done = [self._apply(con, change) for change in changes]
+            for change in changes:
+                if change.table.sidecar is not None:
+                    mark_sidecar(con, change.table, for_table=change.for_table)
+            return done
 
         try:
             return transact(self.catalog, changes[0].table, note, work)
@@ -153,7 +164,7 @@ class LakeTables(Backend):
         return transact(self.catalog, changes[0].table, note, work)
 
     def save(self, table: TableKey, rows: pl.DataFrame) -> None:
-        """Write a whole table; what it was stays in the history."""
+        """Write a whole table; its old version stays in the history."""
 
         def work(con: duckdb.DuckDBPyConnection) -> list[Merged]:
             con.register("whole", rows)
@@ -180,13 +191,13 @@ class LakeTables(Backend):
         tables: Sequence[TableKey],
         at: AsOf = None,
     ) -> LakeSources:
-        """Give a session a copy of the catalog of its own, with these tables alone."""
+        """Give a session its own copy of the catalog, with only these tables."""
         from kymflow_zarr.tables.ducklake.sources import LakeSources
 
         return LakeSources(con, open_files, self.catalog, tables, at)
 
     def history(self, name: str) -> pl.DataFrame:
-        """List what was done to a table, see ``TableStore.history``."""
+        """List the changes of a table, see ``TableStore.history``."""
         con = self.now.cursor()
         con.execute("SET VARIABLE table_name = $1", [check_table_name(name)])
         return con.sql(statement("ducklake/history")).pl()
@@ -195,7 +206,7 @@ class LakeTables(Backend):
         """Fill an empty lake with the rows of Parquet files, all or none.
 
         Raises:
-            CommitError: If it can't be done.
+            CommitError: If it fails.
         """
 
         def work(con: duckdb.DuckDBPyConnection) -> list[Merged]:
@@ -224,22 +235,27 @@ class LakeTables(Backend):
     def compact(self, keep: timedelta) -> Compacted:
         """Merge small files, drop deleted rows, and forget old versions.
 
-        Files that only forgotten versions need go an hour later, at the next compaction: until
-        then a query that began before may read them.
+        Files that only forgotten versions need are removed by a compaction at least an hour later:
+        until then a query that began before may read them.
 
         Args:
-            keep: How long versions can be looked back at.
+            keep: How long versions are kept.
 
         Raises:
-            CommitError: If it can't be done; the tables stand as they were.
+            CommitError: If it fails; the tables are unchanged.
         """
         now = datetime.now(UTC)
         before = self._files()
+        # The rows stay what they are: what was written for them is for them afterwards too.
+        sidecars = [table for table in self.now.tables if table.sidecar is not None]
+        matching = [table for table in sidecars if self.now.is_for_table(table)]
         with committing("all"), self.catalog.writing() as con:
             old = {"older_than": now - keep}
             expired = value(con, _EXPIRE, old)
             con.execute(_REWRITE).fetchall()
             con.execute(_MERGE).fetchall()
+            for sidecar in matching:
+                mark_sidecar(con, sidecar, for_table=True)
         after = self._files()
         removed = self._delete_unused(now - _GRACE)
         return Compacted(before, after, expired, removed)
@@ -271,7 +287,7 @@ class LakeTables(Backend):
         return removed + sum(delete_within(data, path) for path in old if path.suffix == ".parquet")
 
     def _is_damaged(self, table: TableKey) -> bool:
-        """Tell whether a table can't be read, though nothing refuses to read it."""
+        """Tell whether a table is damaged, as opposed to unreadable for now."""
         damage = self.read_error(table)
         return damage is not None and not refused(damage)
 

@@ -1,11 +1,11 @@
-"""Change a lake: all or nothing, with row counts checked before it shows."""
+"""Change a lake in one transaction, with row counts checked before it is committed."""
 
 from __future__ import annotations
 
 import getpass
 import json
 import os
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
@@ -13,18 +13,25 @@ from typing import TYPE_CHECKING
 
 from kymflow_sql import render
 from kymflow_zarr.duck import literal, quoted, value
-from kymflow_zarr.store import parquet
 from kymflow_zarr.store.files import flush
-from kymflow_zarr.tables.columns import duckdb_types, select_list, united
+from kymflow_zarr.tables.columns import (
+    count_new,
+    duckdb_types,
+    new_source,
+    scan_new,
+    select_list,
+    united,
+)
 from kymflow_zarr.tables.commit import check_count, committing
 from kymflow_zarr.tables.ducklake.catalog import LAKE, Catalog
-from kymflow_zarr.tables.ducklake.snapshot import schema_of, target
+from kymflow_zarr.tables.ducklake.snapshot import PARTIAL, schema_of, target
 from kymflow_zarr.tables.types import Change, Merged, TableKey
 
 if TYPE_CHECKING:
     import duckdb
 
 _TRIES = 10
+_FOR_TABLE = "for its table"
 _LEAVE_NOTE = "CALL ducklake_set_commit_message('lake', $author, $note, extra_info => $extra)"
 
 
@@ -38,32 +45,24 @@ def transact(
 
     Args:
         catalog: The lake's catalog.
-        table: The table concerned, the first to be changed; None stands for all of them.
+        table: The table concerned, the first to be changed; None: all of them.
         note: What is done, for the history.
-        work: Changes the lake, and returns what that did to the rows, the table's first; it is
-            done again where another writer of the same files was faster.
+        work: Changes the lake and returns the counts of rows, the table's first; it is repeated
+            if another writer changed the same files first.
 
     Raises:
-        CommitError: If it can't be done; the lake stands as it was.
+        CommitError: If it fails; the lake is unchanged.
     """
     import duckdb
 
-    for left in reversed(range(_TRIES)):
-        before = set(files_in(catalog.data))
-        with committing(table.name if table else "all"):
-            try:
-                with catalog.writing() as con:
-                    con.execute("BEGIN")
-                    done = work(con)
-                    _leave_note(con, table, note, done)
-                    for file in set(files_in(catalog.data)) - before:
-                        flush(file)
-                    con.execute("COMMIT")
-                    return done
-            except duckdb.TransactionException:
-                if not left:
-                    raise
-    raise AssertionError("unreachable")
+    with committing(table.name if table else "all"):
+        for _ in range(_TRIES - 1):
+            with suppress(duckdb.TransactionException):  # another writer was faster
+                done = _attempt(catalog, table, note, work)
+                break
+        else:
+            done = _attempt(catalog, table, note, work)
+    return done
 
 
 def apply(con: duckdb.DuckDBPyConnection, change: Change, place: Path) -> Merged:
@@ -72,7 +71,7 @@ def apply(con: duckdb.DuckDBPyConnection, change: Change, place: Path) -> Merged
     Args:
         con: A connection that changes the lake.
         change: What to replace by what.
-        place: The table's place, for errors.
+        place: The table's folder, for errors.
 
     Raises:
         TableSchemaError: If a column's types can't be reconciled.
@@ -83,11 +82,16 @@ def apply(con: duckdb.DuckDBPyConnection, change: Change, place: Path) -> Merged
     before = _count(con, table) if old else 0
     removed = _delete(con, change, table) if old else 0
     kept = before - removed
-    added = parquet.count_rows(con, change.parts)
-    parts = [parquet.scan(part) for part in change.parts]
+    added = count_new(con, change.rows)
+    new = scan_new(change.rows)
     standing = [con.table(table).pl(lazy=True)] if kept else []
-    schema = duckdb_types(con, united([*standing, *parts, change.empty.lazy()], place))
-    rows = _new_rows(schema, change.parts, {n for part in parts for n in part.collect_schema()})
+    schema = duckdb_types(con, united([*standing, *new, change.empty.lazy()], place))
+    present = {name for source in new for name in source.collect_schema()}
+    rows = render(
+        "ducklake/new_rows",
+        columns=select_list(schema, "new", present),
+        rows=new_source(con, change.rows),
+    )
     if not kept:
         create(con, change.table, rows)
     elif any(schema[name] != dtype for name, dtype in old.items()):
@@ -104,7 +108,7 @@ def apply(con: duckdb.DuckDBPyConnection, change: Change, place: Path) -> Merged
 
 
 def create(con: duckdb.DuckDBPyConnection, table: TableKey, rows: str) -> None:
-    """Make a table of some rows, in place of the one of its name if there is one.
+    """Make a table of some rows, in place of any of its name.
 
     Args:
         con: A connection that changes the lake.
@@ -117,8 +121,25 @@ def create(con: duckdb.DuckDBPyConnection, table: TableKey, rows: str) -> None:
 
 
 def count(con: duckdb.DuckDBPyConnection, table: TableKey) -> int:
-    """Return how many rows a table has; none where there is no such table."""
+    """Count the rows of a table; 0 if there is no such table."""
     return _count(con, target(table)) if _types(con, table) else 0
+
+
+def _attempt(
+    catalog: Catalog,
+    table: TableKey | None,
+    note: str,
+    work: Callable[[duckdb.DuckDBPyConnection], list[Merged]],
+) -> list[Merged]:
+    before = set(files_in(catalog.data))
+    with catalog.writing() as con:
+        con.execute("BEGIN")
+        done = work(con)
+        _leave_note(con, table, note, done)
+        for file in set(files_in(catalog.data)) - before:
+            flush(file)
+        con.execute("COMMIT")
+    return done
 
 
 def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:
@@ -126,7 +147,7 @@ def _count(con: duckdb.DuckDBPyConnection, table: str) -> int:
 
 
 def _types(con: duckdb.DuckDBPyConnection, table: TableKey) -> dict[str, str]:
-    """Return a table's columns with their types; nothing where there is no such table."""
+    """Return a table's columns with their types; empty if there is no such table."""
     import duckdb
 
     try:  # duckdb_columns() would take 20 ms, to bind all of DuckDB's own views
@@ -137,7 +158,7 @@ def _types(con: duckdb.DuckDBPyConnection, table: TableKey) -> dict[str, str]:
 
 
 def _delete(con: duckdb.DuckDBPyConnection, change: Change, table: str) -> int:
-    """Delete the rows of the replaced keys and return how many there were."""
+    """Delete the rows of the replaced keys; return how many."""
     keys = change.replaced.select(key=change.key).unique()
     if keys.is_empty():
         return 0
@@ -147,25 +168,15 @@ def _delete(con: duckdb.DuckDBPyConnection, change: Change, table: str) -> int:
     return int(value(con, f"DELETE FROM {table} WHERE {column} IN (FROM replaced){nulls}"))
 
 
-def _new_rows(schema: Mapping[str, str], parts: Sequence[Path], present: Collection[str]) -> str:
-    """Return the SQL that reads the new rows in the table's form."""
-    columns = select_list(schema, "new", present)
-    if not parts:
-        return f"SELECT {columns} WHERE false"
-    paths = ", ".join(literal(parquet.duckdb_path(part)) for part in parts)
-    read: str = render("ducklake/new_rows", columns=columns, parts=f"[{paths}]")
-    return read
-
-
 def _keep_order(con: duckdb.DuckDBPyConnection) -> None:
-    """Have rows written as they come: several threads would mix those of one image with others'."""
+    """Write rows in order: several threads would mix the rows of one image with others'."""
     con.execute("SET threads = 1")
 
 
 def _leave_note(
     con: duckdb.DuckDBPyConnection, table: TableKey | None, note: str, done: Sequence[Merged]
 ) -> None:
-    """Say in the history who did what; counts are of a table's own rows."""
+    """Record in the history who did what; counts are of a table's own rows."""
     counts = asdict(done[0]) if done and table and table.sidecar is None else {}
     extra = json.dumps({"table": table and table.name, **counts})
     inputs = {"author": _author(), "note": note, "extra": extra}
@@ -176,6 +187,19 @@ def _author() -> str:
     with suppress(OSError, KeyError, ImportError):
         return getpass.getuser()
     return "unknown"
+
+
+def mark_sidecar(con: duckdb.DuckDBPyConnection, table: TableKey, *, for_table: bool) -> None:
+    """Note on a sidecar whether it is for its table as it is now, as a change of its own.
+
+    Args:
+        con: A connection that changes the lake.
+        table: The sidecar; nothing is done if it is not there.
+        for_table: Whether it is.
+    """
+    if _types(con, table):
+        comment = literal(_FOR_TABLE if for_table else PARTIAL)
+        con.execute(f"COMMENT ON TABLE {target(table)} IS {comment}")
 
 
 def files_in(folder: str) -> list[Path]:

@@ -1,1 +1,1 @@
-"""Tables as one plain Parquet file each, replaced whole."""
+"""Tables kept as plain Parquet files, one per table, each replaced whole."""

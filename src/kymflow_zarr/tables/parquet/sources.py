@@ -1,4 +1,4 @@
-"""The Parquet files of a session, held open and read as they were."""
+"""The Parquet files of a session: held open, so that it reads them as they were."""
 
 from __future__ import annotations
 
@@ -63,13 +63,13 @@ class ParquetSources:
         return [f"allowed_paths = [{', '.join(paths)}]"]
 
     def after_lock_down(self) -> None:
-        """Let the descriptors stand for the files."""
+        """Make the reserved descriptors duplicates of the files'."""
         if self._descriptors:
             for _, open_file in self._opened.values():
                 open_file.fill_descriptor()
 
     def sql(self, table: TableKey) -> str:
-        """Return what reads a file."""
+        """Write the SQL that reads a file."""
         return f"read_parquet({literal(self._opened[table][0])})"
 
     def show(self, name: str, select: str) -> None:
@@ -77,7 +77,7 @@ class ParquetSources:
         self.con.execute(f"CREATE VIEW {quoted(name)} AS {select}")
 
     def identity(self, table: TableKey) -> Hashable:
-        """Return what tells this state of a file from any other."""
+        """Return a value that differs between any two states of a file."""
         return self._opened[table][1].identity
 
     def restore_names(self, message: str) -> str:
@@ -91,8 +91,8 @@ class ParquetSources:
             return self._files_held.add(self._file(table))
         except OSError as error:
             raise QueryError(
-                f"table {table.name!r} can't be read; restore its file, or delete it and build it "
-                f"again\n{error}",
+                f"table {table.name!r} can't be read; restore its file, or delete it and rebuild "
+                f"the table\n{error}",
                 artifact=str(self._files[table]),
             ) from error
 
@@ -114,7 +114,7 @@ class ParquetSources:
             ) from error
         if not found.is_file():
             raise QueryError(
-                f"table {table.name!r} has no file, or what bears its name is none; build it again",
+                f"table {table.name!r} has no regular file; rebuild it",
                 dataset=str(self._dataset),
                 artifact=str(path),
             )

@@ -1,4 +1,4 @@
-"""Tables as one plain Parquet file each, replaced whole and atomically."""
+"""The plain back end: one Parquet file per table, replaced whole and atomically."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from kymflow_zarr.store.files import atomic_path, sweep_temporaries
 from kymflow_zarr.store.names import check_table_name, drop_invalid
 from kymflow_zarr.store.reads import read_unchanged, reading, stamp
 from kymflow_zarr.tables.backend import Backend
+from kymflow_zarr.tables.parquet.identity import TABLE, is_identical, table_identity
 from kymflow_zarr.tables.parquet.rewrite import replace_rows
 from kymflow_zarr.tables.types import AsOf, Change, Kind, Merged, Reader, Stat, TableKey
 
@@ -32,7 +33,7 @@ T = TypeVar("T")
 
 
 class PlainTables(Backend):
-    """A dataset's tables in ``tables/<name>.parquet``, those beside them in ``index/``.
+    """A dataset's tables in ``tables/<name>.parquet``, their sidecars in ``index/``.
 
     Args:
         dataset: The dataset's folder.
@@ -55,7 +56,7 @@ class PlainTables(Backend):
         return layout.sidecar(self._dataset, name, table.sidecar)
 
     def names(self, sidecar: str | None = None) -> list[str]:
-        """List the names of the tables, sorted; a file whose name is not valid is passed over."""
+        """List the names of the tables, sorted; a file whose name is not valid is skipped."""
         folder = self.location(TableKey("any", sidecar)).parent
         ending = ".parquet" if sidecar is None else f".{sidecar}.parquet"
         if not folder.is_dir():
@@ -76,7 +77,7 @@ class PlainTables(Backend):
         return found
 
     def version(self, table: TableKey) -> Hashable:
-        """Return what changes when the file is replaced."""
+        """Return the file's stamp, which differs after every replacement."""
         return stamp(self.location(table))
 
     def stat(self, name: str) -> Stat:
@@ -85,7 +86,7 @@ class PlainTables(Backend):
         return Stat(status.st_size, datetime.fromtimestamp(int(status.st_mtime), UTC))
 
     def read_error(self, table: TableKey) -> str | None:
-        """Read the file to its end; return why it can't be."""
+        """Read the file to its end; return why that failed."""
         return parquet.read_error(self.location(table))
 
     def scan(self, table: TableKey) -> pl.LazyFrame:
@@ -95,7 +96,7 @@ class PlainTables(Backend):
         return frame
 
     def read(self, tables: Sequence[TableKey], ask: Callable[[Reader], T]) -> T:
-        """Ask again when a file was replaced meanwhile."""
+        """Answer a question; ask it again if a file was replaced meanwhile."""
         return read_unchanged([self.location(table) for table in tables], partial(self._ask, ask))
 
     def commit(self, changes: Sequence[Change], note: str) -> list[Merged]:
@@ -123,7 +124,7 @@ class PlainTables(Backend):
     ) -> ParquetSources:
         """Hold the files open while a session reads them."""
         if at is not None:
-            raise NoHistoryError("plain tables keep no history: what a table was is gone")
+            raise NoHistoryError("these tables keep no history: earlier versions are gone")
         from kymflow_zarr.tables.parquet.sources import ParquetSources
 
         return ParquetSources(
@@ -140,13 +141,16 @@ class PlainTables(Backend):
 
     def _apply(self, con: duckdb.DuckDBPyConnection, change: Change) -> Merged:
         path = self.location(change.table)
+        if change.table.sidecar is None:
+            return replace_rows(con, change, path)
+        # Written after the table, a sidecar says which table it was written for.
+        table = self.location(TableKey(change.table.name))
+        metadata = {TABLE: table_identity(table)} if change.for_table else {}
         try:
-            return replace_rows(con, change, path)
+            return replace_rows(con, change, path, metadata)
         except (TableUnreadableError, TableSchemaError):
-            if change.table.sidecar is None:
-                raise
             path.unlink()
-            return replace_rows(con, change, path)
+            return replace_rows(con, change, path, metadata)
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,3 +166,9 @@ class _PlainReader:
         if not path.exists():
             return None
         return self.con.read_parquet(parquet.duckdb_path(path), hive_partitioning=False)
+
+    def is_for_table(self, sidecar: TableKey) -> bool:
+        """Compare the table's file with what the sidecar's footer says of it."""
+        told = parquet.metadata(self.tables.location(sidecar)).get(TABLE)
+        table = self.tables.location(TableKey(sidecar.name))
+        return told is not None and is_identical(table, told)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import zipfile
 from datetime import UTC, date, datetime
+from decimal import Decimal
 from xml.etree import ElementTree
 
 import polars as pl
@@ -81,3 +82,22 @@ def test_a_hostile_answer_makes_a_workbook() -> None:
 def test_what_excel_cannot_hold_is_an_error(frame: pl.DataFrame, message: str) -> None:
     with pytest.raises(UsageError, match=message):
         workbook(pa.RecordBatchReader.from_stream(frame))
+
+
+@pytest.mark.parametrize(
+    ("value", "scale", "cell"),
+    [
+        ("12345678901234567890.123", 3, ("s", "12345678901234567890.123")),
+        ("27670116110564327421", 0, ("s", "27670116110564327421")),
+        ("0.1234567890123456", 16, ("s", "0.1234567890123456")),
+        ("-1000000000000000", 0, ("s", "-1000000000000000")),
+        ("999999999999999", 0, (None, "999999999999999")),
+        ("-12.50", 20, (None, "-12.5")),
+        ("0.000", 3, (None, "0")),
+    ],
+)
+def test_decimals_of_more_than_15_digits_are_texts(
+    value: str, scale: int, cell: tuple[str | None, str]
+) -> None:
+    column = pa.array([Decimal(value), None], pa.decimal128(38, scale))
+    assert cells(workbook(pa.table({"d": column}).to_reader()))["A2"] == cell

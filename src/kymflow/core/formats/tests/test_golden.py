@@ -9,6 +9,7 @@ import io
 import json
 import os
 from contextlib import suppress
+from decimal import Decimal
 from pathlib import Path
 
 import duckdb
@@ -79,6 +80,22 @@ def test_json_reads_back_as_it_was() -> None:
         assert values == [
             None if v is None else type(values[0])(v) for v in before[name].to_pylist()
         ]
+
+
+EXACT = [Decimal("12345678901234567890.123"), Decimal("-0.010"), None]
+
+
+@pytest.mark.parametrize("format_", ["json", "jsonl", "csv", "tsv", "markdown"])
+def test_decimals_keep_their_digits(format_: str) -> None:
+    column = pa.array(EXACT, pa.decimal128(38, 3))
+    nested = pa.array([[value] for value in EXACT], pa.list_(pa.decimal128(38, 3)))
+    lines = written(format_, pa.table({"d": column, "l": nested}).to_reader()).decode()
+    assert lines.count("12345678901234567890.123") == 2
+    assert lines.count("-0.010") == 2
+    assert "decimal-" not in lines
+    if format_ in ("json", "jsonl"):
+        [first, *_] = [json.loads(line.rstrip(",")) for line in lines.splitlines() if "{" in line]
+        assert first == {"d": 12345678901234567890.123, "l": [12345678901234567890.123]}
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import polars as pl
@@ -11,13 +12,20 @@ import polars as pl
 from kymflow.core.artifacts.conform import conform
 from kymflow.core.errors import ParamsError
 from kymflow.core.kym_dataset.conflicts import conflicting_columns, without
-from kymflow.core.kym_dataset.indexers.base import BaseIndexer, ExtractedBatch, ParamsHashes
+from kymflow.core.kym_dataset.indexers.base import (
+    BaseIndexer,
+    DueImages,
+    ExtractedBatch,
+    ParamsHashes,
+    WatchedFiles,
+)
 from kymflow.core.kym_dataset.indexers.bulk import (
     MAX_CELLS,
+    ROWS_ENDINGS,
     RowsFile,
     find_rows_file,
+    hash_readable,
     is_too_large,
-    readable,
     scan_rows,
 )
 from kymflow.core.kym_dataset.provenance import dumps_parsed, stable_json_dumps, text_hash
@@ -33,11 +41,14 @@ from kymflow_zarr.frames import stack, storable
 from kymflow_zarr.reasons import first_line, reason
 from kymflow_zarr.store.codecs import gunzip, parse_json
 from kymflow_zarr.store.reads import read_many
+from kymflow_zarr.store.stamps import content_hash
 
 if TYPE_CHECKING:
     from kymflow_zarr.store.store import Store
 
 _REMEMBERED = 4096
+_NEVER_ANALYSED = "null"
+"""The params of an image that has neither params nor rows."""
 
 Blob = bytes | Exception | None
 """A file's bytes, None where there is none, the error where it can't be read."""
@@ -90,7 +101,7 @@ class ArtifactIndexer(BaseIndexer):
 
     def params_hash(self, rec: ZarrImageRecord) -> str:
         """Return the hash of one image's params."""
-        return text_hash(self._canonical(rec, self._blob(rec)))
+        return text_hash(self.canonical(rec, self._blob(rec)))
 
     def extract_rows(self, rec: ZarrImageRecord) -> pl.DataFrame:
         """Return one image's rows, in the order of its artifact.
@@ -105,31 +116,44 @@ class ArtifactIndexer(BaseIndexer):
             raise error
         return batch.rows
 
+    def watched_files(self, store: Store) -> WatchedFiles:
+        """Name the params file and the rows file of an image."""
+        params = tuple(f"analysis/{self.params_artifact}{end}" for end in (".json", ".json.gz"))
+        rows = (f"analysis/{name}{end}" for name in self.rows_artifacts for end in ROWS_ENDINGS)
+        return WatchedFiles(params, tuple(rows))
+
     def params_hashes(self, dataset: Store, image_ids: Sequence[str]) -> ParamsHashes:
         """Return the params hash of many images; equal bytes are parsed and hashed once."""
         hashes: list[str | None] = []
         errors: dict[str, Exception] = {}
+        texts: dict[str, str] = {}
+        contents: list[bytes | None] = []
         known: dict[Blob, str] = {}
-        for image_id, blob in zip(image_ids, self._blobs(dataset, image_ids), strict=True):
+        for image_id, blob in zip(image_ids, self.read_blobs(dataset, image_ids), strict=True):
+            contents.append(content_hash(blob) if isinstance(blob, bytes) else None)
             if blob in known:
                 hashes.append(known[blob])
                 continue
             try:
-                value = text_hash(self._canonical(ZarrImageRecord(dataset, image_id), blob))
+                text = self.canonical(ZarrImageRecord(dataset, image_id), blob)
             except ArtifactError as error:
                 hashes.append(None)
                 errors[image_id] = error
                 continue
+            value = text_hash(text)
+            texts[value] = text
             hashes.append(value)
             if blob is not None and len(known) < _REMEMBERED:
                 known[blob] = value
-        return ParamsHashes(hashes, errors)
+        return ParamsHashes(hashes, errors, texts, contents)
 
     def extract_batch(self, dataset: Store, image_ids: Sequence[str]) -> ExtractedBatch:
         """Return the rows of many images, by one scan over their Parquet files where that goes."""
-        sources, errors = self._sources(dataset, image_ids)
+        sources, errors = self._sources(dataset, DueImages.of(image_ids))
         plain = {file.path: i for i, file in sources.items() if file and file.scannable}
-        scannable = {path: plain[path] for path in readable(plain)}
+        hashes = dict(hash_readable(plain))
+        scannable = {path: plain[path] for path in hashes}
+        contents = {plain[path]: content for path, content in hashes.items()}
         frames: list[pl.DataFrame] = []
         scanned = self._scan(scannable)
         if scanned is not None:
@@ -143,10 +167,10 @@ class ArtifactIndexer(BaseIndexer):
                 errors[image_id] = error
         frames.append(pl.DataFrame(schema=self._whole_schema))
         try:
-            return ExtractedBatch(stack(frames), errors)
+            return ExtractedBatch(stack(frames), errors, contents)
         except UsageError:
             fitting = self._fitting(dataset, frames, errors)
-            return ExtractedBatch(stack(fitting), errors)
+            return ExtractedBatch(stack(fitting), errors, contents)
 
     def _fitting(
         self, dataset: Store, frames: Sequence[pl.DataFrame], errors: dict[str, Exception]
@@ -182,7 +206,7 @@ class ArtifactIndexer(BaseIndexer):
             if is_too_large(rec.artifact_path(artifact, ".parquet")):
                 why = f"it unpacks to more than {MAX_CELLS:,} values"
                 raise self._bad_rows(rec, why, artifact)
-            for load in (rec.load_df_parquet, rec.load_df_csv_gz):
+            for load in (rec.load_df_parquet, partial(rec.load_df_csv_gz, texts=self._texts)):
                 try:
                     rows = load(artifact)
                 except ArtifactNotFoundError:
@@ -195,14 +219,19 @@ class ArtifactIndexer(BaseIndexer):
         raise self._no_rows(rec)
 
     def _sources(
-        self, dataset: Store, image_ids: Sequence[str]
+        self, dataset: Store, due: DueImages
     ) -> tuple[dict[str, RowsFile | None], dict[str, Exception]]:
         """Return each image's rows file, None for an image that was never analysed."""
         sources: dict[str, RowsFile | None] = {}
         errors: dict[str, Exception] = {}
-        for image_id in image_ids:
+        for image_id in due:
             found = self._rows_file(dataset, image_id)
-            if found is None and self._blob(ZarrImageRecord(dataset, image_id)) is not None:
+            known = due.params_text(image_id) == _NEVER_ANALYSED
+            if (
+                found is None
+                and not known
+                and self._blob(ZarrImageRecord(dataset, image_id)) is not None
+            ):
                 errors[image_id] = self._no_rows(ZarrImageRecord(dataset, image_id))
             else:
                 sources[image_id] = found
@@ -220,15 +249,15 @@ class ArtifactIndexer(BaseIndexer):
             artifact=self.rows_artifacts[0],
         )
 
-    def _blobs(self, dataset: Store, image_ids: Sequence[str]) -> Iterator[Blob]:
-        """Yield each image's params bytes; a ``.json.gz`` is looked for where no ``.json`` is."""
+    def read_blobs(self, dataset: Store, image_ids: Sequence[str]) -> Iterator[Blob]:
+        """Yield each image's params file; a ``.json.gz`` is looked for where no ``.json`` is."""
         stem = f"analysis/{self.params_artifact}.json"
         blobs = dataset.get_many(f"images/{image_id}/{stem}" for image_id in image_ids)
         for image_id, blob in zip(image_ids, blobs, strict=True):
             yield self._unpacked(ZarrImageRecord(dataset, image_id)) if blob is None else blob
 
     def _blob(self, rec: ZarrImageRecord) -> Blob:
-        return next(self._blobs(rec.dataset, [rec.image_id]))
+        return next(self.read_blobs(rec.dataset, [rec.image_id]))
 
     def _unpacked(self, rec: ZarrImageRecord) -> Blob:
         path = rec.artifact_path(self.params_artifact, ".json.gz")
@@ -238,7 +267,13 @@ class ArtifactIndexer(BaseIndexer):
         except ValueError as error:
             return error
 
-    def _canonical(self, rec: ZarrImageRecord, blob: Blob) -> str:
+    def canonical(self, rec: ZarrImageRecord, blob: Blob) -> str:
+        """Return an image's canonical params JSON, of its params file.
+
+        Raises:
+            ArtifactUnreadableError: If the file is not JSON.
+            ArtifactSchemaError: If it is not an object, or has no canonical form.
+        """
         params = self._params_of(rec, blob)
         try:
             return stable_json_dumps(params) if blob is None else dumps_parsed(params)
@@ -281,6 +316,12 @@ class ArtifactIndexer(BaseIndexer):
             image_id=rec.image_id,
             artifact=self.params_artifact,
         )
+
+    @property
+    def _texts(self) -> list[str]:
+        """The columns that CSV holds as text whatever is in them, under all their names."""
+        texts = [name for name, dtype in self._whole_schema.items() if dtype == pl.String]
+        return [*texts, *(old for old, new in self.aliases.items() if new in texts)]
 
     @property
     def _whole_schema(self) -> dict[str, pl.DataType]:

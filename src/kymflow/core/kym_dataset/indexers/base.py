@@ -3,21 +3,13 @@
 from __future__ import annotations
 
 import pickle
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
-
-from kymflow.core.errors import InvalidIndexerError
-
-if TYPE_CHECKING:
-    pass
-
-
 import re
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
-from dataclasses import field
-from typing import TYPE_CHECKING, Any, runtime_checkable
+from collections.abc import Container, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
+from kymflow.core.errors import InvalidIndexerError
 from kymflow.core.kym_dataset.provenance import params_hash as hash_params
 
 if TYPE_CHECKING:
@@ -86,6 +78,30 @@ class BaseIndexer(ABC):
         return hash_params(self.params(rec))
 
 
+class WatchedFiles(NamedTuple):
+    """The files that an image's rows are made of, relative to the image's folder.
+
+    Attributes:
+        params: The params; of several names the first that is there counts.
+        rows: The artifact that holds the rows; likewise.
+    """
+
+    params: tuple[str, ...]
+    rows: tuple[str, ...]
+
+
+@runtime_checkable
+class FileBacked(Protocol):
+    """An indexer whose rows are made of two files of each image, and of nothing else.
+
+    The engine then notices any change of them, whoever makes it.
+    """
+
+    def watched_files(self, store: Store) -> WatchedFiles:
+        """Name the files."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class ParamsHashes:
     """Answer of the bulk verb ``params_hashes(dataset, image_ids)``.
@@ -93,10 +109,57 @@ class ParamsHashes:
     Attributes:
         hashes: One hash an image, in the order asked; None where params could not be read.
         errors: The error of each image whose hash is None.
+        texts: The canonical params JSON behind hashes, of as many as are at hand: it is kept with
+            the hash, and comes back with the images to extract, see :class:`DueImages`.
+        contents: The hash of each params file's bytes, for an indexer that is
+            :class:`FileBacked`; None where there is no file, or it can't be read.
     """
 
     hashes: Sequence[str | None]
     errors: Mapping[str, Exception] = field(default_factory=dict)
+    texts: Mapping[str, str] = field(default_factory=dict)
+    contents: Sequence[bytes | None] = ()
+
+
+class DueImages(list[str]):
+    """The ids of images to extract, with the params that the survey found.
+
+    ``extract_batch`` is called with it, and may take it for the list that it is. Rows made of
+    these params are those that the hash beside them stands for, whatever is written meanwhile.
+
+    Args:
+        image_ids: The ids.
+        hashes: The params hash of each.
+        texts: The canonical params JSON behind hashes, of as many as were kept.
+    """
+
+    def __init__(
+        self,
+        image_ids: Iterable[str],
+        hashes: Mapping[str, str] | None = None,
+        texts: Mapping[str, str] | None = None,
+    ) -> None:
+        super().__init__(image_ids)
+        self._hashes = hashes or {}
+        self._texts = texts or {}
+
+    @classmethod
+    def of(cls, image_ids: Sequence[str]) -> DueImages:
+        """Return image ids as such a list, which may know nothing of their params."""
+        return image_ids if isinstance(image_ids, cls) else cls(image_ids)
+
+    def params_hash(self, image_id: str) -> str | None:
+        """Return an image's params hash, None if it is not known."""
+        return self._hashes.get(image_id)
+
+    def params_text(self, image_id: str) -> str | None:
+        """Return an image's canonical params JSON, None if it was not kept."""
+        return self._texts.get(self._hashes.get(image_id, ""))
+
+    def without(self, image_ids: Container[str]) -> DueImages:
+        """Return the others."""
+        others = (image_id for image_id in self if image_id not in image_ids)
+        return DueImages(others, self._hashes, self._texts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,10 +169,13 @@ class ExtractedBatch:
     Attributes:
         rows: The rows of all images of the batch, with their ``image_id``.
         errors: The error of each image that could not be read; it has no rows.
+        contents: The hashes of the bytes of rows files, of as many as were read whole anyway:
+            the engine needs not read them again for an indexer that is :class:`FileBacked`.
     """
 
     rows: pl.DataFrame
     errors: Mapping[str, Exception] = field(default_factory=dict)
+    contents: Mapping[str, bytes] = field(default_factory=dict)
 
 
 @runtime_checkable

@@ -11,9 +11,13 @@ import polars as pl
 
 from kymflow_zarr.store import parquet
 from kymflow_zarr.store.reads import is_plain, read_many
+from kymflow_zarr.store.stamps import content_hash
 
 MAX_CELLS = 200_000_000
 """The most rows times columns that one artifact may hold: a small file can unpack to any number."""
+
+ROWS_ENDINGS = (".parquet", ".csv.gz")
+"""Endings of a rows artifact's file, first choice first."""
 
 _PATH = "__path"
 
@@ -34,7 +38,7 @@ def find_rows_file(folder: str, artifacts: Sequence[str]) -> RowsFile | None:
     """
     # Plain strings: this runs once an image, and a Path costs more than the look-up itself.
     for artifact in artifacts:
-        for suffix in (".parquet", ".csv.gz"):
+        for suffix in ROWS_ENDINGS:
             path = f"{folder}/{artifact}{suffix}"
             plain = is_plain(path)
             if plain is not None:
@@ -42,18 +46,18 @@ def find_rows_file(folder: str, artifacts: Sequence[str]) -> RowsFile | None:
     return None
 
 
-def readable(paths: Collection[str]) -> Iterator[str]:
-    """Yield those files that can be read to their ends.
+def hash_readable(paths: Collection[str]) -> Iterator[tuple[str, bytes]]:
+    """Yield those files that can be read to their ends, each with the hash of its bytes.
 
     Polars maps files into memory to read many at once, and a page that the disk refuses to deliver
-    then kills the process. What was just read is delivered from the system's cache.
+    then kills the process. What was just read comes from the system's cache.
 
     Args:
         paths: The files; very large ones are left out.
     """
     for path, data in zip(paths, read_many(paths), strict=True):
         if isinstance(data, bytes):
-            yield path
+            yield path, content_hash(data)
 
 
 def scan_rows(paths: Mapping[str, str]) -> pl.DataFrame | None:

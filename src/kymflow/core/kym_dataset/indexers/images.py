@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from itertools import count
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import polars as pl
 
 from kymflow.core.artifacts.conform import conform
+from kymflow.core.artifacts.scale import stored_scale
 from kymflow.core.kym_dataset.indexers.artifact import ArtifactIndexer, Blob
-from kymflow.core.kym_dataset.indexers.base import ExtractedBatch
+from kymflow.core.kym_dataset.indexers.base import DueImages, ExtractedBatch, WatchedFiles
 from kymflow.core.kym_dataset.schemas import PROVENANCE
+from kymflow.core.quantities import as_whole, parse_quantity
 from kymflow_zarr import ZarrImageRecord
 from kymflow_zarr.errors import (
     ArtifactError,
@@ -23,6 +26,7 @@ from kymflow_zarr.errors import (
 from kymflow_zarr.frames import check_column_names
 from kymflow_zarr.reasons import first_line
 from kymflow_zarr.store.codecs import decode_object
+from kymflow_zarr.store.stamps import content_hash
 
 if TYPE_CHECKING:
     from kymflow_zarr.store.store import Store
@@ -41,6 +45,7 @@ EXPERIMENT_TEXT = (
     "date",
     "note",
 )
+_OWN_FIELDS = (*EXPERIMENT_TEXT, "depth", "branch_order")
 FOLDERS = 3
 _INT64 = 1 << 63
 _EPOCH = datetime(1970, 1, 1)
@@ -56,13 +61,17 @@ class ImageIndexer(ArtifactIndexer):
     Columns: ``source_path`` (relative to the imported folder), ``folder`` and its parts
     ``folder_1`` … ``folder_3`` from the outside in; ``acquired_at`` (local time); ``shape``,
     ``dtype``, ``n_lines`` and ``n_pixels`` (axes 0 and 1), ``seconds_per_line`` (s),
-    ``um_per_pixel`` (µm), ``duration_s``; every field of the experiment metadata (``depth`` and
-    ``branch_order`` as numbers, null where they are not; empty text becomes null); ``n_rois``;
-    ``accepted``.
+    ``um_per_pixel`` (µm), ``scale_source`` (where these two come from), ``duration_s``; every field
+    of the experiment metadata (``depth`` in µm and ``branch_order`` as numbers, null where they are
+    not; empty text becomes null); ``n_rois``; ``accepted``; ``import_notes`` (what the image's
+    files leave open or contradict).
+
+    Fields whose names differ by case or blanks only have a column each: the plain name goes to one
+    that holds a value, to the one spelled so before others; the next are ``NAME_2``, ``NAME_3`` …
     """
 
     name = "images"
-    version: ClassVar[str] = "kymflow.images@0.1"
+    version: ClassVar[str] = "kymflow.images@0.2"
     params_artifact: ClassVar[str] = "metadata"
     schema: ClassVar[Mapping[str, pl.DataType]] = {
         "source_path": pl.String(),
@@ -75,25 +84,39 @@ class ImageIndexer(ArtifactIndexer):
         "n_pixels": pl.Int64(),
         "seconds_per_line": pl.Float64(),
         "um_per_pixel": pl.Float64(),
+        "scale_source": pl.String(),
         "duration_s": pl.Float64(),
         "depth": pl.Float64(),
         "branch_order": pl.Int64(),
         **{name: pl.String() for name in EXPERIMENT_TEXT},
         "n_rois": pl.Int64(),
         "accepted": pl.Boolean(),
+        "import_notes": pl.String(),
     }
+
+    def watched_files(self, store: Store) -> WatchedFiles:
+        """Name the metadata file and the header of the pixels."""
+        header = "data/zarr.json" if store.zarr_format == 3 else "data/.zarray"
+        return WatchedFiles(super().watched_files(store).params, (header,))
 
     def extract_batch(self, dataset: Store, image_ids: Sequence[str]) -> ExtractedBatch:
         """Return a row for each of many images."""
-        array = "data/zarr.json" if dataset.zarr_format == 3 else "data/.zarray"
+        [array] = self.watched_files(dataset).rows
+        contents: dict[str, bytes] = {}
         pixels = dataset.get_many(f"images/{image_id}/{array}" for image_id in image_ids)
-        blobs = self._blobs(dataset, image_ids)
+        due = DueImages.of(image_ids)
+        unread = [image_id for image_id in due if due.params_text(image_id) is None]
+        blobs = dict(zip(unread, self.read_blobs(dataset, unread), strict=True))
         rows: list[dict[str, Any]] = []
         errors: dict[str, Exception] = {}
-        for image_id, blob, array_blob in zip(image_ids, blobs, pixels, strict=True):
+        for image_id, array_blob in zip(image_ids, pixels, strict=True):
             rec = ZarrImageRecord(dataset, image_id)
+            text = due.params_text(image_id)
+            if isinstance(array_blob, bytes):
+                contents[image_id] = content_hash(array_blob)
             try:
-                metadata = self._params_of(rec, blob) or {}
+                params = json.loads(text) if text else self._params_of(rec, blobs[image_id])
+                metadata = params or {}
                 row = {"image_id": image_id, **self._row(rec, metadata, array_blob)}
                 check_column_names(list(row))
             except ArtifactError as error:
@@ -106,7 +129,7 @@ class ImageIndexer(ArtifactIndexer):
         frame = pl.DataFrame(
             rows, schema={name: self._whole_schema.get(name, pl.String()) for name in names}
         )
-        return ExtractedBatch(conform(frame, self._whole_schema, {}), errors)
+        return ExtractedBatch(conform(frame, self._whole_schema, {}), errors, contents)
 
     def _row(
         self, rec: ZarrImageRecord, metadata: Mapping[str, Any], array_blob: Blob
@@ -124,6 +147,7 @@ class ImageIndexer(ArtifactIndexer):
             **dict(_experiment(experiment, taken=self.schema)),
             "n_rois": len(rois) if isinstance(rois, list) else None,
             "accepted": accepted if isinstance(accepted, bool) else None,
+            "import_notes": _notes(metadata.get("import_notes")),
         }
 
 
@@ -171,9 +195,9 @@ def _source(source: Mapping[str, Any]) -> dict[str, Any]:
 
 def _geometry(header: Mapping[str, Any], array: Mapping[str, Any]) -> dict[str, Any]:
     sizes = _sizes(array.get("shape")) or _sizes(header.get("shape")) or []
-    voxels = header.get("voxels")
-    steps = [_number(v) for v in voxels] if isinstance(voxels, list) else []
-    lines, per_line = _at(sizes, 0), _at(steps, 0)
+    lines = _at(sizes, 0)
+    scale = stored_scale(header, sizes)
+    per_line = scale.seconds_per_line
     dtype = array.get("data_type", array.get("dtype"))
     return {
         "shape": sizes or None,
@@ -181,26 +205,59 @@ def _geometry(header: Mapping[str, Any], array: Mapping[str, Any]) -> dict[str, 
         "n_lines": lines,
         "n_pixels": _at(sizes, 1),
         "seconds_per_line": per_line,
-        "um_per_pixel": _at(steps, 1),
+        "um_per_pixel": scale.um_per_pixel,
+        "scale_source": _scale_source(header.get("scale_source")),
         "duration_s": lines * per_line if lines and per_line else None,
     }
+
+
+def _scale_source(sources: object) -> str | None:
+    """Return where the scale comes from: one source, or one for each figure."""
+    if not isinstance(sources, dict) or not sources:
+        return None
+    if len(set(map(str, sources.values()))) == 1:
+        return str(next(iter(sources.values())))
+    return ", ".join(f"{figure}: {source}" for figure, source in sources.items())
+
+
+def _notes(notes: object) -> str | None:
+    return "; ".join(map(str, notes)) or None if isinstance(notes, list) else None
 
 
 def _experiment(
     experiment: Mapping[str, Any], taken: Mapping[str, pl.DataType]
 ) -> Iterator[tuple[str, Any]]:
-    """Yield the experiment's fields; one whose name is taken gets a prefix."""
-    for field, value in experiment.items():
+    """Yield the experiment's fields, sorted, so that equal params make equal rows.
+
+    A field whose name is taken by another column gets a prefix. Fields that differ by case or
+    blanks only get numbers, so that SQL can tell them apart.
+    """
+    alike: dict[str, list[str]] = {}
+    for field in sorted(experiment):
         name = field.strip().lower()
-        if name == "depth":
-            yield name, _number(value)
-        elif name == "branch_order":
-            number = _number(value)
-            whole = number is not None and number % 1 == 0 and abs(number) < _INT64
-            yield name, int(number) if number is not None and whole else None
-        elif name:
-            clash = name not in EXPERIMENT_TEXT and name in {*taken, *PROVENANCE}
-            yield f"experiment_{name}" if clash else name, _text(value)
+        clash = name not in _OWN_FIELDS and name in {*taken, *PROVENANCE}
+        alike.setdefault(f"experiment_{name}" if clash else name, []).append(field)
+    names = set(alike)
+    for name, fields in alike.items():
+        # A field without a value does not take the plain name from one that has one.
+        fields.sort(key=lambda field: (_text(experiment[field]) is None, field != name))
+        for place, field in enumerate(fields if name else ()):
+            own = name if place == 0 else _numbered(name, place + 1, names)
+            names.add(own)
+            yield own, _typed(own, experiment[field])
+
+
+def _typed(name: str, value: object) -> object:
+    if name == "depth":
+        return parse_quantity(value, "length")
+    if name == "branch_order":
+        number = as_whole(value)
+        return number if number is not None and abs(number) < _INT64 else None
+    return _text(value)
+
+
+def _numbered(name: str, start: int, taken: Collection[str]) -> str:
+    return next(own for n in count(start) if (own := f"{name}_{n}") not in taken)
 
 
 def _sizes(value: object) -> list[int] | None:
@@ -214,16 +271,9 @@ def _sizes(value: object) -> list[int] | None:
 def _text(value: object) -> str | None:
     if value is None or value == "":
         return None
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-
-
-def _number(value: object) -> float | None:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
-        return None
-    try:
-        return float(value)
-    except (ValueError, OverflowError):
-        return None
+    if isinstance(value, str):
+        return value
+    return json.dumps(value, sort_keys=True, ensure_ascii=False)
 
 
 def _local_time(epoch_ns: object) -> datetime | None:

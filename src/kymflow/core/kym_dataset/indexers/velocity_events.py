@@ -7,17 +7,23 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import polars as pl
 
-from kymflow.core.artifacts.detection import read_detections
+from kymflow.core.artifacts.detection import (
+    DETECTION_ARTIFACT,
+    Detection,
+    Failed,
+    read_detections,
+)
 from kymflow.core.artifacts.events import (
     COLUMN_ALIASES,
     DEFAULT_PARAMS,
     EVENT_SCHEMA,
     EVENTS_ARTIFACT,
     PARAMS_ARTIFACT,
+    TRACE_ARTIFACT,
 )
+from kymflow.core.errors import EventsStaleError
 from kymflow.core.kym_dataset.indexers.artifact import ArtifactIndexer
-from kymflow.core.kym_dataset.indexers.base import ExtractedBatch
-from kymflow_zarr.errors import ArtifactSchemaError
+from kymflow.core.kym_dataset.indexers.base import DueImages, ExtractedBatch, WatchedFiles
 
 if TYPE_CHECKING:
     from kymflow_zarr.store.store import Store
@@ -40,28 +46,62 @@ class VelocityEventIndexer(ArtifactIndexer):
     schema: ClassVar[Mapping[str, pl.DataType]] = EVENT_SCHEMA
     aliases: ClassVar[Mapping[str, str]] = COLUMN_ALIASES
 
+    def watched_files(self, store: Store) -> WatchedFiles:
+        """Name the params and the events; where there are none, why their detection failed."""
+        params, rows = super().watched_files(store)
+        return WatchedFiles(params, (*rows, f"analysis/{DETECTION_ARTIFACT}.json"))
+
     def extract_batch(self, dataset: Store, image_ids: Sequence[str]) -> ExtractedBatch:
         """Return the rows of many images."""
-        outdated = self._made_with_other_params(dataset, image_ids)
-        batch = super().extract_batch(dataset, [i for i in image_ids if i not in outdated])
-        return ExtractedBatch(batch.rows, {**batch.errors, **outdated})
+        due = DueImages.of(image_ids)
+        stale = self._stale(dataset, due)
+        batch = super().extract_batch(dataset, due.without(stale))
+        return ExtractedBatch(batch.rows, {**batch.errors, **stale}, batch.contents)
 
-    def _made_with_other_params(
-        self, dataset: Store, image_ids: Sequence[str]
-    ) -> dict[str, Exception]:
-        made = {
-            image_id: known.params_hash
-            for image_id, known in zip(image_ids, read_detections(dataset, image_ids), strict=True)
-            if known is not None
-        }
-        now = self.params_hashes(dataset, list(made)).hashes
-        return {
-            image_id: ArtifactSchemaError(
-                "its params were changed after its events were made; run `kymflow detect`",
-                dataset=str(dataset.path),
-                image_id=image_id,
-                artifact=PARAMS_ARTIFACT,
-            )
-            for (image_id, then), hashed in zip(made.items(), now, strict=True)
-            if hashed != then
-        }
+    def _stale(self, dataset: Store, due: DueImages) -> dict[str, Exception]:
+        """Find the images whose events are not of the trace or the params that are there now.
+
+        Events that another program wrote since are that program's, and are taken as they are.
+        """
+        stale: dict[str, Exception] = {}
+        ours: dict[str, Detection] = {}
+        for image_id, found in zip(due, read_detections(dataset, due), strict=True):
+            failed = found.record.failed if found.record is not None else None
+            if found.record is not None and found.same_events:
+                ours[image_id] = found
+            elif failed is not None and self._rows_file(dataset, image_id) is None:
+                stale[image_id] = self._failed_error(dataset, image_id, failed)
+        hashes = self._hashes_now(dataset, due, list(ours))
+        for image_id, found in ours.items():
+            if found.record is not None and found.record.params_hash != hashes[image_id]:
+                stale[image_id] = self._stale_error(dataset, image_id, "params", PARAMS_ARTIFACT)
+            elif found.has_trace and not found.same_trace:
+                stale[image_id] = self._stale_error(dataset, image_id, "trace", TRACE_ARTIFACT)
+        return stale
+
+    def _failed_error(self, dataset: Store, image_id: str, failed: Failed) -> EventsStaleError:
+        return EventsStaleError(
+            f"the detection of its events failed: {failed.message}; see to it, and run "
+            f"`kymflow detect`",
+            dataset=str(dataset.path),
+            image_id=image_id,
+            artifact=DETECTION_ARTIFACT,
+        )
+
+    def _hashes_now(
+        self, dataset: Store, due: DueImages, image_ids: list[str]
+    ) -> dict[str, str | None]:
+        known = {image_id: due.params_hash(image_id) for image_id in image_ids}
+        unknown = [image_id for image_id, hashed in known.items() if hashed is None]
+        read = self.params_hashes(dataset, unknown).hashes
+        return {**known, **dict(zip(unknown, read, strict=True))}
+
+    def _stale_error(
+        self, dataset: Store, image_id: str, what: str, artifact: str
+    ) -> EventsStaleError:
+        return EventsStaleError(
+            f"its {what} changed after its events were made; run `kymflow detect`",
+            dataset=str(dataset.path),
+            image_id=image_id,
+            artifact=artifact,
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,7 +19,6 @@ from kymflow_sql import statement
 from kymflow_zarr.duck import view_columns
 from kymflow_zarr.reasons import refused
 from kymflow_zarr.store import parquet
-from kymflow_zarr.store.files import temporary_path
 from kymflow_zarr.tables.types import TableKey
 
 if TYPE_CHECKING:
@@ -157,10 +157,8 @@ def _renew(dataset: ZarrDataset, name: str) -> bool:
         told = _ask(dataset, name, "engine/runs_of_rows").with_columns(status=pl.lit("ok"))
         known = known.join(told, on="image_id", how="anti", maintain_order="left")
         runs = pl.concat([known, told], how="diagonal")
-        scratch = dataset.path / "index" / f"{name}.runs.rows"
-        with temporary_path(scratch) as staged:
-            parquet.write(runs, staged)
-            dataset.tables.commit([ledger.recording([staged], runs)], "write the ledger again")
+        change = replace(ledger.recording(runs, runs), for_table=False)  # the rows decide once more
+        dataset.tables.commit([change], "write the ledger again")
     return True
 
 

@@ -25,7 +25,8 @@ from kymflow_zarr import ArtifactSchemaError, UsageError
 TABLE = "kym_velocity_events"
 IMPORTS = f"""\
 import sys
-from kymflow.core.kym_dataset import KymDataset, extract
+from kymflow.core.kym_dataset import KymDataset
+from kymflow.core.kym_dataset.update import extract
 from kymflow_zarr import ZarrDataset
 from {__name__} import Deadly, PerImage
 """

@@ -9,6 +9,7 @@ import pytest
 
 from kymflow.core.errors import CodeChangedWarning
 from kymflow.core.kym_dataset import KymDataset, VelocityEventIndexer
+from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow.core.kym_dataset.update import extract as extract_module
 from kymflow.core.kym_dataset.update.fingerprint import code_fingerprint
 from kymflow_zarr import (
@@ -128,7 +129,7 @@ def test_never_analysed_images_have_no_rows_until_they_are(dataset, add_image, s
     record.delete_analysis()
     kym = KymDataset(dataset)
     assert kym.update_index(EVENTS, on_error="record").failed == 0
-    assert kym.staleness(EVENTS)["reason"].to_list() == ["fresh_zero_rows"]
+    assert kym.staleness(EVENTS)["reason"].to_list() == ["never_analysed"]
     set_events(record, 2)
     assert kym.staleness(EVENTS)["reason"].to_list() == ["params_changed"]
     record.save_json("velocity_events/params", dict(EVENTS.default_params))
@@ -162,6 +163,20 @@ def test_changed_code_of_the_same_version_is_said_once(dataset, add_image) -> No
         warnings.simplefilter("error")
         kym.update_index(After())
         kym.update_index(After(), mode="incremental")
+
+
+def test_code_that_ships_with_kymflow_has_its_version_alone(dataset, add_image) -> None:
+    assert code_fingerprint(EVENTS) is None
+    assert code_fingerprint(Before()) is not None
+    add_image("a")
+    kym = KymDataset(dataset)
+    kym.update_index(EVENTS)
+    ledger = Ledger(dataset, TABLE)
+    runs = ledger.load().with_columns(code_hash=pl.lit("of an older kymflow"))
+    dataset.tables.commit([ledger.recording(runs, runs)])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert kym.staleness(EVENTS)["reason"].to_list() == ["fresh"]
 
 
 def test_failed_images_were_indexed_by_no_code(dataset, add_image) -> None:

@@ -96,19 +96,31 @@ def test_staged_rows_of_images_touched_since_are_computed_again(
     assert rows.filter(pl.col("image_id") == "a").height == 5
 
 
-def test_artifacts_of_the_moment_in_which_the_run_began_count_as_touched(kym, set_events) -> None:
+def test_files_copied_or_touched_since_cost_no_staged_rows(kym) -> None:
     die(kym)
-    events = kym.dataset.record("a").artifact_path("velocity_events/events", ".parquet")
-    for maker in (kym.dataset.path / "index/staging" / TABLE).glob("*/run.json"):
-        os.utime(maker, ns=(0, events.stat().st_ctime_ns))
-    assert finish(kym).resumed < 2
-    assert "a" in Dying.asked
+    for image_id in "ab":
+        events = kym.dataset.record(image_id).artifact_path("velocity_events/events", ".parquet")
+        events.write_bytes(events.read_bytes())
+    assert finish(kym).resumed == 2
+    assert Dying.asked == ["c", "d"]
 
 
 def test_rows_staged_by_other_code_are_not_taken_over(kym) -> None:
     die(kym)
     assert kym.update_index(EVENTS).resumed == 0
     assert staged(kym) == []
+
+
+def test_runs_staged_by_an_older_writer_are_taken_over(kym) -> None:
+    """One that knew fewer columns of a run, or kept all of them in its staged files."""
+    die(kym)
+    for number, path in enumerate(staged(kym)):
+        runs = pl.read_parquet(path).with_columns(error=pl.lit(None, pl.String), of_old=1)
+        (runs if number else runs.drop("code_hash")).write_parquet(path)
+    assert finish(kym).resumed == 2
+    runs = Ledger(kym.dataset, TABLE).load()
+    assert runs["status"].to_list() == ["ok"] * 4
+    assert finish(kym).skipped == 4
 
 
 def test_an_update_of_some_images_leaves_what_is_staged_of_others(kym) -> None:
@@ -222,10 +234,11 @@ def test_the_parts_of_a_run_at_work_are_left_alone(kym) -> None:
     assert staged(kym) == []
 
 
-def test_a_run_from_before_the_clock_went_back_is_not_taken_over(kym: KymDataset) -> None:
+@pytest.mark.parametrize("clock", [-86_400, 86_400])
+def test_what_was_staged_by_another_clock_is_taken_over(kym: KymDataset, clock: int) -> None:
     die(kym)
-    [made] = (kym.dataset.path / "index/staging" / TABLE).rglob("run.json")
-    tomorrow = made.stat().st_mtime + 86_400
-    os.utime(made, (tomorrow, tomorrow))
+    for path in (kym.dataset.path / "index/staging" / TABLE).rglob("*"):
+        moment = path.stat().st_mtime + clock
+        os.utime(path, (moment, moment))
     report = finish(kym)
-    assert (report.updated, report.resumed) == (4, 0)
+    assert (report.updated, report.resumed) == (4, 2)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import logging
+import os
 
 import pandas as pd
 import polars as pl
@@ -10,6 +11,7 @@ import pytest
 from kymflow.core.errors import IndexerOutputError, InvalidIndexerError
 from kymflow.core.kym_dataset import BaseIndexer, KymDataset, Progress, VelocityEventIndexer
 from kymflow.core.kym_dataset.ledger import Ledger
+from kymflow.core.kym_dataset.update import evidence
 from kymflow_zarr import ImageNotFoundError, ReadOnlyError, UsageError, ZarrDataset
 
 EVENTS = VelocityEventIndexer()
@@ -54,7 +56,6 @@ def test_only_the_image_whose_params_changed_is_made_anew(kym, add_image, set_ev
     record = kym.dataset.record("b")
     record.save_json("velocity_events/params", {"mad_k": 4.0})
     set_events(record, 1)
-    set_events(kym.dataset.record("a"), 9)
     report = kym.update_index(EVENTS, mode="incremental")
     assert (report.updated, report.skipped) == (1, 2)
     assert counts(kym) == {"a": 3, "b": 1, "c": 3}
@@ -356,6 +357,8 @@ def test_of_two_updates_at_once_the_later_extraction_stands(kym, add_image, set_
 
     kym.update_index(EVENTS, progress=overtake)
     assert counts(kym) == {"a": 1, "b": 5}
+    assert set(kym.staleness(EVENTS)["reason"]) <= {"fresh", "fresh_zero_rows", "rows_changed"}
+    kym.update_index(EVENTS, mode="incremental")
     assert kym.staleness(EVENTS)["reason"].to_list() == ["fresh", "fresh", "fresh_zero_rows"]
 
 
@@ -383,23 +386,73 @@ def test_a_failure_does_not_hide_what_another_update_mended(kym, add_image, set_
     assert kym.staleness(EVENTS)["reason"].to_list() == ["fresh"]
 
 
-def test_rows_marked_as_outdated_are_made_anew_once(kym, add_image, set_events) -> None:
+def test_rows_of_another_file_are_made_again_once(kym, add_image, set_events) -> None:
     for image_id, n_events in (("a", 2), ("b", 2), ("c", 0)):
         add_image(image_id, n_events)
-    kym.mark_outdated(EVENTS, ["a"])  # nothing is built yet
     assert kym.update_index(EVENTS, mode="incremental").reasons == {"missing": 3}
     for image_id in "ac":
         set_events(kym.dataset.record(image_id), 3)
-    kym.mark_outdated(EVENTS, ["a", "c"])
-    kym.mark_outdated(EVENTS, [])
-    assert kym.staleness(EVENTS)["reason"].to_list() == ["outdated", "fresh", "missing"]
-    assert kym.explain(EVENTS, "a").reason == "outdated"
+    reasons = ["rows_changed", "fresh", "rows_changed"]
+    for opened in (kym, KymDataset(ZarrDataset(kym.dataset.path, mode="r"))):
+        assert opened.staleness(EVENTS)["reason"].to_list() == reasons
+        assert opened.explain(EVENTS, "a").reason == "rows_changed"
     report = kym.update_index(EVENTS, mode="incremental")
     assert (report.updated, report.skipped) == (2, 1)
     assert counts(kym) == {"a": 3, "b": 2, "c": 3}
     assert kym.update_index(EVENTS, mode="incremental").skipped == 3
-    with pytest.raises(ReadOnlyError):
-        KymDataset(ZarrDataset(kym.dataset.path, mode="r")).mark_outdated(EVENTS, ["a"])
+
+
+def test_a_file_written_again_with_the_same_bytes_is_read_and_nothing_due(
+    kym, add_image, set_events
+) -> None:
+    record = add_image("a", 2)
+    kym.update_index(EVENTS)
+    set_events(record, 2)
+    os.utime(record.artifact_path("velocity_events/events", ".parquet"), (0, 0))
+    assert kym.staleness(EVENTS)["reason"].to_list() == ["fresh"]
+    assert kym.update_index(EVENTS, mode="incremental").skipped == 1
+
+
+@pytest.mark.parametrize("at_rest", [False, True])
+@pytest.mark.parametrize("clock", [-600, 600])
+def test_a_file_replaced_under_its_old_time_and_size_is_noticed(
+    kym, add_image, monkeypatch, clock: int, at_rest: bool
+) -> None:
+    if at_rest:
+        monkeypatch.setattr(evidence, "REST_NS", -3_600_000_000_000)
+    path = add_image("a", 2).artifact_path("velocity_events/events", ".parquet")
+    moment = path.stat().st_mtime + clock
+    os.utime(path, (moment, moment))
+    kym.update_index(EVENTS)
+    other = path.with_suffix(".other")
+    other.write_bytes(path.read_bytes()[::-1])
+    os.utime(other, (moment, moment))
+    os.replace(other, path)
+    assert kym.staleness(EVENTS)["reason"].to_list() == ["rows_changed"]
+
+
+def test_a_file_touched_while_it_is_extracted_is_due_again(kym, add_image, set_events) -> None:
+    record = add_image("a", 1)
+
+    class Touching(VelocityEventIndexer):
+        def extract_batch(self, dataset, image_ids):
+            batch = super().extract_batch(dataset, image_ids)
+            set_events(record, 4)
+            return batch
+
+    kym.update_index(Touching())
+    assert kym.staleness(EVENTS)["reason"].to_list() == ["rows_changed"]
+    kym.update_index(EVENTS, mode="incremental")
+    assert counts(kym) == {"a": 4}
+    assert kym.staleness(EVENTS)["reason"].to_list() == ["fresh"]
+
+
+def test_verify_asks_the_files_and_the_rows_themselves(kym, add_image) -> None:
+    add_image("a", 2)
+    kym.update_index(EVENTS)
+    report = kym.update_index(EVENTS, mode="incremental", verify=True)
+    assert (report.updated, report.skipped) == (0, 1)
+    assert kym.staleness(EVENTS, verify=True)["reason"].to_list() == ["fresh"]
 
 
 def test_rows_surveyed_before_a_change_do_not_overtake_those_made_after_it(

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from kymflow.core.kym_dataset.ledger import Ledger
-from kymflow.core.kym_dataset.schemas import PROVENANCE
+from kymflow.core.kym_dataset.schemas import PARAMS, PROVENANCE, RUNS, SEEN
+from kymflow.core.kym_dataset.update.prints import NO_ROWS, prints_of_files
 from kymflow.core.kym_dataset.update.race import Race
-from kymflow.core.kym_dataset.update.staging import Part, Staging
-from kymflow_zarr.store import parquet
+from kymflow.core.kym_dataset.update.staging import Made, Staging
+from kymflow.core.kym_dataset.update.survey import Survey
 from kymflow_zarr.tables.types import Change, TableKey
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from kymflow_zarr import ZarrDataset
 
 
@@ -25,9 +29,12 @@ def commit(
     staging: Staging,
     race: Race,
     *,
-    parts: Sequence[Part],
+    made: Sequence[Made],
     gone: Sequence[str | None],
-    standing: Sequence[Part],
+    survey: Survey,
+    refreshed: pl.DataFrame,
+    doubtful: pl.DataFrame,
+    table_decided: Hashable,
     note: str,
 ) -> None:
     """Put staged rows in place of the old ones, and record the runs.
@@ -38,40 +45,86 @@ def commit(
         dataset: The dataset.
         table: The table's name.
         ledger: The table's ledger.
-        staging: Where the parts lie.
-        race: Knows the images that others have committed meanwhile; theirs may stand.
-        parts: The staged parts.
-        gone: Images whose rows and runs go because they are no longer in the dataset; None
-            stands for rows that name no image.
-        standing: Parts whose runs are recorded while the rows of their images stand.
+        staging: Where the rows are staged.
+        race: Knows the images that others have committed meanwhile; theirs may stay.
+        made: What was made. Of images without staged rows the runs alone are recorded.
+        gone: Images whose rows and runs are removed because they are no longer in the dataset;
+            None stands for rows that name no image.
+        survey: What the rows would be made of.
+        refreshed: Frame (image_id) of images whose rows stay, and whose entry of what they were
+            made of is written again.
+        doubtful: Frame with the ``image_id`` of images whose rows may be others than the ledger
+            says; those that are not made now stay so.
+        table_decided: The version of the table that was decided by.
         note: What is done, for the history where one is kept.
 
     Raises:
-        TableSchemaError: If a column's types can't be reconciled; the table stands as it was.
-        CommitError: If the row counts don't add up; the table stands as it was.
+        TableSchemaError: If a column's types can't be reconciled; the table stays as it was.
+        CommitError: If the row counts don't add up; the table stays as it was.
     """
+    key = TableKey(table)
     with dataset.tables.lock(table):
-        parts, standing = (
-            race.drop_overtaken(parts, staging),
-            race.drop_overtaken(standing, staging),
-        )
-        recorded = [*parts, *standing]
+        others = race.others()
+        made = race.drop_overtaken(made, staging)
+        refreshed = refreshed.join(others, on="image_id", how="anti")
         gone = [image_id for image_id in gone if not (image_id and dataset.has_image(image_id))]
-        changes = []
-        if parts or gone or not dataset.tables.exists(table):
-            rows = [part.rows for part in parts]
-            empty = pl.DataFrame(schema=PROVENANCE)
-            done = _images(parts, gone)
-            changes.append(Change(TableKey(table), "image_id", done, rows, empty))
-        if recorded or gone:
-            params = [part.params for part in recorded if part.params.exists()]
-            changes += ledger.remembering(params, staging.folder / "params.parquet")
-            runs = [part.runs for part in recorded]
-            changes.append(ledger.recording(runs, _images(recorded, gone)))
+        decided_by_all = survey.whole and dataset.tables.version(key) == table_decided
+        done = _images((one.runs for one in made), gone)
+        settled = doubtful.join(done, on="image_id", how="anti").is_empty()
+        for_table = {
+            ledger.runs: (decided_by_all and settled) or ledger.is_for_table(ledger.runs),
+            ledger.seen: decided_by_all or ledger.is_for_table(ledger.seen),
+        }
+        changes: list[Change] = []
+        first = survey.is_watched and not dataset.tables.exists(ledger.seen)
+        if first:  # before the table: what there is no entry of is never taken for unchanged
+            standing = survey.seen.join(refreshed, on="image_id", how="semi")
+            changes.append(ledger.seeing(standing, standing))
+        staged = {one.rows: one.runs for one in made if one.rows is not None}
+        if staged or gone or not dataset.tables.exists(table):
+            replaced, empty = _images(staged.values(), gone), pl.DataFrame(schema=PROVENANCE)
+            changes.append(Change(key, "image_id", replaced, list(staged), empty))
+        entries = _entries(survey, refreshed, staged, staging)
+        touched = _images([refreshed, *staged.values()], gone)
+        if survey.is_watched and (not touched.is_empty() or first):
+            change = ledger.seeing(entries, touched)
+            changes.append(replace(change, for_table=for_table[ledger.seen]))
+        if made or gone or not dataset.tables.exists(table):
+            runs = pl.concat(
+                [pl.DataFrame(schema=RUNS), *(one.runs.select(RUNS.names()) for one in made)]
+            )
+            params = pl.concat([pl.DataFrame(schema=PARAMS), *(one.params for one in made)])
+            changes += ledger.remembering(params)
+            change = ledger.recording(runs, _images([runs], gone))
+            changes.append(replace(change, for_table=for_table[ledger.runs]))
         if changes:
             dataset.tables.commit(changes, note)
 
 
-def _images(parts: Sequence[Part], gone: Sequence[str | None]) -> pl.DataFrame:
-    done = [parquet.scan(part.runs).select("image_id").collect() for part in parts]
+def _entries(
+    survey: Survey, refreshed: pl.DataFrame, staged: Mapping[Path, pl.DataFrame], staging: Staging
+) -> pl.DataFrame:
+    """Say what rows are made of: those that stay as the survey found, those staged as extracted.
+
+    An image whose file was touched while it was extracted has no entry: it is due again.
+    """
+    standing = survey.seen.join(refreshed, on="image_id", how="semi")
+    if not staged:
+        return standing
+    certain = pl.concat(
+        runs.filter(pl.col("rows_seen")).select("image_id", "params_hash", "rows_content")
+        for runs in staged.values()
+    )
+    prints = prints_of_files(list(staged), staging.folder)
+    made = (
+        survey.seen.drop("rows_content", "rows_print")
+        .join(certain, on=["image_id", "params_hash"], how="inner")
+        .join(prints, on="image_id", how="left")
+        .with_columns(pl.col("rows_print").fill_null(NO_ROWS))
+    )
+    return pl.concat([standing, made.select(SEEN.names())])
+
+
+def _images(runs: Iterable[pl.DataFrame], gone: Sequence[str | None]) -> pl.DataFrame:
+    done = [frame.select("image_id") for frame in runs]
     return pl.concat([pl.DataFrame({"image_id": gone}, {"image_id": pl.String}), *done])

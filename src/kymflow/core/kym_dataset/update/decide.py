@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import duckdb
 import polars as pl
 
-from kymflow.core.kym_dataset.ledger import Ledger
+from kymflow.core.kym_dataset.provenance import text_hash
 from kymflow.core.kym_dataset.schemas import PROVENANCE
 from kymflow.core.kym_dataset.update.survey import Survey
 from kymflow_sql import statement
@@ -24,16 +24,19 @@ if TYPE_CHECKING:
     from kymflow_zarr.tables.types import Reader
 
 Mode = Literal["replace", "incremental"]
+NEVER_ANALYSED = text_hash("null")
+"""The params_hash of an image that has neither params nor rows."""
 
 REASONS = (
     "fresh",
     "fresh_zero_rows",
+    "never_analysed",
     "missing",
     "params_changed",
     "version_changed",
     "mixed_provenance",
     "row_count_mismatch",
-    "outdated",
+    "rows_changed",
     "failed",
     "forced",
     "deleted",
@@ -44,9 +47,11 @@ def decide(
     survey: Survey,
     tables: TableStore,
     table: str,
-    ledger: Ledger,
+    runs: pl.DataFrame,
     analysis_version: str,
     mode: Mode = "incremental",
+    *,
+    verify: bool = False,
 ) -> pl.DataFrame:
     """Decide what to do with every image.
 
@@ -54,20 +59,27 @@ def decide(
         survey: What the dataset holds.
         tables: The dataset's tables.
         table: The table's name; it need not exist.
-        ledger: The record of past runs.
+        runs: The last run of each image, as the ledger has it.
         analysis_version: The indexer's version now.
+        verify: Ask the rows themselves, whatever the ledger says of them.
         mode: ``"replace"`` makes every image of the survey due; reason ``forced`` marks those
             that were fresh.
 
     Returns:
-        Frame (image_id str, action ``skip``/``update``/``prune``, reason str, n_rows int64).
+        Frame (image_id str, action ``skip``/``update``/``prune``/``forget``, reason str, n_rows
+        int64, recorded bool, params_hash str), one row per image; see ``engine/staleness.sql``.
+        ``forget`` are deleted images that only the ledger still knows.
 
     Raises:
         TableUnreadableError: If the table is damaged, or is not one of ours.
-        ReadError: If the system refuses to read the table or its ledger.
+        ReadError: If the system refuses to read the table.
     """
-    question = _Question(survey, TableKey(table), ledger, analysis_version, tables.path(table))
-    decision = tables.read([question.table, ledger.runs], question.ask)
+    key, place = TableKey(table), tables.path(table)
+    question = _Question(survey, key, runs, analysis_version, place, verify)
+    decision = tables.read([key, question.runs_key], question.ask)
+    # Joined here: carried through the statement, the hashes of a million images take 300 MB more.
+    hashes = survey.current.select("image_id", "params_hash")
+    decision = decision.join(hashes, on="image_id", how="left", maintain_order="left")
     if mode == "replace":
         forced = pl.col("action") == "skip"
         decision = decision.with_columns(
@@ -83,19 +95,32 @@ class _Question:
 
     survey: Survey
     table: TableKey
-    ledger: Ledger
+    runs: pl.DataFrame
     analysis_version: str
     location: Path
+    verify: bool
+
+    @property
+    def runs_key(self) -> TableKey:
+        """The table's record of runs."""
+        return TableKey(self.table.name, "runs")
 
     def ask(self, reader: Reader) -> pl.DataFrame:
         """Run the one statement that decides."""
         con = reader.con
         # A variable, not a parameter: DuckDB runs a relation with parameters on one thread.
         con.execute("SET VARIABLE analysis_version = $1", [self.analysis_version])
+        con.execute("SET VARIABLE never_analysed = $1", [NEVER_ANALYSED])
         con.register("current", self.survey.current)
-        self._view_rows(reader)
-        self.ledger.view(reader)
+        con.register("ledger", self._known_runs())
+        con.execute("DROP VIEW IF EXISTS held")
+        told = not self.verify and reader.is_for_table(self.runs_key)
+        if told and self.runs.filter(pl.col("status") != "ok").is_empty():
+            con.register("existing", pl.DataFrame(schema=PROVENANCE))
+        else:
+            self._view_rows(reader)
         try:
+            con.execute(statement(f"engine/held_by_{'ledger' if told else 'rows'}"))
             return con.sql(statement("engine/staleness")).pl()
         except duckdb.OutOfMemoryException as error:
             raise TableError(
@@ -104,10 +129,7 @@ class _Question:
                 artifact=str(self.location),
             ) from error
         except duckdb.Error as error:
-            if not self.ledger.is_damaged():
-                raise parquet.unreadable(self.location, error) from error
-            con.register("ledger", self.ledger.load())
-            return con.sql(statement("engine/staleness")).pl()
+            raise parquet.unreadable(self.location, error) from error
 
     def _view_rows(self, reader: Reader) -> None:
         """Make the view ``existing`` over the table; provenance columns it lacks are null."""
@@ -131,6 +153,12 @@ class _Question:
         """Return what rows must meet to count, so that few images cost no group-by over all."""
         if self.survey.whole:
             return "true"
-        asked = [*self.survey.current["image_id"], *self.survey.absent]
-        con.register("asked", pl.DataFrame({"image_id": asked}, {"image_id": pl.String}))
+        con.register("asked", self.survey.asked)
         return "image_id IN (FROM asked)"
+
+    def _known_runs(self) -> pl.DataFrame:
+        """Return what decides of the runs of the images surveyed."""
+        runs = self.runs.select("image_id", "params_hash", "analysis_version", "status", "n_rows")
+        if self.survey.whole:
+            return runs
+        return runs.join(self.survey.asked, on="image_id", how="semi")

@@ -7,17 +7,24 @@ from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Self
 
 import polars as pl
 
-from kymflow.core.errors import IndexerOutputError, ParamsError, WorkerError
-from kymflow.core.kym_dataset.indexers.base import BulkExtractor, ExtractedBatch, Indexer
+from kymflow.core.errors import IndexerOutputError, ParamsError
+from kymflow.core.kym_dataset.indexers.base import (
+    BulkExtractor,
+    DueImages,
+    ExtractedBatch,
+    Indexer,
+)
 from kymflow.core.kym_dataset.provenance import stable_json_dumps, text_hash
 from kymflow.core.kym_dataset.schemas import PARAMS, PROVENANCE, RUNS
-from kymflow.core.kym_dataset.update.staging import Part, Staging
+from kymflow.core.kym_dataset.update.evidence import RowsWatch, watched
+from kymflow.core.kym_dataset.update.staging import Made, Part, StagedPart, Staging
+from kymflow.core.workers.job import BatchJob, BatchResult, do_each
 from kymflow.core.workers.pool import Pool, batch_size
-from kymflow.core.workers.work import Work, check_in_reach
+from kymflow.core.workers.progress import Failure
 from kymflow_zarr.errors import ArtifactError, UsageError
 from kymflow_zarr.frames import as_polars, stack, storable
 
@@ -29,7 +36,6 @@ FATAL = (
     "whoever extracts it dies of it, for lack of memory or by a fault of a library; repair its "
     "artifacts, or delete them"
 )
-"""What is said of an image that kills its process; the ledger remembers it by this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,8 +60,9 @@ class Task:
 
     Attributes:
         job: What to extract it with.
-        due: Frame (image_id, params_hash, is_new) of its images; the first image of the update
-            with its params is new.
+        due: Frame (image_id, params_hash, params, is_new) of its images. Their canonical params
+            JSON is null where it was not kept; the first image of the update with its params is
+            new.
         part: Where to put it.
         is_suspect: Whether it may kill the process that extracts it.
     """
@@ -64,6 +71,22 @@ class Task:
     due: pl.DataFrame
     part: Part
     is_suspect: bool = False
+
+    @property
+    def dataset(self) -> ZarrDataset:
+        """The dataset of its images."""
+        return self.job.dataset
+
+    @property
+    def names(self) -> list[str]:
+        """The ids of its images."""
+        return self.due["image_id"].to_list()
+
+    def halves(self) -> list[Self]:
+        """Return it cut in two; nothing if it is one image."""
+        half = self.due.height // 2
+        dues = (self.due[:half], self.due[half:]) if half else ()
+        return [replace(self, due=due, part=self.part.half(n)) for n, due in enumerate(dues)]
 
     def __reduce__(self) -> tuple[object, ...]:
         packed = io.BytesIO()
@@ -75,27 +98,13 @@ def _unpacked(job: Job, due: bytes, part: Part, is_suspect: bool) -> Task:
     return Task(job, pl.read_ipc(due), part, is_suspect)
 
 
-@dataclass(frozen=True, slots=True)
-class StagedBatch:
-    """A batch written to disk.
-
-    Attributes:
-        part: Where it lies, if anywhere.
-        n_ok: Images whose rows it holds, zero rows included.
-        errors: The error of each image that could not be read.
-    """
-
-    part: Part | None
-    n_ok: int
-    errors: Mapping[str, Exception]
-
-
 def plan(
     job: Job,
     due: pl.DataFrame,
     staging: Staging,
     pool: Pool | None,
     *,
+    texts: Mapping[str, str] | None = None,
     suspects: AbstractSet[str] = frozenset(),
     culprits: AbstractSet[str] = frozenset(),
 ) -> Iterator[Task]:
@@ -106,6 +115,7 @@ def plan(
         due: Frame (image_id, params_hash) of the images to compute.
         staging: Where to put the parts.
         pool: Who will do them.
+        texts: The canonical params JSON behind hashes, which travels with the task.
         suspects: Images one of which may kill the process that extracts it.
         culprits: Images that did so; each is a batch of its own.
 
@@ -118,6 +128,8 @@ def plan(
         fatal = not culprits.isdisjoint(stretch["image_id"][:1])
         for batch in stretch.iter_slices(1 if fatal else size):
             is_suspect = fatal or not suspects.isdisjoint(batch["image_id"])
+            params = [(texts or {}).get(params_hash) for params_hash in batch["params_hash"]]
+            batch = batch.with_columns(params=pl.Series(params, dtype=pl.String))
             yield Task(job, batch, staging.next_part(), is_suspect)
 
 
@@ -129,41 +141,32 @@ def _stretches(due: pl.DataFrame, culprits: AbstractSet[str]) -> list[pl.DataFra
     return due.with_columns(stretch).partition_by("stretch", include_key=False)
 
 
-def extract(task: Task) -> StagedBatch:
+def extract(task: Task) -> BatchResult[StagedPart]:
     """Extract one batch into its staged part; this runs here or in a worker.
 
     Raises:
-        DatasetNotFoundError: If the dataset can't be seen from here.
         IndexerOutputError: If the indexer returns rows that can't go into the table.
         Exception: Whatever else the indexer raises, with the image noted on it.
     """
-    job, image_ids = task.job, task.due["image_id"].to_list()
-    check_in_reach(job.dataset)
-    with task.part.begun(image_ids):
-        extracted = _extract_batch(job, image_ids)
-        good = task.due.filter(~pl.col("image_id").is_in(list(extracted.errors))).drop("is_new")
+    job, due = task.job, task.due
+    with task.part.begun(task.names):
+        watch = RowsWatch(job.dataset, watched(job.indexer, job.dataset), task.names)
+        extracted = _extract_batch(job, due)
+        failed = pl.col("image_id").is_in(list(extracted.errors))
+        good = due.filter(~failed).select("image_id", "params_hash")
         rows = _with_provenance(job, extracted.rows, good)
-        task.part.write(rows, _runs(job, good, rows), _params(job, task.due.filter("is_new")))
-    return StagedBatch(task.part, good.height, extracted.errors)
+        contents = watch.contents(good["image_id"], extracted.contents)
+        runs = _runs(job, good, rows).join(
+            contents.with_columns(rows_seen=pl.lit(value=True)),
+            on="image_id",
+            how="left",
+            maintain_order="left",
+        )
+        task.part.write(rows, runs, _params(job, due.filter("is_new")))
+    return BatchResult(StagedPart(task.part, rows.schema), good.height, extracted.errors)
 
 
-def halves(task: Task) -> list[Task]:
-    """Return a batch as two; nothing if it is one image."""
-    half = task.due.height // 2
-    if not half:
-        return []
-    dues = (task.due[:half], task.due[half:])
-    return [replace(task, due=due, part=task.part.half(n)) for n, due in enumerate(dues)]
-
-
-def given_up(task: Task) -> StagedBatch:
-    """Return what is made of an image that kills the process that extracts it."""
-    [image_id] = task.due["image_id"]
-    error = WorkerError(FATAL, dataset=str(task.job.dataset.path), image_id=image_id)
-    return StagedBatch(None, 0, {image_id: error})
-
-
-EXTRACTION = Work(extract, halves, given_up, lambda task: task.is_suspect)
+EXTRACTION = BatchJob(extract, FATAL)
 
 
 def failed_runs(job: Job, current: pl.DataFrame, errors: Mapping[str, Exception]) -> pl.DataFrame:
@@ -171,23 +174,36 @@ def failed_runs(job: Job, current: pl.DataFrame, errors: Mapping[str, Exception]
 
     Args:
         job: The dataset and the indexer.
-        current: Frame (image_id, params_hash) that includes the images.
+        current: Frame with image_id and params_hash that includes the images.
         errors: The error of each failed image.
     """
-    text = [f"{getattr(error, 'message', error)}" for error in errors.values()]
+    failures = [Failure.of(image_id, error) for image_id, error in errors.items()]
     failed = pl.DataFrame(
-        {"image_id": list(errors), "error": text},
-        schema={"image_id": pl.String, "error": pl.String},
-    ).join(current, on="image_id", how="left")
+        [(failure.image_id, failure.message, failure.code) for failure in failures],
+        schema={"image_id": pl.String, "error": pl.String, "code": pl.String},
+        orient="row",
+    ).join(current.select("image_id", "params_hash"), on="image_id", how="left")
     return _stamped(job, failed, "failed")
 
 
-def outdated_runs(job: Job, current: pl.DataFrame, now: datetime) -> pl.DataFrame:
-    """Return the ledger rows of images whose rows no longer are what their artifacts hold."""
-    return _stamped(replace(job, began=now), current.drop_nulls("params_hash"), "outdated")
+def told_by_rows(job: Job, images: pl.DataFrame) -> list[Made]:
+    """Return the runs that rows in the table tell of, where no run is on record.
+
+    Args:
+        job: The dataset and the indexer.
+        images: Frame (image_id, params_hash, n_rows) of images whose rows are fresh.
+    """
+    if images.is_empty():
+        return []
+    runs = _stamped(job, images.select("image_id", "params_hash", "n_rows"), "ok")
+    unknown = {name: pl.lit(None, RUNS[name]) for name in ("indexed_at", "code_hash")}
+    return [Made(runs.with_columns(**unknown), pl.DataFrame(schema=PARAMS))]
 
 
-def _extract_batch(job: Job, image_ids: Sequence[str]) -> ExtractedBatch:
+def _extract_batch(job: Job, due: pl.DataFrame) -> ExtractedBatch:
+    hashes = dict(due.select("image_id", "params_hash").iter_rows())
+    texts = dict(due.select("params_hash", "params").drop_nulls().unique().iter_rows())
+    image_ids = DueImages(hashes, hashes, texts)
     if isinstance(job.indexer, BulkExtractor):
         try:
             return job.indexer.extract_batch(job.dataset, image_ids)
@@ -198,19 +214,12 @@ def _extract_batch(job: Job, image_ids: Sequence[str]) -> ExtractedBatch:
 
 
 def _extract_one_by_one(job: Job, image_ids: Sequence[str]) -> ExtractedBatch:
-    frames: dict[str, pl.DataFrame] = {}
-    errors: dict[str, Exception] = {}
-    for image_id in image_ids:
-        try:
-            rows = as_polars(job.indexer.extract_rows(job.dataset.record(image_id)))
-        except ArtifactError as error:
-            errors[image_id] = error
-            continue
-        except Exception as error:
-            error.add_note(f"while extracting image_id {image_id}")
-            raise
+    def rows_of(image_id: str) -> pl.DataFrame:
+        rows = as_polars(job.indexer.extract_rows(job.dataset.record(image_id)))
         reserved = PROVENANCE.keys() & rows.columns
-        frames[image_id] = rows.drop(*reserved) if reserved else rows
+        return rows.drop(*reserved) if reserved else rows
+
+    frames, errors = do_each(rows_of, zip(image_ids, image_ids, strict=True), "extracting image_id")
     try:
         return ExtractedBatch(_stacked(frames), errors)
     except UsageError as error:
@@ -286,17 +295,20 @@ def _stamped(job: Job, runs: pl.DataFrame, status: str) -> pl.DataFrame:
 def _params(job: Job, new: pl.DataFrame) -> pl.DataFrame:
     """Return the params JSON behind each new hash.
 
-    Params that changed since the survey are left out: the next update finds the image stale and
-    records them.
+    Params that were not kept are read again. Those that changed since the survey are left out: the
+    next update finds the image stale and records them.
     """
     found: dict[str, str] = {}
-    read = getattr(job.indexer, "params", None)
-    if callable(read):
-        for image_id, params_hash in new.select("image_id", "params_hash").iter_rows():
-            try:
-                text = stable_json_dumps(read(job.dataset.record(image_id)))
-            except (ArtifactError, ParamsError, NotImplementedError):
-                continue
-            if text_hash(text) == params_hash:
-                found[params_hash] = text
+    for image_id, params_hash, kept in new.select("image_id", "params_hash", "params").iter_rows():
+        text = _read_params(job, image_id) if kept is None else kept
+        if text is not None and text_hash(text) == params_hash:
+            found[params_hash] = text
     return pl.DataFrame({"params_hash": list(found), "params": list(found.values())}, PARAMS)
+
+
+def _read_params(job: Job, image_id: str) -> str | None:
+    read = getattr(job.indexer, "params", None)
+    try:
+        return stable_json_dumps(read(job.dataset.record(image_id))) if callable(read) else None
+    except (ArtifactError, ParamsError, NotImplementedError):
+        return None

@@ -2,24 +2,39 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 
 import polars as pl
 
-from kymflow.core.kym_dataset.conflicts import affected_images, conflicting_columns
+from kymflow.core.errors import WorkerError
+from kymflow.core.kym_dataset.conflicts import (
+    affected_images,
+    conflicting_columns,
+    fit_together,
+    without,
+)
+from kymflow.core.kym_dataset.indexers.base import table_name
 from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow.core.kym_dataset.schemas import PARAMS
 from kymflow.core.kym_dataset.update.commit import commit
 from kymflow.core.kym_dataset.update.decide import Mode
-from kymflow.core.kym_dataset.update.extract import EXTRACTION, FATAL, Job, Task, failed_runs, plan
+from kymflow.core.kym_dataset.update.extract import (
+    EXTRACTION,
+    Job,
+    Task,
+    failed_runs,
+    plan,
+    told_by_rows,
+)
 from kymflow.core.kym_dataset.update.race import Race
 from kymflow.core.kym_dataset.update.recovery import DeadRuns, runs_are_left
 from kymflow.core.kym_dataset.update.report import UpdateReport
-from kymflow.core.kym_dataset.update.staging import Part, Staging
+from kymflow.core.kym_dataset.update.staging import Made, StagedPart, Staging
 from kymflow.core.kym_dataset.update.survey import Survey
 from kymflow.core.workers.isolated import can_be_sent
-from kymflow.core.workers.pool import Pool, run
-from kymflow.core.workers.progress import Failure, Progress, ProgressCallback
+from kymflow.core.workers.job import ImageRun
+from kymflow.core.workers.pool import Pool
+from kymflow.core.workers.progress import Progress
 from kymflow_zarr.errors import TableSchemaError
 from kymflow_zarr.store import parquet
 
@@ -30,100 +45,82 @@ class Update:
     Args:
         job: The dataset and the indexer.
         survey: What the dataset holds.
-        decision: What is due and why.
+        decision: What is due and why, see ``decide``.
         ledger: The table's ledger.
-        table: The table's name.
-
-    Attributes:
-        errors: The error of each image that could not be indexed, so far.
+        race: What the ledger held when this run began.
+        table_decided: The version of the table that was decided by.
+        images: Which images are done and which failed, so far.
     """
 
     def __init__(
-        self, job: Job, survey: Survey, decision: pl.DataFrame, ledger: Ledger, table: str
+        self,
+        job: Job,
+        survey: Survey,
+        decision: pl.DataFrame,
+        ledger: Ledger,
+        race: Race,
+        table_decided: Hashable,
+        images: ImageRun,
     ) -> None:
         self.job = job
+        self.table = table_name(job.indexer)
         self.survey = survey
-        self.decision = decision
+        self.decision = decision.filter(pl.col("action") != "forget")
+        self.gone = self._gone(decision)
         self.ledger = ledger
-        self.table = table
-        self.errors: dict[str, Exception] = dict(survey.errors)
-        self.updated = 0
+        self.race = race
+        self.table_decided = table_decided
+        self.images = images
         self.resumed = 0
 
-    def run(
-        self,
-        *,
-        stop_at_failure: bool,
-        progress: ProgressCallback | None,
-        pool: Pool | None,
-        race: Race,
-    ) -> None:
+    def run(self, pool: Pool | None) -> None:
         """Extract what is due, on a pool or here, and commit it."""
-        due = self.survey.current.join(
-            self.decision.filter(pl.col("action") == "update"),
-            on="image_id",
-            how="semi",
-            maintain_order="left",
-        ).drop_nulls("params_hash")
-        gone = [*self._pruned(), *self._forgotten()]
-        if due.is_empty() and not gone and not self.errors and self._is_settled():
+        due = self._having("action", "update").drop_nulls("params_hash").sort("image_id")
+        images, dataset = self.images, self.job.dataset
+        images.total = due.height
+        refreshed = self._refreshed()
+        unrecorded = self._unrecorded()
+        nothing_due = due.is_empty() and not self.gone and not images.errors
+        kept = refreshed.is_empty() and unrecorded.is_empty()
+        if nothing_due and kept and self._is_settled():
             return
-        tell = progress or (lambda step: None)
-        dataset = self.job.dataset
         with Staging(dataset, self.table, self.job.maker) as staging:
             with DeadRuns(dataset, staging) as dead:
                 with staging.reading():
-                    parts = dead.take_over(due)
-                    standing = dead.record_committed(self._unrecorded()) if dead else []
-                    self.resumed = sum(_images_in(part) for part in parts)
-                    left = _without(due, parts)
-                self.updated += self.resumed
-                self._tell(tell, due)
-                tasks = self._tasks(left, staging, dead, pool)
-                for batch in run(EXTRACTION, tasks, pool):
-                    parts += [batch.part] if batch.part else []
-                    self.updated += batch.n_ok
-                    self.errors.update(batch.errors)
-                    self._tell(tell, due)
-                    if batch.errors and stop_at_failure:
-                        break
+                    made = dead.take_over(due, self.survey.files)
+                    recorded = dead.record_committed(unrecorded)
+                    recorded += told_by_rows(self.job, _without(unrecorded, recorded))
+                self.resumed = sum(one.runs.height for one in made)
+                images.n_done += self.resumed
+                images.tell()
+                staged: list[StagedPart] = []
+                tasks = self._tasks(_without(due, made), staging, dead, pool)
+                for batch in images.over(EXTRACTION, tasks, pool):
+                    staged += [batch.value] if batch.value else []
                 with staging.reading():
-                    parts.sort(key=lambda part: part.rows.name)  # they came as they were done
-                    parts = self._fitting(staging, parts, gone)
-                    standing += self._stage_failures(staging)
-                tell(Progress("commit", 0, self.updated))
+                    staged.sort(key=lambda one: one.part.rows.name)  # they came as they were done
+                    made += [one.read() for one in staged]
+                    made = self._fitting(staging, made)
+                self._tell_commit(0)
                 with staging.reading():
                     commit(
                         dataset,
                         self.table,
                         self.ledger,
                         staging,
-                        race,
-                        parts=parts,
-                        gone=gone,
-                        standing=standing,
+                        self.race,
+                        made=[*made, *recorded, *self._failed()],
+                        gone=self.gone,
+                        survey=self.survey,
+                        refreshed=refreshed,
+                        doubtful=self._doubtful(),
+                        table_decided=self.table_decided,
                         note=f"{self.job.indexer.name} {self.job.analysis_version}",
                     )
-                tell(Progress("commit", self.updated, self.updated))
+                self._tell_commit(images.n_done)
                 if self.survey.whole:
                     dead.clear()
             staging.clear()
-
-    def _tasks(
-        self, due: pl.DataFrame, staging: Staging, dead: DeadRuns, pool: Pool | None
-    ) -> Iterator[Task]:
-        """Cut what is due into batches; those that may be fatal are marked, where that helps."""
-        if not can_be_sent(self.job.indexer):
-            return plan(self.job, due, staging, pool)
-        suspects, culprits = dead.suspects(), self._culprits()
-        return plan(self.job, due, staging, pool, suspects=suspects, culprits=culprits)
-
-    def _culprits(self) -> set[str]:
-        """Return the images that killed the process which tried them last."""
-        if self.decision.filter(pl.col("reason") == "failed").is_empty():
-            return set()
-        runs = self.ledger.load("image_id", "error")
-        return set(runs.filter(pl.col("error").str.starts_with(FATAL))["image_id"])
 
     def report(self, mode: Mode, seconds: float) -> UpdateReport:
         """Return what was done."""
@@ -134,60 +131,83 @@ class Update:
             indexer=self.job.indexer.name,
             mode=mode,
             table=self.table,
-            updated=self.updated,
+            updated=self.images.n_done,
             skipped=actions.get("skip", 0),
             missing=counts.get("missing", 0),
             pruned=actions.get("prune", 0),
-            failed=len(self.errors),
+            failed=len(self.images.errors),
             resumed=self.resumed,
             rows=rows,
             reasons=counts,
-            failures=tuple(Failure.of(image_id, e) for image_id, e in sorted(self.errors.items())),
+            failures=self.images.failures,
             seconds=seconds,
         )
 
-    def _pruned(self) -> list[str | None]:
-        return self.decision.filter(pl.col("action") == "prune")["image_id"].to_list()
+    def _having(self, column: str, value: str) -> pl.DataFrame:
+        return self.decision.filter(pl.col(column) == value)
 
-    def _forgotten(self) -> list[str]:
-        """Return images that only the ledger still knows: deleted ones that had no rows."""
-        if not self.survey.whole:
-            return []
-        runs = self.ledger.load("image_id")
-        return runs.join(self.decision, on="image_id", how="anti")["image_id"].to_list()
+    def _gone(self, decision: pl.DataFrame) -> list[str | None]:
+        """Return the deleted images that have rows, or that the ledger still knows."""
+        actions = ["prune", "forget"] if self.survey.whole else ["prune"]
+        return decision.filter(pl.col("action").is_in(actions))["image_id"].to_list()
+
+    def _refreshed(self) -> pl.DataFrame:
+        """Find the images whose rows stay, and whose entry of what they were made of does not."""
+        if not self.survey.baseline:
+            return self.survey.refreshed
+        return self._having("action", "skip").select("image_id")
 
     def _unrecorded(self) -> pl.DataFrame:
         """Return the images with right rows whose last run is not in the ledger."""
-        fresh = self.decision.filter(pl.col("reason") == "fresh").select("image_id")
-        runs = self.ledger.load("image_id", "params_hash", "analysis_version", "status")
-        known = runs.filter(
-            pl.col("status") == "ok", pl.col("analysis_version") == self.job.analysis_version
-        )
-        keys = ["image_id", "params_hash"]
-        return fresh.join(self.survey.current, on="image_id").join(known, on=keys, how="anti")
+        return self._having("reason", "fresh").filter(~pl.col("recorded"))
 
-    def _fitting(
-        self, staging: Staging, parts: Sequence[Part], gone: Sequence[str | None]
-    ) -> list[Part]:
-        """Return the parts less the images whose columns don't fit those of other rows."""
-        rows = [parquet.scan(part.rows) for part in parts]
+    def _doubtful(self) -> pl.DataFrame:
+        """Return the images whose rows may be others than the ledger says, until they are made."""
+        doubtful = (pl.col("n_rows") > 0) & (pl.col("reason") != "fresh")
+        return self.decision.filter(doubtful, ~pl.col("image_id").is_in(self.gone))
+
+    def _tasks(
+        self, due: pl.DataFrame, staging: Staging, dead: DeadRuns, pool: Pool | None
+    ) -> Iterator[Task]:
+        """Cut what is due into batches; those that may be fatal are marked, where that helps."""
+        texts = self.survey.texts
+        if not can_be_sent(self.job.indexer):
+            return plan(self.job, due, staging, pool, texts=texts)
+        killed = self.race.before.filter(pl.col("code") == WorkerError.code)
+        culprits = killed.join(self._having("reason", "failed"), on="image_id", how="semi")
+        return plan(
+            self.job,
+            due,
+            staging,
+            pool,
+            texts=texts,
+            suspects=dead.suspects(),
+            culprits=set(culprits["image_id"]),
+        )
+
+    def _fitting(self, staging: Staging, made: Sequence[Made]) -> list[Made]:
+        """Return what was made, less the images whose columns don't fit those of other rows."""
         tables = self.job.dataset.tables
         table = tables.scan(self.table) if tables.exists(self.table) else None
+        held = [] if table is None else [table.collect_schema()]
+        if fit_together([*(one.schema for one in made), *held]):
+            return list(made)
+        rows = [parquet.scan(one.rows) for one in made if one.rows is not None]
         odd = conflicting_columns(rows, table)
-        if table is not None and any(odd) and not self._rows_stay(parts, gone):
+        if table is not None and any(odd) and not self._rows_stay(made):
             again = conflicting_columns(rows)
             # An image that is left out keeps its old rows, and then these decide after all.
             if not self._have_rows(affected_images(rows, again)):
                 odd = again
         return [
-            self._without_odd(staging, part, columns) if columns else part
-            for part, columns in zip(parts, odd, strict=True)
+            self._without_odd(staging, one, part.collect(), columns) if columns else one
+            for one, part, columns in zip(made, rows, odd, strict=True)
         ]
 
-    def _rows_stay(self, parts: Sequence[Part], gone: Sequence[str | None]) -> bool:
+    def _rows_stay(self, made: Sequence[Made]) -> bool:
         """Tell whether any of the table's rows is there after the commit."""
-        old = self.decision.filter(pl.col("n_rows") > 0, ~pl.col("image_id").is_in(gone))
-        return not self.survey.whole or not _without(old, parts).is_empty()
+        old = self.decision.filter(pl.col("n_rows") > 0, ~pl.col("image_id").is_in(self.gone))
+        return not self.survey.whole or not _without(old, made).is_empty()
 
     def _have_rows(self, image_ids: set[str]) -> bool:
         """Tell whether any of these images has rows in the table."""
@@ -195,12 +215,14 @@ class Update:
             pl.col("n_rows") > 0, pl.col("image_id").is_in(list(image_ids))
         ).is_empty()
 
-    def _without_odd(self, staging: Staging, part: Part, columns: Mapping[str, str]) -> Part:
-        fitting = staging.next_part()
-        out = part.copy_to(fitting, columns)
-        self.updated -= len(out)
-        self.errors.update((image_id, self._odd(image_id, why)) for image_id, why in out.items())
-        return fitting
+    def _without_odd(
+        self, staging: Staging, made: Made, rows: pl.DataFrame, odd: Mapping[str, str]
+    ) -> Made:
+        left, out = without(rows, odd)
+        self.images.n_done -= len(out)
+        self.images.errors.update((i, self._odd(i, why)) for i, why in out.items())
+        runs = made.runs.filter(~pl.col("image_id").is_in(list(out)))
+        return staging.next_part().write(left, runs, made.params)
 
     def _odd(self, image_id: str, why: str) -> TableSchemaError:
         return TableSchemaError(
@@ -210,30 +232,24 @@ class Update:
             image_id=image_id,
         )
 
-    def _stage_failures(self, staging: Staging) -> list[Part]:
-        if not self.errors:
+    def _failed(self) -> list[Made]:
+        if not self.images.errors:
             return []
-        part = staging.ledger_only_part()
-        failed = failed_runs(self.job, self.survey.current, self.errors)
-        part.write_runs(failed, pl.DataFrame(schema=PARAMS))
-        return [part]
+        runs = failed_runs(self.job, self.decision, self.images.errors)
+        return [Made(runs, pl.DataFrame(schema=PARAMS))]
 
     def _is_settled(self) -> bool:
         """Tell whether there is a table, and no run that was killed to be made up for."""
         dataset = self.job.dataset
         return dataset.tables.exists(self.table) and not runs_are_left(dataset, self.table)
 
-    def _tell(self, tell: ProgressCallback, due: pl.DataFrame) -> None:
-        done = self.updated + len(self.errors) - len(self.survey.errors)
-        tell(Progress("extract", done, due.height))
+    def _tell_commit(self, done: int) -> None:
+        if self.images.progress:
+            self.images.progress(Progress("commit", done, self.images.n_done))
 
 
-def _without(due: pl.DataFrame, parts: Sequence[Part]) -> pl.DataFrame:
-    if not parts:
-        return due
-    staged = parquet.scan_many([part.runs for part in parts]).select("image_id").collect()
-    return due.join(staged, on="image_id", how="anti", maintain_order="left")
-
-
-def _images_in(part: Part) -> int:
-    return int(parquet.scan(part.runs).select(pl.len()).collect().item())
+def _without(images: pl.DataFrame, made: Sequence[Made]) -> pl.DataFrame:
+    done = [one.runs.select("image_id") for one in made]
+    if not done:
+        return images
+    return images.join(pl.concat(done), on="image_id", how="anti", maintain_order="left")

@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from kymflow.core.kym_dataset.ledger import Ledger
+from kymflow.core.kym_dataset.ledger import DECISIVE, Ledger
+from kymflow.core.kym_dataset.update.staging import Made
 from kymflow_zarr.store import parquet
 
 if TYPE_CHECKING:
-    from kymflow.core.kym_dataset.update.staging import Part, Staging
+    from kymflow.core.kym_dataset.update.staging import Staging
     from kymflow_zarr.tables.table_store import TableStore
 
 
@@ -27,40 +28,46 @@ class Race:
     Args:
         tables: The dataset's tables.
         ledger: The table's ledger, as it is before the survey.
+
+    Attributes:
+        before: The last run of each image when this run began: what it decides by.
     """
 
     def __init__(self, tables: TableStore, ledger: Ledger) -> None:
         self._tables = tables
         self._ledger = ledger
-        self._state = tables.version(ledger.runs)
-        self._before = ledger.load("image_id", "indexed_at")
+        self._version = tables.version(ledger.runs)
+        self.before = ledger.load(*DECISIVE)
 
-    def drop_overtaken(self, parts: Sequence[Part], staging: Staging) -> list[Part]:
-        """Return parts without the images that a later run has committed.
+    def drop_overtaken(self, made: Sequence[Made], staging: Staging) -> list[Made]:
+        """Return what was made, without the images that a later run has committed.
 
         Args:
-            parts: Staged parts about to be committed; the caller holds the table's lock.
+            made: What is about to be committed; the caller holds the table's lock.
             staging: Where parts that lose images are written again.
         """
-        if self._tables.version(self._ledger.runs) == self._state:
-            return list(parts)
+        others = self.others()
+        if others.is_empty():
+            return list(made)
+        return [_without_later(one, others, staging) for one in made]
+
+    def others(self) -> pl.DataFrame:
+        """Find the runs that others have recorded since: frame (image_id, indexed_at)."""
+        if self._tables.version(self._ledger.runs) == self._version:
+            return self.before.select("image_id", "indexed_at").clear()
         now = self._ledger.load("image_id", "indexed_at")
-        others = now.join(self._before, on=["image_id", "indexed_at"], how="anti")
-        return [_less(part, others, staging) for part in parts]
+        return now.join(self.before, on=["image_id", "indexed_at"], nulls_equal=True, how="anti")
 
 
-def _less(part: Part, others: pl.DataFrame, staging: Staging) -> Part:
-    runs = parquet.scan(part.runs).collect()
-    later = runs.join(others, on="image_id", suffix="_others").filter(
+def _without_later(made: Made, others: pl.DataFrame, staging: Staging) -> Made:
+    later = made.runs.join(others, on="image_id", suffix="_others").filter(
         pl.col("indexed_at_others") > pl.col("indexed_at")
     )
     if later.is_empty():
-        return part
-    kept = staging.ledger_only_part()
-    if part.rows.exists():
-        rows = parquet.scan(part.rows).collect()
-        left = rows.join(later, on="image_id", how="anti", maintain_order="left")
-        parquet.write(left, kept.rows)
-    own = runs.join(later, on="image_id", how="anti", maintain_order="left")
-    kept.write_runs(own, part.read_params())
-    return kept
+        return made
+    own = made.runs.join(later, on="image_id", how="anti", maintain_order="left")
+    if made.rows is None:
+        return Made(own, made.params)
+    rows = parquet.scan(made.rows).collect()
+    left = rows.join(later, on="image_id", how="anti", maintain_order="left")
+    return staging.next_part().write(left, own, made.params)

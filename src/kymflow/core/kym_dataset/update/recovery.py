@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import os
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -14,7 +13,15 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from kymflow.core.kym_dataset.update.staging import BEGUN, MAKER, Part, Staging, staging_home
+from kymflow.core.kym_dataset.update.evidence import contents_now
+from kymflow.core.kym_dataset.update.staging import (
+    BEGUN,
+    MAKER,
+    Made,
+    Part,
+    Staging,
+    staging_home,
+)
 from kymflow_zarr.reasons import escaped, first_line
 from kymflow_zarr.store import layout, parquet
 from kymflow_zarr.store.leases import delete, take_over
@@ -22,6 +29,7 @@ from kymflow_zarr.store.leases import delete, take_over
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from kymflow.core.kym_dataset.indexers.base import WatchedFiles
     from kymflow_zarr import ZarrDataset
 
 log = logging.getLogger(__name__)
@@ -29,12 +37,11 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class DeadBatch:
-    """What one staged part of a dead run holds, and when its run began (s since the epoch)."""
+    """What one staged part of a dead run holds."""
 
     runs: pl.DataFrame
     rows: pl.DataFrame
     params: pl.DataFrame
-    began: float
 
 
 def runs_are_left(dataset: ZarrDataset, table: str) -> bool:
@@ -88,35 +95,38 @@ class DeadRuns:
                 continue  # it was killed while it wrote the mark
         return found
 
-    def take_over(self, due: pl.DataFrame) -> list[Part]:
+    def take_over(self, due: pl.DataFrame, files: WatchedFiles | None) -> list[Made]:
         """Return what was staged and is still right, as parts of due images only.
 
         An image's rows are still right if it is due with the same params hash, version and code,
-        and no artifact of it was touched since the dead run began.
+        and the file that they were made of is still there, by the hash of its bytes.
 
         Args:
             due: Frame (image_id, params_hash) of the images to be computed.
+            files: The files behind the rows; None if the indexer does not say.
 
         Returns:
-            Parts of the staging that hold each image at most once.
+            What was made, each image at most once, staged again by this run.
         """
-        parts: list[Part] = []
+        made: list[Made] = []
         if due.is_empty():
-            return parts
+            return made
         keys = ["image_id", "params_hash"]
         for batch in self._batches():
             runs = batch.runs.join(due, on=keys, how="semi", maintain_order="left")
-            touched = [i for i in runs["image_id"] if self._touched_since(i, batch.began)]
-            runs = runs.filter(~pl.col("image_id").is_in(touched))
+            now = contents_now(self._dataset, files, runs["image_id"].to_list())
+            same = runs.join(now, on=["image_id", "rows_content"], nulls_equal=True, how="semi")
+            runs = runs.filter(pl.col("rows_seen")).join(
+                same, on="image_id", how="semi", maintain_order="left"
+            )
             if runs.is_empty():
                 continue
-            parts.append(self._staging.next_part())
             rows = batch.rows.join(runs, on="image_id", how="semi", maintain_order="left")
-            parts[-1].write(rows, runs, batch.params)
+            made.append(self._staging.next_part().write(rows, runs, batch.params))
             due = due.join(runs, on="image_id", how="anti", maintain_order="left")
-        return parts
+        return made
 
-    def record_committed(self, unrecorded: pl.DataFrame) -> list[Part]:
+    def record_committed(self, unrecorded: pl.DataFrame) -> list[Made]:
         """Return the runs whose rows a run had put into the table when it was killed.
 
         They record how many rows there were, so that the next update sees if some are lost.
@@ -126,20 +136,19 @@ class DeadRuns:
                 the right provenance, and of whose run the ledger does not know.
 
         Returns:
-            Parts without rows, for the ledger.
+            Runs without rows, for the ledger.
         """
-        parts: list[Part] = []
+        made: list[Made] = []
         if unrecorded.is_empty():
-            return parts
+            return made
         keys = ["image_id", "params_hash"]
         for batch in self._batches():
             known = batch.runs.join(unrecorded, on=keys, how="semi", maintain_order="left")
             if known.is_empty():
                 continue
-            parts.append(self._staging.ledger_only_part())
-            parts[-1].write_runs(known, batch.params)
+            made.append(Made(known, batch.params))
             unrecorded = unrecorded.join(known, on="image_id", how="anti")
-        return parts
+        return made
 
     def clear(self) -> None:
         """Remove the dead runs, once this one has committed."""
@@ -148,42 +157,25 @@ class DeadRuns:
         self._held.close()
 
     def _batches(self) -> Iterator[DeadBatch]:
-        """Yield each staged part made alike; damaged ones are left out.
-
-        A run that seems to have begun after this one was made before a clock went back: nothing
-        tells what was touched since, so it is left out as well.
-        """
-        now = (self._staging.folder / MAKER).stat().st_mtime
+        """Yield each staged part made alike; damaged ones are left out."""
         for folder in self._folders:
             try:
                 maker = json.loads((folder / MAKER).read_bytes())
-                began = (folder / MAKER).stat().st_mtime
             except (OSError, ValueError):
                 continue  # it was killed before it had begun
-            if maker != self._staging.maker or began > now:
+            if maker != self._staging.maker:
                 continue
-            for path in sorted(folder.glob("[0-9]*.runs.parquet")):
-                part = Part.in_folder(folder, path.name.removesuffix(".runs.parquet"))
-                try:
-                    runs, rows = (
-                        parquet.scan(part.runs).collect(),
-                        parquet.scan(part.rows).collect(),
-                    )
-                    params = part.read_params()
-                except parquet.read_errors() as error:
-                    shown, why = escaped(str(path)), first_line(error)
-                    log.warning("staged part %s can't be read and is left out: %s", shown, why)
-                    continue
-                yield DeadBatch(runs, rows, params, began)
+            yield from _batches_in(folder)
 
-    def _touched_since(self, image_id: str, moment: float) -> bool:
-        """Tell whether a file or folder among an image's artifacts is no older than a moment.
 
-        File systems may keep whole seconds: what is as old may be newer.
-        """
-        for folder, _, names in os.walk(self._dataset.record(image_id).path / "analysis"):
-            for path in (folder, *(os.path.join(folder, name) for name in names)):
-                status = os.lstat(path)
-                if max(status.st_mtime, status.st_ctime) >= moment:
-                    return True
-        return False
+def _batches_in(folder: Path) -> Iterator[DeadBatch]:
+    for path in sorted(folder.glob("[0-9]*.runs.parquet")):
+        part = Part.in_folder(folder, path.name.removesuffix(".runs.parquet"))
+        try:
+            runs, rows = part.read_runs(), parquet.scan(part.rows).collect()
+            params = part.read_params()
+        except parquet.read_errors() as error:
+            shown, why = escaped(str(path)), first_line(error)
+            log.warning("staged part %s can't be read and is left out: %s", shown, why)
+            continue
+        yield DeadBatch(runs, rows, params)

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import json
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from kymflow.core.kym_dataset.conflicts import without
-from kymflow.core.kym_dataset.schemas import PARAMS
+from kymflow.core.kym_dataset.schemas import PARAMS, STAGED, in_schema
 from kymflow_zarr.errors import DatasetError, ReadError
 from kymflow_zarr.reasons import reason
 from kymflow_zarr.store import parquet
@@ -30,8 +29,25 @@ BEGUN = ".begun"
 
 
 @dataclass(frozen=True, slots=True)
+class Made:
+    """What was made of some images, about to be committed.
+
+    Attributes:
+        runs: Their runs, in the schema ``STAGED``.
+        params: The params that were new among them: frame (params_hash, params).
+        rows: The staged file of their rows; None where their rows in the table stay as they are.
+        schema: The columns of that file.
+    """
+
+    runs: pl.DataFrame
+    params: pl.DataFrame
+    rows: Path | None = None
+    schema: pl.Schema = field(default_factory=pl.Schema)
+
+
+@dataclass(frozen=True, slots=True)
 class Part:
-    """One staged batch: its rows, the runs that made them, and the params that were new in it.
+    """Where one staged batch lies: its rows, the runs that made them, and the params new in it.
 
     The runs file is written last: a part without it does not count. A part without new params has
     no params file.
@@ -66,36 +82,38 @@ class Part:
         finally:
             mark.unlink(missing_ok=True)
 
-    def write(self, rows: pl.DataFrame, runs: pl.DataFrame, params: pl.DataFrame) -> None:
+    def write(self, rows: pl.DataFrame, runs: pl.DataFrame, params: pl.DataFrame) -> Made:
         """Write the files durably."""
         _write(self.rows, rows)
-        self.write_runs(runs, params)
-
-    def write_runs(self, runs: pl.DataFrame, params: pl.DataFrame) -> None:
-        """Write the runs and their params alone, for images whose rows stand as they are."""
         if not params.is_empty():
             _write(self.params, params)
-        _write(self.runs, runs)
+        _write(self.runs, runs.drop("error", "code"))  # what is staged went well
+        return Made(runs, params, self.rows, rows.schema)
 
-    def copy_to(self, other: Part, odd: Mapping[str, str]) -> dict[str, str]:
-        """Write this part to another, less odd columns and the images that hold something there.
+    def read(self, schema: pl.Schema) -> Made:
+        """Read all but the rows, whose columns are known."""
+        return Made(self.read_runs(), self.read_params(), self.rows, schema)
 
-        Args:
-            other: The part to write.
-            odd: The columns, each with what is wrong.
-
-        Returns:
-            The images left out, each with what is wrong.
-        """
-        rows, out = without(parquet.scan(self.rows).collect(), odd)
-        runs = parquet.scan(self.runs).filter(~pl.col("image_id").is_in(list(out))).collect()
-        other.write(rows, runs, self.read_params())
-        return out
+    def read_runs(self) -> pl.DataFrame:
+        """Read the runs."""
+        return in_schema(parquet.scan(self.runs), STAGED).collect()
 
     def read_params(self) -> pl.DataFrame:
-        """Return the new params."""
+        """Read the new params."""
         held = self.params.exists()
         return parquet.scan(self.params).collect() if held else pl.DataFrame(schema=PARAMS)
+
+
+@dataclass(frozen=True, slots=True)
+class StagedPart:
+    """A part that was written elsewhere, and the columns of its rows."""
+
+    part: Part
+    schema: pl.Schema
+
+    def read(self) -> Made:
+        """Read all but the rows."""
+        return self.part.read(self.schema)
 
 
 class Staging:
@@ -140,11 +158,6 @@ class Staging:
         """Return the place of the next part of this run."""
         self._count += 1
         return Part.in_folder(self.folder, f"{self._count:06d}")
-
-    def ledger_only_part(self) -> Part:
-        """Return the place of a part without rows; no other run takes it over."""
-        self._count += 1
-        return Part.in_folder(self.folder, f"standing-{self._count:06d}")
 
     @contextmanager
     def reading(self) -> Iterator[None]:

@@ -15,7 +15,6 @@ import pytest
 import tifffile
 
 from kymflow.core.lab_folder import import_folder, import_image, importer
-from kymflow.core.lab_folder.header import read_header
 from kymflow.core.lab_folder.source import KnownSources
 from kymflow_zarr import NotFoundError, ReadOnlyError, UsageError, ZarrDataset
 
@@ -89,6 +88,18 @@ def test_everything_a_folder_holds_comes_in(folder: Path, dataset: ZarrDataset) 
         (1, 1, "0", 0.1, -1.0)
     ]
     assert "velocity_events/events.parquet" not in old.list_analysis_keys()
+
+
+@pytest.mark.parametrize(("own", "of_analysis"), [(None, True), (False, True), (None, None)])
+def test_a_null_in_the_sidecar_hides_no_acceptance(
+    folder: Path, dataset: ZarrDataset, own: bool | None, of_analysis: bool | None
+) -> None:
+    (folder / "new.json").write_text(json.dumps({"accepted": own}))
+    analysis = folder / "flow-analysis" / "new_radon.json"
+    analysis.write_text(json.dumps({"accepted": of_analysis}))
+    import_folder(folder, dataset)
+    payload = dataset.record(by_path(dataset)["new.TIF"]).load_metadata_payload()
+    assert payload["accepted"] == (of_analysis if own is None else own)
 
 
 def test_traces_have_typed_columns(folder: Path, dataset: ZarrDataset) -> None:
@@ -165,7 +176,6 @@ def test_two_folders_with_the_same_names_are_two_sets(folder: Path, dataset: Zar
 BROKEN = {
     "new.TIF": [b"", b"II*\0", b"no TIFF at all"],
     "new.json": [b"{", b"[1]", b'{"rois": 3}', b'{"rois": [3]}', b'{"header": [1]}', b"\xff\xfe"],
-    "new.txt": [b"no quotes", b'"Date"\t"before a section"'],
     "flow-analysis/new_radon.csv": [b"a,b\n1,2\n", b"time,velocity\nx,y\n", b""],
     "flow-analysis/new_events.json": [
         b"{",
@@ -194,15 +204,6 @@ def test_a_broken_file_fails_its_image_alone(
     assert hidden == []
 
 
-@pytest.mark.parametrize(
-    "pixels", [np.zeros((4, 5, 3), np.uint8), np.zeros((3, 8, 9), np.uint16), np.zeros((4, 4))]
-)
-def test_only_kymographs_come_in(folder: Path, dataset: ZarrDataset, pixels: np.ndarray) -> None:
-    photometric = "rgb" if pixels.shape[-1] == 3 else "minisblack"
-    tifffile.imwrite(folder / "new.TIF", pixels, photometric=photometric)
-    assert [path for path, _ in import_folder(folder, dataset).failed] == ["new.TIF"]
-
-
 def test_a_truncated_tiff_fails(folder: Path, dataset: ZarrDataset) -> None:
     data = (folder / "new.TIF").read_bytes()
     (folder / "new.TIF").write_bytes(data[: len(data) - 30])
@@ -222,16 +223,6 @@ def test_what_is_no_folder_is_refused(tmp_path: Path, dataset: ZarrDataset) -> N
 def test_hidden_files_are_passed_over(folder: Path, dataset: ZarrDataset) -> None:
     shutil.copy(folder / "new.TIF", folder / "._new.tif")
     assert len(import_folder(folder, dataset).added) == 2
-
-
-def test_headers_in_other_encodings_are_read(tmp_path: Path) -> None:
-    path = tmp_path / "h.txt"
-    for encoding in ("utf-8-sig", "utf-16", "latin-1"):
-        path.write_bytes(HEADER.replace("[um]", "[µm]").encode(encoding))
-        header = read_header(path)
-        assert header.um_per_pixel == 0.45
-        assert header.shape == (20, 4)
-        assert header.acquired_at.hour == 0
 
 
 @pytest.mark.long

@@ -72,6 +72,16 @@ def test_a_table_hides_the_ledger_of_another(kym: KymDataset, dataset: ZarrDatas
     assert kym.sql("FROM kym_velocity_events_runs").columns == ["mine"]
 
 
+@pytest.mark.parametrize("number", [2**53 + 1, -(2**53) - 1, 2**63 - 1, 10**15, 10**20 + 1])
+@pytest.mark.parametrize("other", ["0.5", "1e300", "null", "7"])
+def test_whole_numbers_among_params_keep_their_digits(
+    save_params: SaveParams, number: int, other: str
+) -> None:
+    kym = save_params(f'{{"seed": {number}}}', f'{{"seed": {other}}}')
+    [seed, _] = kym.sql("SELECT seed FROM kym_x_params ORDER BY params_hash")["seed"]
+    assert int(seed) == number
+
+
 def test_params_become_typed_columns(save_params: SaveParams) -> None:
     kym = save_params(
         {"k": 3, "f": 1, "b": True, "s": "x", "n": None, "o": {"p": {"q": 1.5}}, "l": [1, "a"]},

@@ -182,7 +182,7 @@ def test_a_trace_made_anew_is_searched_anew_and_indexed_anew(dataset, add_trace)
     other = flow(2.0, 5.0, 8.0)
     record.save_df_parquet(TRACE_ARTIFACT, trace_of({(1, 1): other}))
     assert detect_dataset(dataset).detected == 1
-    assert KymDataset(dataset).explain(INDEXER, "a").reason == "outdated"
+    assert KymDataset(dataset).explain(INDEXER, "a").reason == "rows_changed"
     assert indexed(dataset) == {"a": found(other).height} != {"a": found(flow(3.0)).height}
 
 
@@ -383,10 +383,10 @@ def test_it_runs_anywhere(dataset, add_trace, monkeypatch, how) -> None:
     assert steps[-1] == Progress("detect", 5, 5)
 
 
-def kill_at_c(task: dataset_module._Task) -> dataset_module._Done:
-    if "c" in [image_id for image_id, _ in task.due]:
+def kill_at_c(due: dataset_module._Due) -> dataset_module.Detected:
+    if due.image_id == "c":
         os.kill(os.getpid(), signal.SIGKILL)
-    return dataset_module._detect(task)
+    return dataset_module._detect(due)
 
 
 @pytest.mark.long

@@ -66,7 +66,7 @@ def test_values_are_bound(cells: ZarrDataset, query: str, params, expected: int)
 
 @pytest.mark.parametrize("query", ["SELECT $x + $y AS n", "SELECT ?::INTEGER AS n"])
 def test_values_left_open_are_named(cells: ZarrDataset, query: str) -> None:
-    with pytest.raises(QueryError, match=r"leaves \$(x, \$y|1) open"):
+    with pytest.raises(QueryError, match=r"has no value for \$(x, \$y|1);"):
         cells.sql(query)
 
 
@@ -140,7 +140,7 @@ def test_tables_restrict_what_a_query_sees(cells: ZarrDataset) -> None:
         ("SELECT id + 1 FROM cells", "No function matches", ["lines more", "LINE 1: SELECT id"]),
         ("SELECT 'x'::INTEGER FROM cells", "Could not convert string 'x'", ["^"]),
         ("SELECT * FROM read_csv('/etc/hosts')", "Permission Error", ["tables of this dataset"]),
-        ("SELECT 1; SELECT 2", "there are 2 statements; ask one at a time", []),
+        ("SELECT 1; SELECT 2", "there are 2 statements; run one at a time", []),
         ("", "the query is empty", []),
         (" -- nothing", "the query is empty", []),
     ],

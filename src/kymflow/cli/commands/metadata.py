@@ -1,0 +1,77 @@
+"""``kymflow metadata``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from kymflow.cli.options import dataset_argument, open_dataset, picked_images
+from kymflow.cli.output import Output, output_options
+
+
+@click.group("metadata")
+def command() -> None:
+    """Look at and set what is known of images: their scale, and fields of the experiment.
+
+    seconds_per_line and um_per_pixel are the scale; every other key is a field of the experiment,
+    such as condition, treatment or date. An image whose metadata changed is due in kym_images; one
+    whose scale changed, for a new measurement too.
+    """
+
+
+@command.command("get")
+@dataset_argument
+@click.argument("images", nargs=-1, metavar="[IMAGE_ID]...", help="The images; all by default.")
+@click.option("--where", metavar="SQL", help="Only images that this condition on kym_images picks.")
+@output_options
+def get_command(path: Path, images: tuple[str, ...], where: str | None, output: Output) -> None:
+    """Show the scale and the experiment's fields of images."""
+    import polars as pl
+
+    from kymflow.core.artifacts.metadata import get_fields
+
+    dataset = open_dataset(path)
+    chosen = picked_images(dataset, images, where)
+    rows = [
+        (image_id, key, value)
+        for image_id in (dataset.list_image_ids() if chosen is None else chosen)
+        for key, value in get_fields(dataset.record(image_id)).items()
+    ]
+    schema = {"image_id": pl.String, "key": pl.String, "value": pl.String}
+    output.print(pl.DataFrame(rows, schema, orient="row"))
+
+
+@command.command("set")
+@dataset_argument
+@click.argument(
+    "assignments",
+    nargs=-1,
+    required=True,
+    metavar="[IMAGE_ID]... KEY=VALUE...",
+    help="The images, then what to set; an empty value removes the key.",
+)
+@click.option("--where", metavar="SQL", help="Only images that this condition on kym_images picks.")
+@click.option("--all", "everywhere", is_flag=True, help="Set it in every image.")
+@click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
+def set_command(
+    path: Path, assignments: tuple[str, ...], where: str | None, everywhere: bool, dry_run: bool
+) -> None:
+    """Set the scale or fields of the experiment."""
+    from kymflow.core.artifacts.metadata import set_fields
+
+    images = tuple(each for each in assignments if "=" not in each)
+    values = dict(each.split("=", 1) for each in assignments if "=" in each)
+    if not values:
+        raise click.UsageError("give at least one KEY=VALUE")
+    if not images and where is None and not everywhere:
+        raise click.UsageError("name images, or give --where or --all")
+    dataset = open_dataset(path, writing=not dry_run)
+    chosen = picked_images(dataset, images, where)
+    changed = 0
+    for image_id in dataset.list_image_ids() if chosen is None else chosen:
+        changes = set_fields(dataset.record(image_id), values, dry_run=dry_run)
+        changed += bool(changes)
+        for key, (before, after) in changes.items():
+            click.echo(f"{image_id}: {key}: {before or '—'} → {after or '—'}")
+    click.echo(f"metadata {'would change' if dry_run else 'changed'}={changed}")

@@ -1,0 +1,82 @@
+"""``kymflow velocity``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from kymflow.cli.errors import FAILED, warn_of_failures
+from kymflow.cli.options import (
+    chosen_executor,
+    dataset_argument,
+    image_options,
+    open_dataset,
+    picked_images,
+    worker_options,
+)
+
+
+@click.command("velocity")
+@dataset_argument
+@click.option(
+    "-p",
+    "--param",
+    "assignments",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Change one param: repeat for more. See docs/velocity.md.",
+)
+@click.option(
+    "--mode",
+    type=click.Choice(["incremental", "replace"]),
+    default="incremental",
+    show_default=True,
+    help="incremental skips images that are not due, replace measures all again.",
+)
+@click.option(
+    "--replace-imported",
+    is_flag=True,
+    help="Measure images whose traces came with their folder, too.",
+)
+@image_options
+@worker_options
+@click.pass_context
+def command(
+    ctx: click.Context,
+    path: Path,
+    assignments: tuple[str, ...],
+    mode: Literal["incremental", "replace"],
+    replace_imported: bool,
+    images: tuple[str, ...],
+    where: str | None,
+    workers: int | None,
+    dask: str | None,
+) -> None:
+    """Measure velocities in the images' pixels, by the Radon transform in short windows.
+
+    An image is measured again when its pixels, ROIs, scale or params change, and no other. Traces
+    that came with an imported folder are left alone and counted as imported. `kymflow detect`
+    finds events in the traces afterwards.
+    """
+    from kymflow.cli.changes import parse_changes
+    from kymflow.cli.progress import update_bar
+    from kymflow.core.velocity import velocity_dataset
+
+    dataset = open_dataset(path, writing=True)
+    with chosen_executor(workers, dask) as executor, update_bar("velocity") as progress:
+        report = velocity_dataset(
+            dataset,
+            changes=parse_changes(assignments),
+            image_ids=picked_images(dataset, images, where),
+            mode=mode,
+            replace_imported=replace_imported,
+            workers=workers,
+            executor=executor,
+            progress=progress,
+            on_error="record",
+        )
+    click.echo(report.summary)
+    if warn_of_failures(report.failures):
+        ctx.exit(FAILED)

@@ -1,0 +1,131 @@
+"""An image's metadata as people set them: its scale, and the fields of the experiment."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from kymflow.core.artifacts.scale import stored_scale
+from kymflow_zarr.errors import ArtifactSchemaError, MetadataNotFoundError, UsageError
+
+if TYPE_CHECKING:
+    from kymflow_zarr import ZarrImageRecord
+
+SCALE = ("seconds_per_line", "um_per_pixel")
+"""Keys of the scale: s per line, µm per pixel."""
+BY_HAND = "set by hand"
+"""The ``scale_source`` of a scale that a person set."""
+
+
+def get_fields(rec: ZarrImageRecord) -> dict[str, str]:
+    """Read an image's scale and the fields of the experiment, as texts; empty ones are left out.
+
+    Raises:
+        ImageNotFoundError: If there is no such image.
+        ArtifactError: If its metadata can't be used.
+    """
+    return _fields_of(_load(rec), rec)
+
+
+def set_fields(
+    rec: ZarrImageRecord, values: Mapping[str, str], *, dry_run: bool = False
+) -> dict[str, tuple[str | None, str | None]]:
+    """Set an image's scale, or fields of the experiment.
+
+    Args:
+        rec: The image.
+        values: Texts by key; an empty text removes the key.
+        dry_run: Whether to change nothing, and only say what would change.
+
+    Returns:
+        What changed, by key: the text before and after, None where there is none.
+
+    Raises:
+        UsageError: If a scale is not a positive number, or a key is empty.
+        ImageNotFoundError: If there is no such image.
+        ArtifactError: If its metadata can't be used.
+        ReadOnlyError: If the dataset is open for reading only.
+    """
+    if dry_run:
+        return _changed(rec, values, save=False)
+    with rec.lock():
+        return _changed(rec, values, save=True)
+
+
+def _changed(
+    rec: ZarrImageRecord, values: Mapping[str, str], *, save: bool
+) -> dict[str, tuple[str | None, str | None]]:
+    before = get_fields(rec)
+    metadata = _load(rec)
+    header = dict(_section(rec, metadata, "header"))
+    experiment = dict(_section(rec, metadata, "experiment_metadata"))
+    for key, text in values.items():
+        if not key.strip():
+            raise UsageError("a key of metadata must not be empty")
+        if key in SCALE:
+            _set_scale(header, key, text)
+        elif text:
+            experiment[key] = text
+        else:
+            experiment.pop(key, None)
+    after_metadata = {**metadata, "header": header, "experiment_metadata": experiment}
+    after = _fields_of(after_metadata, rec)
+    changes = {
+        key: (before.get(key), after.get(key))
+        for key in values
+        if before.get(key) != after.get(key)
+    }
+    if changes and save:
+        rec.save_metadata_payload(after_metadata)
+    return changes
+
+
+def _fields_of(metadata: Mapping[str, Any], rec: ZarrImageRecord) -> dict[str, str]:
+    scale = stored_scale(_section(rec, metadata, "header"))
+    known = {"seconds_per_line": scale.seconds_per_line, "um_per_pixel": scale.um_per_pixel}
+    fields = {key: repr(value) for key, value in known.items() if value is not None}
+    return fields | {
+        key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        for key, value in _section(rec, metadata, "experiment_metadata").items()
+        if value not in (None, "")
+    }
+
+
+def _set_scale(header: dict[str, Any], key: str, text: str) -> None:
+    value: float | None = None
+    if text:
+        try:
+            value = float(text)
+        except ValueError as error:
+            raise UsageError(f"{key} must be a number above 0, not {text!r}") from error
+        if not (math.isfinite(value) and value > 0):
+            raise UsageError(f"{key} must be a number above 0, not {text!r}")
+    scale = stored_scale(header)
+    steps = {"seconds_per_line": scale.seconds_per_line, "um_per_pixel": scale.um_per_pixel}
+    steps[key] = value
+    header["voxels"] = [steps["seconds_per_line"], steps["um_per_pixel"]]
+    header["voxels_units"] = ["s", "um"]
+    sources = header.get("scale_source")
+    told = dict(sources) if isinstance(sources, dict) else {}
+    header["scale_source"] = {**told, key: BY_HAND}
+
+
+def _load(rec: ZarrImageRecord) -> dict[str, Any]:
+    try:
+        return rec.load_metadata_payload()
+    except MetadataNotFoundError:
+        return {}
+
+
+def _section(rec: ZarrImageRecord, metadata: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    section = metadata.get(name) or {}
+    if isinstance(section, dict):
+        return section
+    raise ArtifactSchemaError(
+        f"{name!r} is a {type(section).__name__}, not an object; correct the metadata",
+        dataset=str(rec.dataset.path),
+        image_id=rec.image_id,
+        artifact="metadata",
+    )

@@ -1,0 +1,51 @@
+"""An image's events as reviewers see them: loaded with the columns of review, and saved."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import polars as pl
+
+from kymflow.core.artifacts.events import EVENT_SCHEMA, EVENTS_ARTIFACT
+from kymflow.core.kym_dataset.indexers.velocity_events import VelocityEventIndexer
+from kymflow_zarr.errors import ArtifactNotFoundError, ImageNotFoundError
+
+if TYPE_CHECKING:
+    from kymflow_zarr import ZarrImageRecord
+
+ADDED = "User Added"
+FLAGS = {"rejected": pl.Boolean(), "edited": pl.Boolean()}
+
+
+def load_events(rec: ZarrImageRecord) -> pl.DataFrame:
+    """Load an image's events, in the event schema; empty where nothing was detected or added.
+
+    Raises:
+        ImageNotFoundError: If there is no such image.
+        ArtifactUnreadableError: If they can't be read.
+    """
+    if not rec.exists():
+        raise ImageNotFoundError(
+            "there is no such image", dataset=str(rec.dataset.path), image_id=rec.image_id
+        )
+    try:
+        rows = VelocityEventIndexer().read_rows(rec).drop("image_id")
+    except ArtifactNotFoundError:
+        rows = pl.DataFrame(schema=EVENT_SCHEMA)
+    return rows.with_columns(
+        pl.col(name).cast(dtype).fill_null(value=False)
+        if name in rows.columns
+        else pl.lit(value=False, dtype=dtype).alias(name)
+        for name, dtype in FLAGS.items()
+    )
+
+
+def save_events(rec: ZarrImageRecord, rows: Sequence[dict[str, Any]]) -> None:
+    """Save an image's events, sorted by ROI, channel and start; further columns are kept."""
+    further = {
+        name: None for row in rows for name in row if name not in EVENT_SCHEMA and name not in FLAGS
+    }
+    frame = pl.DataFrame(list(rows), schema={**EVENT_SCHEMA, **FLAGS, **further}, strict=False)
+    ordered = frame.sort("roi_id", "channel", "t_start_s", nulls_last=True, maintain_order=True)
+    rec.save_df_parquet(EVENTS_ARTIFACT, ordered)

@@ -1,0 +1,349 @@
+"""Reviews: a person's decisions on events, one verb each."""
+
+from __future__ import annotations
+
+import getpass
+import math
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from typing import TYPE_CHECKING, Any
+
+from kymflow.core.errors import ReviewError
+from kymflow.core.review.decision import TIMES, Change, Decision, EventKey, Verb
+from kymflow.core.review.event_rows import ADDED, load_events, save_events
+from kymflow.core.review.journal import Journal, active
+from kymflow.core.review.labels import UNREVIEWED, labels_of
+from kymflow.core.review.state import Row, key_of, replayed
+from kymflow_zarr.store import layout
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from kymflow_zarr import ZarrDataset
+
+REVIEWER_VARIABLE = "KYMFLOW_REVIEWER"
+
+
+def reviewer_name(given: str | None = None) -> str:
+    """Name the reviewer: as given, else ``$KYMFLOW_REVIEWER``, else the user's name."""
+    name = (given or os.environ.get(REVIEWER_VARIABLE) or "").strip()
+    if name:
+        return name
+    with suppress(OSError, KeyError, ImportError):
+        return getpass.getuser()
+    raise ReviewError(f"there is no reviewer's name; give one, or set ${REVIEWER_VARIABLE}")
+
+
+class Reviews:
+    """One reviewer's decisions on a dataset's events.
+
+    Each verb writes to the journal first, and then brings the events artifacts to what the
+    journal says; both are on disk when it returns. Rows of tables follow with the next update of
+    the index.
+
+    Args:
+        dataset: The dataset, open for writing; for reading only, if only ``events`` and ``log``
+            are asked for.
+        reviewer: Who decides; by default ``$KYMFLOW_REVIEWER``, else the user's name.
+
+    Attributes:
+        dataset: The dataset.
+        reviewer: Who decides.
+        journal: All decisions of everybody.
+
+    Example:
+        >>> reviews = Reviews(dataset, reviewer="ann")  # doctest: +SKIP
+        >>> reviews.label([key], "true_stall")  # doctest: +SKIP
+    """
+
+    def __init__(self, dataset: ZarrDataset, *, reviewer: str | None = None) -> None:
+        self.dataset = dataset
+        self.reviewer = reviewer_name(reviewer)
+        self.journal = Journal(dataset)
+
+    def events(self, image_id: str) -> pl.DataFrame:
+        """Load an image's events as they are now, rejected ones included."""
+        return load_events(self.dataset.record(image_id))
+
+    # Verbs
+
+    def label(self, keys: Iterable[EventKey], user_type: str) -> list[Row]:
+        """Give events a label.
+
+        Args:
+            keys: The events.
+            user_type: One of the dataset's labels, see :func:`~.labels.labels_of`.
+
+        Returns:
+            The events as they are then.
+
+        Raises:
+            ReviewError: If an event is not there, or there is no such label.
+        """
+        labels = labels_of(self.dataset)
+        if user_type not in labels:
+            raise ReviewError(f"there is no label {user_type!r}; there are {', '.join(labels)}")
+        return self._set("label", keys, {"user_type": user_type})
+
+    def note(self, keys: Iterable[EventKey], text: str) -> list[Row]:
+        """Give events a note, in place of the one they have; an empty text takes it away."""
+        return self._set("note", keys, {"note": text})
+
+    def reject(self, keys: Iterable[EventKey]) -> list[Row]:
+        """Say of detected events that they are none."""
+        return self._set("reject", keys, {"rejected": True})
+
+    def restore(self, keys: Iterable[EventKey]) -> list[Row]:
+        """Say of rejected events that they are events after all."""
+        return self._set("restore", keys, {"rejected": False})
+
+    def settle(self, keys: Iterable[EventKey], user_type: str) -> list[Row]:
+        """Decide what the label of events is, where reviewers disagree; later labels don't count.
+
+        Raises:
+            ReviewError: As for :meth:`label`.
+        """
+        labels = labels_of(self.dataset)
+        if user_type not in labels:
+            raise ReviewError(f"there is no label {user_type!r}; there are {', '.join(labels)}")
+        return self._set("settle", keys, {"user_type": user_type})
+
+    def edit(
+        self,
+        key: EventKey,
+        *,
+        start: float | None = None,
+        peak: float | None = None,
+        end: float | None = None,
+    ) -> Row:
+        """Correct the times of an event, s; those not given stay.
+
+        Raises:
+            ReviewError: If the event is not there, or would not begin before it ends.
+        """
+        given = dict(zip(TIMES, (start, peak, end), strict=True))
+        times = {name: _finite(name, value) for name, value in given.items() if value is not None}
+        if not times:
+            raise ReviewError("give at least one of start, peak and end")
+
+        def corrected(row: Row) -> dict[str, Any]:
+            _check_order({**{name: row.get(name) for name in TIMES}, **times})
+            after: dict[str, Any] = {**times, "edited": True}
+            begin, finish = (times.get(n, row.get(n)) for n in ("t_start_s", "t_end_s"))
+            if begin is not None and finish is not None:
+                after["duration_s"] = finish - begin
+            return after
+
+        [row] = self._decide("edit", [key], corrected)
+        return row
+
+    def add(
+        self,
+        image_id: str,
+        *,
+        start: float,
+        end: float | None = None,
+        peak: float | None = None,
+        roi_id: int = 1,
+        channel: int = 1,
+        user_type: str = UNREVIEWED,
+        note: str = "",
+    ) -> Row:
+        """Add an event that the detector did not find.
+
+        Args:
+            image_id: The image.
+            start: When it begins, s.
+            end: When it ends, s, if that is known.
+            peak: When it peaks, s, if that is known.
+            roi_id: The ROI.
+            channel: The channel, from 1.
+            user_type: Its label.
+            note: A note on it.
+
+        Returns:
+            The event.
+
+        Raises:
+            ImageNotFoundError: If there is no such image.
+            ReviewError: If the times are no times, or there is no such label.
+        """
+        times = {
+            "t_start_s": _finite("start", start),
+            "peak_t_s": None if peak is None else _finite("peak", peak),
+            "t_end_s": None if end is None else _finite("end", end),
+        }
+        _check_order(times)
+        with self._at_work([image_id]) as rows:
+            taken = {str(row["event_id"]) for row in rows[image_id]}
+            number = next(n for n in range(len(taken) + 1) if f"user-{n}" not in taken)
+            row: Row = {
+                "roi_id": roi_id,
+                "channel": channel,
+                "event_id": f"user-{number}",
+                "event_type": ADDED,
+                **times,
+                "duration_s": None if end is None else end - start,
+                "machine_type": "other",
+                "user_type": user_type,
+                "note": note,
+                "candidate": False,
+                "rejected": False,
+                "edited": False,
+            }
+            key = key_of(image_id, row)
+            change = Change(key, None, row, _at(row))
+            return self._carry_out(Decision("add", self.reviewer, [change]), rows)[key]
+
+    def remove(self, keys: Iterable[EventKey]) -> None:
+        """Take away events that a person added; detected ones are rejected instead.
+
+        Raises:
+            ReviewError: If an event is not there, or was not added by a person.
+        """
+        asked = list(keys)
+        with self._at_work(key.image_id for key in asked) as rows:
+            changes = []
+            for key in asked:
+                row = _row_of(key, rows)
+                if row["event_type"] != ADDED:
+                    raise ReviewError(
+                        "only events that a person added can be removed; reject this one instead",
+                        image_id=key.image_id,
+                    )
+                changes.append(Change(key, _plain(row), None, _at(row)))
+            self._carry_out(Decision("remove", self.reviewer, changes), rows)
+
+    def undo(self) -> Decision:
+        """Undo the last decision of this reviewer that is not undone; any number, one by one.
+
+        Returns:
+            The decision that was undone.
+
+        Raises:
+            ReviewError: If there is none left.
+        """
+        own = [d for d in active(self.journal.decisions()) if d.reviewer == self.reviewer]
+        if not own:
+            raise ReviewError(f"{self.reviewer} has nothing to undo")
+        return self._turn("undo", own[-1])
+
+    def redo(self) -> Decision:
+        """Bring back what this reviewer undid last; a new decision in between ends that.
+
+        Raises:
+            ReviewError: If there is nothing to bring back.
+        """
+        own = [d for d in self.journal.decisions() if d.reviewer == self.reviewer]
+        waiting: list[str] = []
+        for decision in own:
+            if decision.verb == "undo" and decision.target:
+                waiting.append(decision.target)
+            elif decision.verb == "redo":
+                waiting.remove(decision.target or "")
+            else:
+                waiting.clear()
+        if not waiting:
+            raise ReviewError(f"{self.reviewer} has undone nothing that could be brought back")
+        return self._turn("redo", next(d for d in own if d.id == waiting[-1]))
+
+    # How
+
+    def _set(self, verb: Verb, keys: Iterable[EventKey], values: Mapping[str, Any]) -> list[Row]:
+        return self._decide(verb, keys, lambda _: dict(values))
+
+    def _decide(
+        self, verb: Verb, keys: Iterable[EventKey], after: Callable[[Row], dict[str, Any]]
+    ) -> list[Row]:
+        """Record one decision on some events, and return these as they are then."""
+        asked = list(dict.fromkeys(keys))
+        with self._at_work(key.image_id for key in asked) as rows:
+            changes = []
+            for key in asked:
+                row = _row_of(key, rows)
+                values = after(row)
+                before = {name: _json(row.get(name)) for name in values}
+                changes.append(Change(key, before, values, _at(row)))
+            if not changes:
+                return []
+            found = self._carry_out(Decision(verb, self.reviewer, changes), rows)
+        return [found[key] for key in asked]
+
+    def _turn(self, verb: Verb, target: Decision) -> Decision:
+        images = {change.key.image_id for change in target.changes}
+        with self._at_work(i for i in images if self.dataset.has_image(i)) as rows:
+            self._carry_out(Decision(verb, self.reviewer, (), target.id), rows)
+        return target
+
+    @contextmanager
+    def _at_work(self, image_ids: Iterable[str]) -> Iterator[dict[str, list[Row]]]:
+        """Yield the events of some images, which nobody else changes within the block."""
+        records = [self.dataset.record(image_id) for image_id in sorted(set(image_ids))]
+        with ExitStack() as held:
+            # In one order for all who lock several: no two wait for each other.
+            locks = {layout.image_lock(self.dataset.path, rec.image_id): rec for rec in records}
+            for _, rec in sorted(locks.items()):
+                held.enter_context(rec.lock())
+            yield {rec.image_id: load_events(rec).to_dicts() for rec in records}
+
+    def _carry_out(self, decision: Decision, rows: Mapping[str, list[Row]]) -> dict[EventKey, Row]:
+        """Write the journal, then the artifacts; both are whole whenever this is interrupted."""
+        self.journal.record(decision)
+        found: dict[EventKey, Row] = {}
+        for image_id, old in rows.items():
+            new = replayed(image_id, old, self.journal.of_image(image_id))
+            if new != old:
+                save_events(self.dataset.record(image_id), new)
+            found.update((key_of(image_id, row), row) for row in new)
+        return found
+
+
+def by_image(keys: Iterable[EventKey]) -> dict[str, list[EventKey]]:
+    """Sort events by image."""
+    found: dict[str, list[EventKey]] = defaultdict(list)
+    for key in keys:
+        found[key.image_id].append(key)
+    return found
+
+
+def _row_of(key: EventKey, rows: Mapping[str, Sequence[Row]]) -> Row:
+    for row in rows[key.image_id]:
+        if key_of(key.image_id, row) == key:
+            return row
+    ids = ", ".join(str(row["event_id"]) for row in rows[key.image_id]) or "none"
+    raise ReviewError(
+        f"there is no event {key.event_id!r} of ROI {key.roi_id}, channel {key.channel}; "
+        f"events here: {ids}",
+        image_id=key.image_id,
+    )
+
+
+def _at(row: Mapping[str, Any]) -> tuple[float | None, float | None, float | None]:
+    start, peak, end = (_json(row.get(name)) for name in TIMES)
+    return start, peak, end
+
+
+def _plain(row: Mapping[str, Any]) -> Row:
+    return {name: _json(value) for name, value in row.items()}
+
+
+def _json(value: Any) -> Any:
+    """Give a value that JSON can hold: NaN and infinity are unknown."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _finite(name: str, value: float) -> float:
+    if not math.isfinite(value) or value < 0:
+        raise ReviewError(f"{name} must be a time in s, 0 or more, not {value!r}")
+    return float(value)
+
+
+def _check_order(times: Mapping[str, float | None]) -> None:
+    known = [value for value in (times.get(name) for name in TIMES) if value is not None]
+    if known != sorted(known):
+        start, peak, end = (times.get(name) for name in TIMES)
+        raise ReviewError(
+            f"start ({start} s), peak ({peak} s) and end ({end} s) must follow one another"
+        )

@@ -1,0 +1,88 @@
+"""From decisions to events: what the journal says that an image's events are."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from kymflow.core.review.decision import Change, Decision, EventKey
+from kymflow.core.review.journal import active
+
+Row = dict[str, Any]
+_LABEL = "user_type"
+
+
+def key_of(image_id: str, row: Mapping[str, Any]) -> EventKey:
+    """Name the event of a row."""
+    return EventKey(image_id, row.get("roi_id"), row.get("channel"), str(row.get("event_id")))
+
+
+def replayed(image_id: str, rows: Sequence[Row], decisions: Sequence[Decision]) -> list[Row]:
+    """Bring an image's events to what the journal says.
+
+    A column that some decision concerns gets the value of the last one that is not undone; where
+    all are undone, the value before the first. Everything else is left as it is. A label that was
+    settled outlasts later labels.
+
+    Args:
+        image_id: The image.
+        rows: Its events.
+        decisions: The decisions on it, undone ones included, first to last.
+    """
+    by_key = {key_of(image_id, row): dict(row) for row in rows}
+    for key, changes in _concerned(image_id, decisions).items():
+        standing = _concerned(image_id, active(decisions)).get(key, [])
+        row = by_key.get(key)
+        last_whole = next((c for _, c in reversed(standing) if _is_whole(c)), None)
+        if any(_is_whole(change) for _, change in changes):
+            first = next(change for _, change in changes if _is_whole(change))
+            whole = last_whole.after if last_whole is not None else first.before
+            if whole is None:
+                by_key.pop(key, None)
+                continue
+            row = by_key.setdefault(key, dict(whole) if row is None else row)
+        if row is None:
+            continue  # the event is gone; its decisions stay in the journal
+        for name in dict.fromkeys(n for _, c in changes if not _is_whole(c) for n in c.after or ()):
+            row[name] = _value(name, changes, standing)
+    return list(by_key.values())
+
+
+def _value(
+    name: str,
+    changes: Sequence[tuple[Decision, Change]],
+    standing: Sequence[tuple[Decision, Change]],
+) -> Any:
+    of_column = [(d, c) for d, c in standing if not _is_whole(c) and name in (c.after or {})]
+    if name == _LABEL:
+        of_column = [(d, c) for d, c in of_column if d.verb == "settle"] or of_column
+    if of_column:
+        return (of_column[-1][1].after or {})[name]
+    first = next(c for _, c in changes if not _is_whole(c) and name in (c.after or {}))
+    return (first.before or {}).get(name)
+
+
+def _is_whole(change: Change) -> bool:
+    """Tell whether a change is about the event as a whole: added, or removed."""
+    return change.before is None or change.after is None
+
+
+def _concerned(
+    image_id: str, decisions: Iterable[Decision]
+) -> dict[EventKey, list[tuple[Decision, Change]]]:
+    found: dict[EventKey, list[tuple[Decision, Change]]] = {}
+    for decision in decisions:
+        for change in decision.changes:
+            if change.key.image_id == image_id:
+                found.setdefault(change.key, []).append((decision, change))
+    return found
+
+
+def removed(image_id: str, decisions: Sequence[Decision]) -> list[Row]:
+    """The events of an image that a person took away and that must not come back."""
+    gone: dict[EventKey, Row | None] = {}
+    for decision in active(decisions):
+        for change in decision.changes:
+            if change.key.image_id == image_id and _is_whole(change):
+                gone[change.key] = None if change.before is None else dict(change.before)
+    return [row for row in gone.values() if row is not None]

@@ -1,1 +1,0 @@
-"""Tables in a DuckLake: transactions, snapshots, Parquet files with deletes beside them."""
