@@ -10,6 +10,8 @@
     │   └── TraceError                  times and velocities that are no trace
     ├── IndexerOutputError              an indexer returned rows that can't go into its table
     ├── SourceFileError                 a file of a lab folder can't be read
+    ├── ArtifactSchemaError
+    │   └── EventsStaleError            events are not of the trace or params that are there
     └── WorkerError                     an image kills its worker, or an executor is lost
 
     UserWarning
@@ -28,6 +30,7 @@ from kymflow_zarr.errors import ArtifactSchemaError, DatasetError, MissingExtraE
 __all__ = [
     "CodeChangedWarning",
     "ErrorCode",
+    "EventsStaleError",
     "IndexerOutputError",
     "InvalidIndexerError",
     "MissingExtraError",
@@ -50,7 +53,13 @@ class ErrorCode(StrEnum):
     INVALID_INDEXER = "invalid-indexer"
     INVALID_PARAMS = "invalid-params"
     INVALID_TRACE = "invalid-trace"
+    EVENTS_STALE = "events-stale"
+    REVIEW = "review"
     READ_ONLY = "read-only"
+    OUTSIDE = "outside"
+    COPIED_DATASET = "copied-dataset"
+    HOST_NOT_TRUSTED = "host-not-trusted"
+    NO_HISTORY = "no-history"
     WRITE = "write"
     READ = "read"
     NOT_FOUND = "not-found"
@@ -63,6 +72,7 @@ class ErrorCode(StrEnum):
     ARTIFACT = "artifact"
     ARTIFACT_UNREADABLE = "artifact-unreadable"
     ARTIFACT_SCHEMA = "artifact-schema"
+    IMAGE_BUSY = "image-busy"
     TABLE = "table"
     TABLE_UNREADABLE = "table-unreadable"
     TABLE_SCHEMA = "table-schema"
@@ -70,6 +80,7 @@ class ErrorCode(StrEnum):
     MISSING_EXTRA = "missing-extra"
     QUERY = "query"
     QUERY_TIMEOUT = "query-timeout"
+    VERSION_NOT_FOUND = "version-not-found"
     INDEXER_OUTPUT = "indexer-output"
     SOURCE_FILE = "source-file"
     WORKER = "worker"
@@ -90,13 +101,13 @@ class ParamsError(UsageError):
 class EventsStaleError(ArtifactSchemaError):
     """Events were made of another trace, or with other params, than those that are there."""
 
-    code = "events-stale"
+    code = ErrorCode.EVENTS_STALE.value
 
 
 class ReviewError(UsageError):
     """A decision on events that can't be made; the message says why."""
 
-    code = "review"
+    code = ErrorCode.REVIEW.value
 
 
 class TraceError(UsageError):
