@@ -152,6 +152,24 @@ def read_detections(
         yield Detection(found, same_trace, same_events, trace is not None)
 
 
+def renew_events_stamp(rec: ZarrImageRecord) -> None:
+    """Have an image's detection record hold for its events as they are now.
+
+    For whoever replaces their trace. After a person judged events they are no longer those that
+    the record stands for, and nothing would tell that their trace is gone. An image whose events
+    were never detected here is left without.
+
+    Args:
+        rec: The image, in place or in the hidden folder that it is made in.
+    """
+    folder = str(rec.path / "analysis")
+    with suppress(FileNotFoundError):
+        record = _parsed(Path(folder, f"{DETECTION_ARTIFACT}.json").read_bytes(), folder)
+        path = find_file(folder, EVENTS_FILES)
+        if record is not None:
+            replace(record, events=stamp_file(path) if path else None).save(rec)
+
+
 def record_failure(rec: ZarrImageRecord, version: str, failed: Failed) -> None:
     """Note that the detection of an image failed; what is on record of an earlier one stays.
 

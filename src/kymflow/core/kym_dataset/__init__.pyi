@@ -1,3 +1,5 @@
+from ..artifacts.provenance import params_hash as params_hash
+from ..artifacts.provenance import stable_json_dumps as stable_json_dumps
 from .explain import Explanation as Explanation
 from .explain import ParamChange as ParamChange
 from .indexers.artifact import ArtifactIndexer as ArtifactIndexer
@@ -9,8 +11,6 @@ from .indexers.registry import load_indexer as load_indexer
 from .indexers.velocity import VelocityIndexer as VelocityIndexer
 from .indexers.velocity_events import VelocityEventIndexer as VelocityEventIndexer
 from .kym_dataset import KymDataset as KymDataset
-from .provenance import params_hash as params_hash
-from .provenance import stable_json_dumps as stable_json_dumps
 from .update.report import Failure as Failure
 from .update.report import Progress as Progress
 from .update.report import UpdateReport as UpdateReport

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from kymflow.core.artifacts.provenance import stable_json_dumps
 from kymflow.core.errors import CodeChangedWarning, InvalidIndexerError, ParamsError, check_choice
 from kymflow.core.kym_dataset.explain import Explanation, explain
 from kymflow.core.kym_dataset.indexers.base import Indexer, check_can_travel, table_name
 from kymflow.core.kym_dataset.ledger import DECISIVE, Ledger
-from kymflow.core.kym_dataset.provenance import stable_json_dumps
 from kymflow.core.kym_dataset.update.decide import Mode, decide
 from kymflow.core.kym_dataset.update.extract import Job
 from kymflow.core.kym_dataset.update.fingerprint import code_fingerprint

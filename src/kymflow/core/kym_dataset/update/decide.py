@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import duckdb
 import polars as pl
 
-from kymflow.core.kym_dataset.provenance import text_hash
+from kymflow.core.artifacts.provenance import text_hash
 from kymflow.core.kym_dataset.schemas import PROVENANCE
 from kymflow.core.kym_dataset.update.survey import Survey
 from kymflow_sql import statement
