@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -14,11 +15,29 @@ from kymflow.cli.commands.common import (
 )
 from kymflow.cli.errors import FAILED, warn
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from kymflow.core.lab_folder import ImportReport
+
+_LISTED = 200
+
 
 @click.command("import")
 @click.argument("folder", type=FolderPath(), help="The lab folder.")
 @dataset_argument
-@click.option("--changed", is_flag=True, help="Import again what differs from its source.")
+@click.option(
+    "--changed",
+    is_flag=True,
+    help="Merge what changed in the folder with what was done in the dataset since. What both "
+    "changed stays as it is in the dataset, is listed, and ends with exit code 1.",
+)
+@click.option(
+    "--copies",
+    is_flag=True,
+    help="Import a TIFF that holds the pixels of another as an image of its own.",
+)
+@click.option("--follow-links", is_flag=True, help="Search linked folders too.")
 @worker_options
 @click.pass_context
 def command(
@@ -26,35 +45,67 @@ def command(
     folder: Path,
     path: Path,
     changed: bool,
+    copies: bool,
+    follow_links: bool,
     workers: int | None,
     dask: str | None,
 ) -> None:
     """Import a lab folder: TIFFs, headers, traces, events.
 
-    What is already there is skipped. A broken file is listed and does not stop the rest.
+    What is already there is skipped, also where a TIFF or its folder was renamed: images are
+    recognised by their content. A broken file is listed and does not stop the rest.
     """
     from kymflow.cli.progress import import_bar
     from kymflow.core.lab_folder import import_folder
-    from kymflow.core.lab_folder.discover import check_lab_folder
-    from kymflow_zarr import ZarrDataset
 
-    check_lab_folder(folder)
     with chosen_executor(workers, dask) as executor, import_bar() as progress:
         report = import_folder(
             folder,
-            ZarrDataset(path, mode="a"),
+            path,
             changed=changed,
+            copies=copies,
+            follow_links=follow_links,
             workers=workers,
             executor=executor,
             progress=progress,
         )
-    click.echo(
-        f"import added={len(report.added)} updated={len(report.updated)} "
-        f"skipped={len(report.skipped)} changed={len(report.changed)} failed={len(report.failed)}"
-    )
-    if report.changed and not changed:
-        warn(f"{len(report.changed)} images differ from their source; --changed imports them again")
-    for source, message in report.failed:
-        warn(f"{source}: {message}", kind="failed")
-    if report.failed:
+    click.echo(report.summary)
+    _warn(report, changed)
+    if report.failed or report.conflicts:
         ctx.exit(FAILED)
+
+
+def _warn(report: ImportReport, changed: bool) -> None:
+    """Say on standard error what a person has to know."""
+    from kymflow.core.lab_folder.discover import named_links
+
+    if report.links:
+        warn(f"passed over {named_links(report.links)}; --follow-links searches them")
+    if report.changed and not changed:
+        warn(
+            f"{len(report.changed)} images differ from their files ({report.changed[0]} …): "
+            f"--changed merges them"
+        )
+    _list("moved", (f"{each.path} is {each.was or each.image_id}" for each in report.moved))
+    _list(
+        "copy",
+        (
+            f"{each.path} holds the pixels of {each.of}: left out; --copies imports it"
+            for each in report.copies
+        ),
+    )
+    _list(
+        "reacquired",
+        (f"{path}: other pixels under the same name" for path, _ in report.reacquired),
+    )
+    _list("conflict", map(str, report.conflicts))
+    _list("failed", (f"{source}: {message}" for source, message in report.failed))
+
+
+def _list(kind: str, lines: Iterable[str]) -> None:
+    """Print a line for each, up to some, and how many more there are."""
+    listed = list(lines)
+    for line in listed[:_LISTED]:
+        warn(line, kind=kind)
+    if len(listed) > _LISTED:
+        warn(f"… and {len(listed) - _LISTED} more, which Python's import_folder reports", kind=kind)

@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from kymflow.core.lab_folder.importer import ImportReport, import_folder
+    from kymflow.core.lab_folder.importer import import_folder
+    from kymflow.core.lab_folder.report import Conflict, Copy, ImportReport, Moved
 
-__all__ = ["ImportReport", "import_folder"]
+_HOMES = {
+    "Conflict": "report",
+    "Copy": "report",
+    "ImportReport": "report",
+    "Moved": "report",
+    "import_folder": "importer",
+}
+
+__all__ = ["Conflict", "Copy", "ImportReport", "Moved", "import_folder"]
 
 
 def __getattr__(name: str) -> object:
-    if name not in __all__:
+    if name not in _HOMES:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from kymflow.core.lab_folder import importer
-
-    return getattr(importer, name)
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

@@ -2,31 +2,34 @@
 
 from __future__ import annotations
 
-import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kymflow.core.errors import SourceFileError
 from kymflow.core.event_schema import EVENTS_ARTIFACT, PARAMS_ARTIFACT, TRACE_ARTIFACT
 from kymflow.core.kym_dataset.work import Work, check_in_reach
+from kymflow.core.lab_folder.contents import Contents, read_contents
 from kymflow.core.lab_folder.discover import LabImage
-from kymflow.core.lab_folder.events import Events, read_events
-from kymflow.core.lab_folder.metadata import build_metadata
-from kymflow.core.lab_folder.pixels import read_pixels
-from kymflow.core.lab_folder.source import describe_source
-from kymflow.core.lab_folder.traces import read_trace
-from kymflow_zarr.errors import ArtifactError, ArtifactSchemaError, InvalidNameError, first_line
-from kymflow_zarr.names import check_artifact_name
+from kymflow.core.lab_folder.fingerprint import FATAL
+from kymflow.core.lab_folder.reading import broken
+from kymflow.core.lab_folder.reimport import Merged, merge_contents
+from kymflow.core.lab_folder.revision import AXES, revise, save_source
+from kymflow.core.lab_folder.source import (
+    Source,
+    changed_endings,
+    check_unchanged,
+    describe_source,
+    relocated,
+)
+from kymflow.core.lab_folder.three_way import Clash
+from kymflow_zarr.errors import ArtifactError, ImageNotFoundError, ReadOnlyError, UsageError
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset, ZarrImageRecord
 
-AXES = ("t", "x")
-FATAL = (
-    "whoever imports it dies of it, for lack of memory or by a fault of a library; mend its "
-    "files, or move them away"
-)
+_FAILS_ALONE = (SourceFileError, ArtifactError, ImageNotFoundError, ReadOnlyError, UsageError)
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,15 +38,23 @@ class Task:
 
     Attributes:
         image: The image.
-        root: The lab folder.
+        root: The folder that its path is to be relative to.
         dataset: Where it goes.
-        replaced: The id of the image that it takes the place of, None if it is new.
+        pixels: The hash that its pixels must have, None if that was not looked at.
+        known: What the dataset says of the image that it is, None if it is new.
+        image_id: That image.
+        is_moved: Whether it is to be recorded where it is now.
+        is_merged: Whether what its files hold is to be merged if it changed.
     """
 
     image: LabImage
     root: Path
     dataset: ZarrDataset
-    replaced: str | None
+    pixels: str | None = None
+    known: Source | None = None
+    image_id: str | None = None
+    is_moved: bool = False
+    is_merged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,78 +65,91 @@ class Brought:
         task: The task.
         image_id: The image's id; empty if it is not in.
         error: Why it is not in, empty if it is.
+        is_merged: Whether what its files hold was merged.
+        is_changed: Whether its files hold something else than was imported, and were left.
+        has_new_pixels: Whether its pixels were replaced.
+        clashes: What was changed on both sides, each with the artifact it is in.
     """
 
     task: Task
     image_id: str = ""
     error: str = ""
+    is_merged: bool = False
+    is_changed: bool = False
+    has_new_pixels: bool = False
+    clashes: tuple[tuple[str, Clash], ...] = ()
 
 
 def _bring(task: Task) -> Brought:
     """Bring an image in; this runs here or in a worker."""
     check_in_reach(task.dataset)
     try:
-        return Brought(task, _write(task.image, task.root, task.dataset, task.replaced))
-    except (SourceFileError, ArtifactError) as error:
+        if task.image_id is None:
+            return Brought(task, _add(task))
+        if task.is_moved and not task.is_merged:
+            return _move(task, task.dataset.record(task.image_id))
+        return _merge(task, task.dataset.record(task.image_id))
+    except _FAILS_ALONE as error:
         return Brought(task, error=error.message)
 
 
 BRINGING = Work(_bring, halve=lambda _: (), give_up=lambda task: Brought(task, error=FATAL))
 
 
-def _write(image: LabImage, root: Path, dataset: ZarrDataset, replaced: str | None) -> str:
-    pixels = read_pixels(image.tif)
-    source = describe_source(image, root)
-    metadata = build_metadata(image, pixels.shape, source)
-    trace = read_trace(image.trace) if image.trace else None
-    events = read_events(image.events) if image.events else None
-    with dataset.stage_image(replaced, replacing=replaced is not None) as staged:
-        if replaced is not None:
-            _keep_own_artifacts(dataset.record(replaced), staged)
-        staged.save_array(pixels, axes=AXES)
-        if trace is not None:
-            staged.save_df_parquet(TRACE_ARTIFACT, trace)
-        if events is not None:
-            _save_events(staged, events)
-        source["artifacts"] = [
-            name
-            for name, brought in (
-                (f"{TRACE_ARTIFACT}.parquet", trace is not None),
-                (f"{EVENTS_ARTIFACT}.parquet", events is not None),
-                (f"{PARAMS_ARTIFACT}.json", events is not None and events.params is not None),
-            )
-            if brought
-        ]
-        staged.save_metadata_payload(metadata)
+def _add(task: Task) -> str:
+    """Add a new image."""
+    contents = _read(task)
+    with task.dataset.stage_image() as staged:
+        staged.save_array(contents.pixels, axes=AXES)
+        if contents.trace is not None:
+            staged.save_df_parquet(TRACE_ARTIFACT, contents.trace)
+        if contents.events is not None:
+            staged.save_df_parquet(EVENTS_ARTIFACT, contents.events.rows)
+        if contents.params is not None:
+            staged.save_json(PARAMS_ARTIFACT, contents.params)
+        source = replace(contents.source, base=contents.base().save(staged))
+        staged.save_metadata_payload({**contents.metadata, "source": source.to_dict()})
     return staged.image_id
 
 
-def _save_events(staged: ZarrImageRecord, events: Events) -> None:
-    staged.save_df_parquet(EVENTS_ARTIFACT, events.rows)
-    if events.params is not None:
-        staged.save_json(PARAMS_ARTIFACT, dict(events.params))
+def _move(task: Task, rec: ZarrImageRecord) -> Brought:
+    """Record where an image is now; its companions are compared, and left if they differ."""
+    now = describe_source(task.image, task.root)
+    check_unchanged(now)
+    if task.pixels is not None:
+        now = replace(now, pixels=task.pixels)
+    save_source(rec, partial(_moved_here, now=now))
+    changed = task.known is None or bool(changed_endings(task.known, now))
+    return Brought(task, rec.image_id, is_changed=changed)
 
 
-def _keep_own_artifacts(old: ZarrImageRecord, staged: ZarrImageRecord) -> None:
-    """Carry over the artifacts of an image that did not come from its folder."""
-    for folder in ("analysis", "analysis_arrays"):
-        if (old.path / folder).is_dir():
-            shutil.copytree(old.path / folder, staged.path / folder, symlinks=True)
-    for key in _brought(old):
-        (staged.path / "analysis" / key).unlink(missing_ok=True)
+def _moved_here(old: Source | None, now: Source) -> Source:
+    """Return the record of an image that was found here; of one without a record, of its TIFF."""
+    if old is None:
+        return replace(now, files=now.files[:1])
+    moved = relocated(old, now)
+    return moved if moved.pixels or not now.pixels else replace(moved, pixels=now.pixels)
 
 
-def _brought(old: ZarrImageRecord) -> list[str]:
-    """Return the artifacts that an image's import brought."""
-    source = old.load_metadata_payload().get("source")
-    try:
-        keys = source.get("artifacts", []) if isinstance(source, dict) else []
-        return [check_artifact_name(key) for key in keys]
-    except (TypeError, InvalidNameError) as error:
-        raise ArtifactSchemaError(
-            f"its metadata names no artifacts of its own under 'artifacts' ({first_line(error)}); "
-            f"mend that list",
-            dataset=str(old.dataset.path),
-            image_id=old.image_id,
-            artifact="metadata",
-        ) from error
+def _merge(task: Task, rec: ZarrImageRecord) -> Brought:
+    """Merge what an image's files hold with what the image holds."""
+    contents = _read(task)
+    if task.known is not None and not changed_endings(task.known, contents.source):
+        return _move(task, rec)
+    merged: Merged = revise(
+        rec, partial(merge_contents, theirs=contents), contents.source, contents.pixels
+    )
+    return Brought(
+        task,
+        rec.image_id,
+        is_merged=True,
+        has_new_pixels=merged.has_new_pixels,
+        clashes=tuple(merged.clashes),
+    )
+
+
+def _read(task: Task) -> Contents:
+    contents = read_contents(task.image, task.root)
+    if task.pixels not in (None, contents.source.pixels):
+        raise broken(task.image.tif, "it changed while it was imported; import again")
+    return contents

@@ -1,0 +1,106 @@
+"""What a lab's files gave when they were last imported: the base of a three-way merge.
+
+It is kept in the image, as ``import/<token>.json`` and, for events, ``import/<token>.parquet``;
+the image's ``source`` names the one in force. A new base has a new name and comes into force with
+the metadata that names it, in one step. A killed import leaves the old one in force.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import uuid
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from kymflow_zarr.errors import ArtifactError, ReadOnlyError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from kymflow_zarr import ZarrImageRecord
+
+FOLDER = "import"
+_NAME = re.compile(rf"{FOLDER}/[0-9a-f]{{16}}")
+
+
+@dataclass(frozen=True, slots=True)
+class Base:
+    """What the files gave.
+
+    Attributes:
+        metadata: The metadata, without where it came from.
+        params: The params of the events, None if there were none.
+        events: The events under the ids that they have in the dataset, None if there were none.
+        trace: Hash of the trace, see :func:`frame_hash`; None if there was none.
+    """
+
+    metadata: Mapping[str, Any]
+    params: Mapping[str, Any] | None
+    events: pl.DataFrame | None
+    trace: str | None
+
+    def save(self, rec: ZarrImageRecord) -> str:
+        """Save it under a name of its own, and return that."""
+        name = f"{FOLDER}/{uuid.uuid4().hex[:16]}"
+        if self.events is not None:
+            rec.save_df_parquet(name, self.events)
+        rec.save_json(
+            name,
+            {
+                "metadata": self.metadata,
+                "params": self.params,
+                "has_events": self.events is not None,
+                "trace": self.trace,
+            },
+        )
+        return name
+
+
+def load_base(rec: ZarrImageRecord, name: str | None) -> Base | None:
+    """Return the base of a name; None where there is none, or it can't be read."""
+    if name is None or not _NAME.fullmatch(name):
+        return None
+    try:
+        stored = rec.load_json(name)
+        events = rec.load_df_parquet(name) if stored["has_events"] else None
+        metadata, params, trace = stored["metadata"], stored["params"], stored["trace"]
+    except (ArtifactError, KeyError, TypeError):
+        return None
+    if not isinstance(metadata, dict) or not isinstance(params, dict | None):
+        return None
+    return Base(metadata, params, events, trace)
+
+
+def delete_other_bases(rec: ZarrImageRecord, name: str) -> None:
+    """Delete all bases but the one in force."""
+    folder = rec.path / "analysis" / FOLDER
+    with suppress(OSError, ReadOnlyError):  # what is left is in nobody's way, and goes next time
+        rec.dataset.check_writable("delete what was imported before", folder)
+        for path in folder.iterdir():
+            if f"{FOLDER}/{path.stem}" != name and _NAME.fullmatch(f"{FOLDER}/{path.stem}"):
+                path.unlink()
+
+
+def frame_hash(frame: pl.DataFrame) -> str:
+    """Return the SHA-256 of a frame: of its columns' names, types and values.
+
+    Unlike the bytes of a Parquet file it does not depend on who wrote it.
+    """
+    import numpy as np
+
+    digest = hashlib.sha256()
+    for column in frame:
+        missing = column.is_null()
+        digest.update(f"{column.name}\0{column.dtype}\0{len(column)}\0".encode())
+        digest.update(np.packbits(missing.to_numpy()).tobytes())
+        if not column.dtype.is_numeric():
+            digest.update(repr(column.to_list()).encode(errors="surrogatepass"))
+            continue
+        values = column.fill_null(0).to_numpy()
+        if column.dtype.is_float():
+            values = np.where(np.isnan(values), np.nan, values)  # whichever NaN it is
+        digest.update(np.ascontiguousarray(values).tobytes())
+    return digest.hexdigest()
