@@ -23,7 +23,7 @@ from kymflow_zarr.links import leads_out, remove
 from kymflow_zarr.names import check_dataset_path, check_image_id, without_strangers
 from kymflow_zarr.owned import owned_folder
 from kymflow_zarr.record import ZarrImageRecord
-from kymflow_zarr.root import check_root, create_root, is_root_metadata
+from kymflow_zarr.root import check_root, create_root, is_root_metadata, is_unfinished
 from kymflow_zarr.sql.queryable import Queryable
 from kymflow_zarr.swaps import heal_swaps, put_in_place
 from kymflow_zarr.tables import TableStore
@@ -318,4 +318,5 @@ class ZarrDataset(Queryable):
         return self.path / "images"
 
     def _is_empty_folder(self) -> bool:
-        return self.path.is_dir() and next(self.path.iterdir(), None) is None
+        """Tell whether there is nothing but what another process writes who makes it as well."""
+        return self.path.is_dir() and all(map(is_unfinished, self.path.iterdir()))

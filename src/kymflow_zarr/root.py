@@ -6,10 +6,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from kymflow_zarr.errors import DatasetFormatError
+from kymflow_zarr.files import temporary_of
 from kymflow_zarr.groups import ZarrFormat, read_attributes, write_group
 
 FORMAT = "kymflow_zarr_v1"
 SCHEMA_VERSION = 1
+_FOLDERS = ("images", "tables", "index")
 
 
 def create_root(dataset: Path) -> None:
@@ -17,11 +19,22 @@ def create_root(dataset: Path) -> None:
 
     The root is written last: until then this is no dataset.
     """
-    for folder in ("images", "tables", "index"):
+    for folder in _FOLDERS:
         write_group(dataset / folder, 3, {})
     created = datetime.now(UTC).isoformat()
     attributes = {"format": FORMAT, "schema_version": SCHEMA_VERSION, "created_utc": created}
     write_group(dataset, 3, attributes)
+
+
+def is_unfinished(entry: Path) -> bool:
+    """Tell whether an entry of a folder is there because a dataset is being made of it.
+
+    That goes on in another process, or did in one that was killed; either way making it again does
+    no harm.
+    """
+    if entry.name in _FOLDERS and entry.is_dir():
+        return all(each.name == "zarr.json" or temporary_of(each) for each in entry.iterdir())
+    return temporary_of(entry) is not None
 
 
 def check_root(dataset: Path, zarr_format: ZarrFormat) -> None:

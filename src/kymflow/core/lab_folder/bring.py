@@ -66,7 +66,7 @@ class Brought:
         image_id: The image's id; empty if it is not in.
         error: Why it is not in, empty if it is.
         is_merged: Whether what its files hold was merged.
-        is_changed: Whether its files hold something else than was imported, and were left.
+        changed: Which of its files hold something else than was imported.
         has_new_pixels: Whether its pixels were replaced.
         clashes: What was changed on both sides, each with the artifact it is in.
     """
@@ -75,7 +75,7 @@ class Brought:
     image_id: str = ""
     error: str = ""
     is_merged: bool = False
-    is_changed: bool = False
+    changed: frozenset[str] = frozenset()
     has_new_pixels: bool = False
     clashes: tuple[tuple[str, Clash], ...] = ()
 
@@ -119,8 +119,7 @@ def _move(task: Task, rec: ZarrImageRecord) -> Brought:
     if task.pixels is not None:
         now = replace(now, pixels=task.pixels)
     save_source(rec, partial(_moved_here, now=now))
-    changed = task.known is None or bool(changed_endings(task.known, now))
-    return Brought(task, rec.image_id, is_changed=changed)
+    return Brought(task, rec.image_id, changed=_changed(task, now))
 
 
 def _moved_here(old: Source | None, now: Source) -> Source:
@@ -134,7 +133,8 @@ def _moved_here(old: Source | None, now: Source) -> Source:
 def _merge(task: Task, rec: ZarrImageRecord) -> Brought:
     """Merge what an image's files hold with what the image holds."""
     contents = _read(task)
-    if task.known is not None and not changed_endings(task.known, contents.source):
+    changed = _changed(task, contents.source)
+    if not changed:
         return _move(task, rec)
     merged: Merged = revise(
         rec, partial(merge_contents, theirs=contents), contents.source, contents.pixels
@@ -143,9 +143,14 @@ def _merge(task: Task, rec: ZarrImageRecord) -> Brought:
         task,
         rec.image_id,
         is_merged=True,
+        changed=changed,
         has_new_pixels=merged.has_new_pixels,
         clashes=tuple(merged.clashes),
     )
+
+
+def _changed(task: Task, now: Source) -> frozenset[str]:
+    return frozenset(now.by_ending if task.known is None else changed_endings(task.known, now))
 
 
 def _read(task: Task) -> Contents:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from kymflow.core.event_schema import EVENTS_ARTIFACT, PARAMS_ARTIFACT, TRACE_ARTIFACT
 from kymflow.core.lab_folder.base import Base, frame_hash
 from kymflow.core.lab_folder.discover import LabImage
 from kymflow.core.lab_folder.events import Events, read_events
@@ -71,5 +72,11 @@ def read_contents(image: LabImage, root: Path) -> Contents:
     trace = read_trace(image.trace) if image.trace else None
     events = read_events(image.events) if image.events else None
     check_unchanged(source)
-    described = replace(source, pixels=pixels_hash(pixels))
+    given = {
+        f"{TRACE_ARTIFACT}.parquet": trace,
+        f"{EVENTS_ARTIFACT}.parquet": events,
+        f"{PARAMS_ARTIFACT}.json": events and events.params,
+    }
+    artifacts = [name for name, value in given.items() if value is not None]
+    described = replace(source, pixels=pixels_hash(pixels), artifacts=artifacts)
     return Contents(described, pixels, metadata, trace, events)

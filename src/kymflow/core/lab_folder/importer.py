@@ -6,6 +6,7 @@ import logging
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +18,7 @@ from kymflow.core.lab_folder.known import KnownImages
 from kymflow.core.lab_folder.recognition import Recognition, Verdict
 from kymflow.core.lab_folder.report import ImportReport
 from kymflow.core.lab_folder.seen import SeenFiles
+from kymflow.core.lab_folder.source import EVENTS_ENDINGS, TIF, TRACE_ENDINGS
 from kymflow_zarr.names import check_dataset_path
 
 if TYPE_CHECKING:
@@ -107,6 +109,7 @@ class _Import:
         self._changed = changed
         self._progress = progress
         self._done = 0
+        self._remade: list[str] = []
         self._known = KnownImages(dataset)
         self._seen = SeenFiles(dataset)
         self._report = ImportReport(links=found.links)
@@ -119,25 +122,43 @@ class _Import:
         recognition = Recognition(
             self._found.root, self._found.images, self._known, self._seen, copies=copies
         )
-        verdicts = recognition.verdicts(lambda unread: _prints(unread, pool))
+        placed = list(recognition.by_place())
+        others = recognition.by_content(lambda unread: _prints(unread, pool))
+        # Before, lest rows of the old events count as fresh when this is killed; and after, for an
+        # update of the index that ran meanwhile.
+        if self._changed:
+            self._mark(verdict.image_id for verdict in placed if _has_other_rows(verdict.changed))
         try:
-            for brought in run(BRINGING, self._tasks(verdicts), pool):
+            for brought in run(BRINGING, self._tasks(chain(placed, others)), pool):
                 self._report.take_brought(brought)
                 self._tell(brought.task.image)
+                if _has_other_rows(brought.changed):
+                    self._remade.append(brought.image_id)
         finally:
+            self._mark(self._remade)
             self._seen.save()
             self._known.save()
         self._report.sort()
         return self._report
 
+    def _mark(self, image_ids: Iterable[str | None]) -> None:
+        """Mark the rows of images whose events may be others under the same params."""
+        asked = sorted(filter(None, image_ids))
+        if asked:
+            from kymflow.core.kym_dataset import KymDataset, VelocityEventIndexer
+
+            KymDataset(self._dataset).mark_outdated(VelocityEventIndexer(), asked)
+
     def _tasks(self, verdicts: Iterable[Verdict]) -> Iterator[Task]:
         """Yield what is to be brought in, and report what is not."""
         for verdict in verdicts:
-            is_due = verdict.is_moved or (verdict.is_changed and self._changed)
+            is_due = verdict.is_moved or (verdict.changed and self._changed)
             if verdict.error or verdict.copy_of or (verdict.image_id is not None and not is_due):
                 self._report.take_verdict(verdict)
                 self._tell(verdict.image)
             else:
+                if self._changed and TIF in verdict.changed:
+                    self._mark([verdict.image_id])
                 yield self._task(verdict)
 
     def _task(self, verdict: Verdict) -> Task:
@@ -191,6 +212,10 @@ def _only_import(dataset: ZarrDataset) -> Iterator[None]:
         yield
     finally:
         lock.release()
+
+
+def _has_other_rows(changed: Iterable[str]) -> bool:
+    return not {TIF, *TRACE_ENDINGS, *EVENTS_ENDINGS}.isdisjoint(changed)
 
 
 def _unreadable(error: OSError, root: Path) -> tuple[str, str]:

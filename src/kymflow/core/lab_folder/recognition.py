@@ -19,7 +19,7 @@ from kymflow.core.lab_folder.discover import LabImage
 from kymflow.core.lab_folder.fingerprint import Fingerprint, Unread
 from kymflow.core.lab_folder.known import KnownImages
 from kymflow.core.lab_folder.seen import SeenFiles
-from kymflow.core.lab_folder.source import Source
+from kymflow.core.lab_folder.source import TIF, Source
 
 TakePrints = Callable[[Iterable[Unread]], Iterable[Fingerprint]]
 
@@ -32,8 +32,8 @@ class Verdict:
         image: The lab's image.
         image_id: The image of the dataset, None if it is new.
         is_moved: Whether it was found elsewhere than recorded.
-        is_changed: Whether its files differ from those recorded; of one that moved that is not
-            known yet.
+        changed: Which of its files differ from those recorded, as in ``Source.by_ending``; of one
+            that moved that is not known yet.
         pixels: The hash of the pixels, where it was computed.
         copy_of: Where the same pixels are; such a copy is no image of its own.
         error: Why it can't be told, empty if it can.
@@ -42,7 +42,7 @@ class Verdict:
     image: LabImage
     image_id: str | None = None
     is_moved: bool = False
-    is_changed: bool = False
+    changed: frozenset[str] = frozenset()
     pixels: str | None = None
     copy_of: str = ""
     error: str = ""
@@ -77,37 +77,39 @@ class Recognition:
         self._is_there: dict[str, bool] = {}
         self._claimed: dict[str, str] = {}
         self._new: dict[str, str] = {}
+        self._strangers: list[LabImage] = []
+        self._other_tifs: list[LabImage] = []
         self._lost_by_pixels: dict[str, list[str]] | None = None
 
-    def verdicts(self, take: TakePrints) -> Iterator[Verdict]:
-        """Yield a verdict on every image.
+    def by_place(self) -> Iterator[Verdict]:
+        """Yield a verdict on every image whose TIFF is where it was, as it was."""
+        for image in self._images:
+            image_id = self._known.by_place.get(self._place(image))
+            if image_id is None:
+                self._strangers.append(image)
+                continue
+            try:
+                if self._has_same_tif(image_id):
+                    yield self._unmoved(image, image_id)
+                else:
+                    self._other_tifs.append(image)
+            except SourceFileError as error:
+                yield Verdict(image, error=error.message)
+
+    def by_content(self, take: TakePrints) -> Iterator[Verdict]:
+        """Yield a verdict on every other image, once all those by place are given.
 
         Args:
             take: Takes fingerprints, one for each image given, in the same order.
         """
-        strangers: list[LabImage] = []
-        other_tif: list[LabImage] = []
-        for image in self._images:
-            image_id = self._known.by_place.get(self._place(image))
-            if image_id is None:
-                strangers.append(image)
-                continue
-            try:
-                same_tif = self._has_same_tif(image_id)
-                if same_tif:
-                    yield self._unmoved(image, image_id)
-                else:
-                    other_tif.append(image)
-            except SourceFileError as error:
-                yield Verdict(image, error=error.message)
         reacquired = []
-        for print_ in take(self._unread(other_tif)):
+        for print_ in take(self._unread(self._other_tifs)):
             verdict = self._with_other_tif(print_)
             if verdict is None:
                 reacquired.append(print_)
             else:
                 yield verdict
-        for print_ in take(self._unread(strangers)):
+        for print_ in take(self._unread(self._strangers)):
             yield self._stranger(print_)
         # Last, since the image that was here may have been found elsewhere.
         for print_ in reacquired:
@@ -120,7 +122,8 @@ class Recognition:
         """Return the verdict on an image whose TIFF is as recorded."""
         source = self._known.sources[image_id]
         inner = source.root.startswith(f"{self._root}/")  # the folder of this one was imported
-        return Verdict(image, image_id, inner, not self._has_same_companions(image, source))
+        changed = frozenset(self._changed_companions(image, source))
+        return Verdict(image, image_id, inner, changed)
 
     def _has_same_tif(self, image_id: str) -> bool:
         """Tell whether an image's TIFF is where it was, as it was.
@@ -138,15 +141,21 @@ class Recognition:
             )
         return self._is_there[image_id]
 
-    def _has_same_companions(self, image: LabImage, source: Source) -> bool:
-        recorded = {file.get("path"): file for file in source.files if _has_path(file)}
+    def _changed_companions(self, image: LabImage, source: Source) -> Iterator[str]:
+        """Yield what came, went, or is of other content than recorded.
+
+        Raises:
+            SourceFileError: If a file can't be read.
+        """
         start = len(source.root) + 1
+        recorded = {file["path"]: file for file in source.files if _has_path(file)}
         now = {file.as_posix()[start:]: file for file in image.files}
-        return recorded.keys() == now.keys() and all(
-            self._seen.has_same_content(file, recorded[path])
-            for path, file in now.items()
-            if file != image.tif
-        )
+        for path in recorded.keys() ^ now.keys():
+            yield source.ending(path)
+        for path in recorded.keys() & now.keys():
+            file = now[path]
+            if file != image.tif and not self._seen.has_same_content(file, recorded[path]):
+                yield source.ending(path)
 
     def _is_lost(self, image_id: str) -> bool:
         """Tell whether an image's TIFF is no longer where it was."""
@@ -172,7 +181,7 @@ class Recognition:
             return Verdict(image, error=print_.error)
         if print_.pixels is not None and print_.pixels == self._known.pixels_of(image_id):
             self._is_there[image_id] = True  # saved again, with other tags or another compression
-            return Verdict(image, image_id, is_changed=True, pixels=print_.pixels)
+            return Verdict(image, image_id, changed=frozenset({TIF}), pixels=print_.pixels)
         return self._moved(print_)
 
     def _reacquired(self, print_: Fingerprint) -> Verdict:
@@ -182,7 +191,7 @@ class Recognition:
         elsewhere = self._present(print_, but=image_id)
         if elsewhere and not self._copies:
             return Verdict(print_.image, copy_of=elsewhere)
-        return Verdict(print_.image, image_id, is_changed=True, pixels=print_.pixels)
+        return Verdict(print_.image, image_id, changed=frozenset({TIF}), pixels=print_.pixels)
 
     def _stranger(self, print_: Fingerprint) -> Verdict:
         """Return the verdict on an image whose path is not on record."""

@@ -37,6 +37,7 @@ class Merged:
         changes: The artifacts to write, each with its value; ``ABSENT`` for one to delete.
         clashes: What was changed on both sides, each with the artifact it is in.
         has_new_pixels: Whether the pixels are to be replaced.
+        has_own_events: Whether it has events that did not come from the folder as they are.
     """
 
     metadata: dict[str, Any]
@@ -44,6 +45,7 @@ class Merged:
     changes: dict[str, Any] = field(default_factory=dict)
     clashes: list[tuple[str, Clash]] = field(default_factory=list)
     has_new_pixels: bool = False
+    has_own_events: bool = False
 
 
 def merge_contents(stored: Stored, theirs: Contents) -> Merged:
@@ -65,6 +67,8 @@ def merge_contents(stored: Stored, theirs: Contents) -> Merged:
     changed = changed_endings(old, theirs.source) if old else set(theirs.source.by_ending)
     merged = Merged({}, theirs.base())
     merged.has_new_pixels = TIF in changed and _are_pixels_new(stored, old, theirs, merged)
+    imported = base.events if base else None
+    merged.has_own_events = not _are_equal(stored.events, imported)
     _merge_metadata(stored, theirs, base, changed, merged)
     if changed.intersection(TRACE_ENDINGS):
         _merge_trace(stored, theirs, base, merged)

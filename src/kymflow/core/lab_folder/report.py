@@ -101,7 +101,7 @@ class ImportReport:
         elif verdict.copy_of:
             self.copies.append(Copy(path, verdict.copy_of))
         else:
-            (self.changed if verdict.is_changed else self.skipped).append(path)
+            (self.changed if verdict.changed else self.skipped).append(path)
 
     def take_brought(self, brought: Brought) -> None:
         """Note what became of an image."""
@@ -115,7 +115,7 @@ class ImportReport:
         if task.is_moved:
             was = task.known.place if task.known else ""
             self.moved.append(Moved(path, brought.image_id, was))
-        if brought.is_changed:
+        if brought.changed and not brought.is_merged:
             self.changed.append(path)
         elif brought.is_merged or not task.is_moved:
             self.updated.append((path, brought.image_id))

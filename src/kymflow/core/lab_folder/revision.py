@@ -20,6 +20,7 @@ from kymflow.core.lab_folder.reimport import Merged
 from kymflow.core.lab_folder.source import Source
 from kymflow.core.lab_folder.stored import FILES, ChangedMeanwhileError, Stored, load_stored
 from kymflow.core.lab_folder.three_way import ABSENT
+from kymflow.core.velocity_events.made_with import renew_made_with
 from kymflow_zarr.artifacts import METADATA
 from kymflow_zarr.errors import WriteError
 
@@ -105,10 +106,15 @@ def _write(stored: Stored, rec: ZarrImageRecord, merged: Merged, source: Source)
     folders = [_folder(rec, artifact) for artifact in (METADATA, f"{FOLDER}/x", *merged.changes)]
     rec.dataset.check_writable("import an image again", *folders)
     base = merged.base.save(rec)
+    outlive_trace = TRACE_ARTIFACT in merged.changes and merged.has_own_events
+    if outlive_trace:
+        renew_made_with(rec)
     for artifact in _ORDER:
         if artifact in merged.changes:
             stored.check(artifact)
             _save(rec, artifact, merged.changes[artifact])
+            if artifact == EVENTS_ARTIFACT and outlive_trace:
+                renew_made_with(rec)
     stored.check(METADATA)
     described = source.succeeding(Source.of(stored.metadata)).with_base(base)
     rec.save_metadata_payload({**merged.metadata, "source": described.to_dict()})

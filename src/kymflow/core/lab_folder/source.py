@@ -7,6 +7,7 @@
       "path": "AngII/a.tif",               the TIFF in it
       "folders": ["AngII"],
       "files": [{"path": …, "size": …, "mtime_ns": …, "ctime_ns": …, "sha256": …}, …],
+      "artifacts": ["velocity/trace.parquet", …],  what they gave beside pixels and metadata
       "pixels_sha256": …,                  of the pixels, whatever file holds them
       "history": [{"root": …, "path": …}], where it was found before, oldest first
       "base": "import/3f0a…"               what its files gave last, see `base`
@@ -45,6 +46,8 @@ class Source:
         pixels: SHA-256 of its pixels, None where that was not recorded.
         history: Where it was found before: root and path, oldest first.
         base: Name of the artifact that holds what its files gave, None where there is none.
+        artifacts: What its files gave, relative to ``analysis/``. For people: nothing is read or
+            deleted by these names.
     """
 
     root: str
@@ -53,6 +56,7 @@ class Source:
     pixels: str | None = None
     history: list[tuple[str, str]] = field(default_factory=list)
     base: str | None = None
+    artifacts: list[str] = field(default_factory=list)
 
     @classmethod
     def of(cls, metadata: object) -> Source | None:
@@ -66,6 +70,8 @@ class Source:
         if not all(isinstance(file, dict) for file in files):
             return None
         pixels, base = source.get("pixels_sha256"), source.get("base")
+        artifacts = source.get("artifacts")
+        named = artifacts if isinstance(artifacts, list) else []
         return cls(
             root,
             path,
@@ -73,6 +79,7 @@ class Source:
             pixels if isinstance(pixels, str) else None,
             list(_places(source.get("history"))),
             base if isinstance(base, str) else None,
+            [name for name in named if isinstance(name, str)],
         )
 
     @property
@@ -89,8 +96,13 @@ class Source:
     @property
     def by_ending(self) -> dict[str, File]:
         """The files by what they are: ``tif``, else an ending such as ``_events.json``."""
-        companions = {_ending(file.get("path"), self.path): file for file in self.files[1:]}
+        companions = {self.ending(file.get("path")): file for file in self.files[1:]}
         return {TIF: self.files[0], **companions} if self.files else {}
+
+    def ending(self, path: object) -> str:
+        """Return what a companion's name has beyond that of its image, in lower case."""
+        name = os.path.basename(path) if isinstance(path, str) else ""
+        return name[len(os.path.splitext(os.path.basename(self.path))[0]) :].lower()
 
     def to_dict(self) -> dict[str, Any]:
         """Return what goes into the metadata."""
@@ -99,6 +111,7 @@ class Source:
             "path": self.path,
             "folders": self.path.split("/")[:-1],
             "files": [dict(file) for file in self.files],
+            "artifacts": self.artifacts,
         }
         if self.pixels is not None:
             described["pixels_sha256"] = self.pixels
@@ -198,12 +211,6 @@ def is_unicode(text: str) -> bool:
 def _describe(path: Path, root: Path) -> dict[str, Any]:
     now = look_at(path)  # before it is read: one that is replaced meanwhile is seen
     return {"path": relative_path(path, root), **now._asdict(), "sha256": read_hash(path)}
-
-
-def _ending(path: object, tif: str) -> str:
-    """Return what a file's name has beyond the name of its image, in lower case."""
-    name = os.path.basename(path) if isinstance(path, str) else ""
-    return name[len(os.path.splitext(os.path.basename(tif))[0]) :].lower()
 
 
 def _places(history: object) -> Iterator[tuple[str, str]]:

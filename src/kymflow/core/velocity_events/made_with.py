@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from kymflow.core.event_schema import EVENTS_ARTIFACT, TRACE_ARTIFACT
@@ -58,6 +58,20 @@ def read_made_with(dataset: ZarrDataset, image_ids: Sequence[str]) -> Iterator[M
         made = _parsed(blob) if isinstance(blob, bytes) else None
         folder = f"{dataset.path}/images/{image_id}/analysis"
         yield made if made is not None and made.events == events_stamp(folder) else None
+
+
+def renew_made_with(rec: ZarrImageRecord) -> None:
+    """Have what is known of an image's events hold for these as they are now.
+
+    For whoever replaces their trace. After a person judged events, what they were made with no
+    longer matches them, and nothing would tell that their trace is gone. An image whose events
+    were never detected here is left without.
+    """
+    key = f"images/{rec.image_id}/analysis/{MADE_WITH_ARTIFACT}.json"
+    for blob in rec.dataset.get_many([key]):
+        made = _parsed(blob) if isinstance(blob, bytes) else None
+        if made is not None:
+            replace(made, events=events_stamp(f"{rec.path}/analysis")).save(rec)
 
 
 def trace_stamp(folder: str) -> FileStamp | None:

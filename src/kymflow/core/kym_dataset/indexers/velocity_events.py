@@ -16,7 +16,7 @@ from kymflow.core.event_schema import (
 )
 from kymflow.core.kym_dataset.indexer_base import ExtractedBatch
 from kymflow.core.kym_dataset.indexers.artifact import ArtifactIndexer
-from kymflow.core.velocity_events.made_with import read_made_with
+from kymflow.core.velocity_events.made_with import read_made_with, trace_stamp
 from kymflow_zarr.errors import ArtifactSchemaError
 
 if TYPE_CHECKING:
@@ -51,8 +51,8 @@ class VelocityEventIndexer(ArtifactIndexer):
 
     Reads the params at ``velocity_events/params`` and the events at ``velocity_events/events``,
     or at ``velocity_events`` in datasets of the earlier kymflow. Where the detector made the
-    events with other params than those, the image fails until it is detected again: its rows
-    would bear the hash of params they were not made with.
+    events with other params than those, or in another trace than there is, the image fails until
+    it is detected again: its rows would bear the hash of params they were not made with.
     """
 
     name = "velocity_events"
@@ -65,26 +65,28 @@ class VelocityEventIndexer(ArtifactIndexer):
 
     def extract_batch(self, dataset: ZarrDataset, image_ids: Sequence[str]) -> ExtractedBatch:
         """Return the rows of many images."""
-        outdated = self._made_with_other_params(dataset, image_ids)
+        outdated = self._outdated(dataset, image_ids)
         batch = super().extract_batch(dataset, [i for i in image_ids if i not in outdated])
         return ExtractedBatch(batch.rows, {**batch.errors, **outdated})
 
-    def _made_with_other_params(
-        self, dataset: ZarrDataset, image_ids: Sequence[str]
-    ) -> dict[str, Exception]:
+    def _outdated(self, dataset: ZarrDataset, image_ids: Sequence[str]) -> dict[str, Exception]:
         made = {
-            image_id: known.params_hash
+            image_id: known
             for image_id, known in zip(image_ids, read_made_with(dataset, image_ids), strict=True)
             if known is not None
         }
         now = self.params_hashes(dataset, list(made)).hashes
-        return {
-            image_id: ArtifactSchemaError(
-                "its params were changed after its events were made; run `kymflow detect`",
-                dataset=str(dataset.path),
-                image_id=image_id,
-                artifact=PARAMS_ARTIFACT,
-            )
-            for (image_id, then), hashed in zip(made.items(), now, strict=True)
-            if hashed != then
-        }
+        outdated: dict[str, Exception] = {}
+        for (image_id, known), hashed in zip(made.items(), now, strict=True):
+            trace = trace_stamp(f"{dataset.path}/images/{image_id}/analysis")
+            changed = "params were changed" if hashed != known.params_hash else ""
+            if known.trace != trace:
+                changed = "trace was replaced"
+            if changed:
+                outdated[image_id] = ArtifactSchemaError(
+                    f"its {changed} after its events were made; run `kymflow detect`",
+                    dataset=str(dataset.path),
+                    image_id=image_id,
+                    artifact=EVENTS_ARTIFACT if known.trace != trace else PARAMS_ARTIFACT,
+                )
+        return outdated
