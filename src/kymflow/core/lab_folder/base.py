@@ -1,8 +1,8 @@
 """What a lab's files gave when they were last imported: the base of a three-way merge.
 
-It is kept in the image, as ``import/<token>.json`` and, for events, ``import/<token>.parquet``;
-the image's ``source`` names the one in force. A new base has a new name and comes into force with
-the metadata that names it, in one step. A killed import leaves the old one in force.
+It is kept in the image, as ``import/<token>.json``; the image's ``source`` names the one in force.
+A new base has a new name and comes into force with the metadata that names it, in one step. A
+killed import leaves the old one in force.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+import polars as pl
+
+from kymflow.core.event_schema import EVENT_SCHEMA
+from kymflow.core.kym_dataset.indexers.conform import conform
 from kymflow_zarr.errors import ArtifactError, ReadOnlyError
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from kymflow_zarr import ZarrImageRecord
 
 FOLDER = "import"
@@ -45,14 +47,13 @@ class Base:
     def save(self, rec: ZarrImageRecord) -> str:
         """Save it under a name of its own, and return that."""
         name = f"{FOLDER}/{uuid.uuid4().hex[:16]}"
-        if self.events is not None:
-            rec.save_df_parquet(name, self.events)
+        events = self.events if self.events is None else _columns(self.events)
         rec.save_json(
             name,
             {
                 "metadata": self.metadata,
                 "params": self.params,
-                "has_events": self.events is not None,
+                "events": events,
                 "trace": self.trace,
             },
         )
@@ -65,9 +66,9 @@ def load_base(rec: ZarrImageRecord, name: str | None) -> Base | None:
         return None
     try:
         stored = rec.load_json(name)
-        events = rec.load_df_parquet(name) if stored["has_events"] else None
         metadata, params, trace = stored["metadata"], stored["params"], stored["trace"]
-    except (ArtifactError, KeyError, TypeError):
+        events = None if stored["events"] is None else _frame(stored["events"])
+    except (ArtifactError, KeyError, TypeError, ValueError, pl.exceptions.PolarsError):
         return None
     if not isinstance(metadata, dict) or not isinstance(params, dict | None):
         return None
@@ -82,6 +83,17 @@ def delete_other_bases(rec: ZarrImageRecord, name: str) -> None:
         for path in folder.iterdir():
             if f"{FOLDER}/{path.stem}" != name and _NAME.fullmatch(f"{FOLDER}/{path.stem}"):
                 path.unlink()
+
+
+def _columns(events: pl.DataFrame) -> dict[str, list[Any]]:
+    """Return events as JSON has them: they came from JSON, which has no NaN."""
+    floats = events.with_columns(pl.col(pl.Float32, pl.Float64).fill_nan(None))
+    return floats.to_dict(as_series=False)
+
+
+def _frame(columns: Mapping[str, list[Any]]) -> pl.DataFrame:
+    frame = pl.DataFrame(columns, infer_schema_length=None, strict=False)
+    return conform(frame, EVENT_SCHEMA, {})
 
 
 def frame_hash(frame: pl.DataFrame) -> str:
