@@ -70,23 +70,26 @@ def command(
             progress=progress,
         )
     click.echo(report.summary)
-    _warn(report, changed)
+    _warn(report)
     if report.failed or report.conflicts:
         ctx.exit(FAILED)
 
 
-def _warn(report: ImportReport, changed: bool) -> None:
+def _warn(report: ImportReport) -> None:
     """Say on standard error what a person has to know."""
     from kymflow.core.lab_folder.discover import named_links
 
     if report.links:
-        warn(f"passed over {named_links(report.links)}; --follow-links searches them")
-    if report.changed and not changed:
+        it = "it" if len(report.links) == 1 else "them"
+        warn(f"passed over {named_links(report.links)}; --follow-links searches {it}")
+    if len(report.changed) == 1:
+        warn(f"1 image differs from its files ({report.changed[0]}): --changed merges it")
+    elif report.changed:
         warn(
-            f"{len(report.changed)} images differ from their files ({report.changed[0]} …): "
+            f"{len(report.changed)} images differ from their files ({report.changed[0]}, …): "
             f"--changed merges them"
         )
-    _list("moved", (f"{each.path} is {each.was or each.image_id}" for each in report.moved))
+    _list("moved", (f"{each.path} was {each.was or each.image_id}" for each in report.moved))
     _list(
         "copy",
         (
@@ -96,7 +99,10 @@ def _warn(report: ImportReport, changed: bool) -> None:
     )
     _list(
         "reacquired",
-        (f"{path}: other pixels under the same name" for path, _ in report.reacquired),
+        (
+            f"{path}: its pixels were replaced; what people said of the old ones stands"
+            for path, _ in report.reacquired
+        ),
     )
     _list("conflict", map(str, report.conflicts))
     _list("failed", (f"{source}: {message}" for source, message in report.failed))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import random
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +16,8 @@ import pytest
 
 from kymflow.core.kym_dataset import ImageIndexer, KymDataset, VelocityEventIndexer
 from kymflow.core.lab_folder import ImportReport, import_folder, revision
+from kymflow.core.lab_folder.tests import test_event_merge as oracles
+from kymflow.core.lab_folder.tests import test_three_way as trees
 from kymflow.core.velocity_events import detect_dataset, set_params
 from kymflow_zarr import ZarrDataset, ZarrImageRecord
 from tests.support.lab import EVENT, Lab
@@ -332,6 +335,82 @@ def test_a_tiff_saved_again_with_other_tags_is_not_acquired_again(
     report = again(lab, rec)
     assert (report.reacquired, report.updated) == ([], [("a.tif", rec.image_id)])
     assert (rec.path / "data" / "zarr.json").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("seeds", [range(2), pytest.param(range(2, 40), marks=pytest.mark.long)])
+def test_rounds_of_random_work_on_both_sides_are_merged_as_an_oracle_does(
+    tmp_path: Path, seeds: range
+) -> None:
+    for seed in seeds:
+        check_rounds_of_work(random.Random(seed), tmp_path / str(seed))
+
+
+def check_rounds_of_work(choose: random.Random, place: Path) -> None:
+    lab, dataset = Lab(place / "lab"), ZarrDataset(place / "data.zarr")
+    lab.tif("a", 1)
+    events = [oracles.event(uid) for uid in range(6)]
+    fields = {name: choose.choice(VALUES) for name in "abc"}
+    write_lab(lab, events, fields)
+    import_folder(lab.root, dataset)
+    [rec] = dataset.iter_records()
+    for turn in range(1, 4):
+        base, before = events, fields
+        events = oracles.worked_on(choose, events, 60 * turn, here=False)
+        choose.shuffle(events)
+        fields = edited(choose, fields)
+        held = rec.load_df_parquet(EVENTS)
+        here = oracles.worked_on(choose, held.to_dicts(), 60 * turn + 30, here=True)
+        ours = pl.DataFrame(
+            [{"event_id": f"new{row['uid']}", **row} for row in here],
+            {**held.schema, "rating": pl.Int64},
+        )
+        rec.save_df_parquet(EVENTS, ours)
+        metadata = rec.load_metadata_payload()
+        metadata["experiment_metadata"] = edited(choose, metadata["experiment_metadata"])
+        rec.save_metadata_payload(metadata)
+        write_lab(lab, events, fields)
+        report = import_folder(lab.root, dataset, changed=True)
+        assert report.failed == []
+        if not report.updated:  # nobody in the lab changed anything
+            continue
+        expected, clashes = oracles.oracle(base, events, ours.to_dicts())
+        merged = oracles.by_uid(rec.load_df_parquet(EVENTS))
+        for each in expected.values():
+            each.pop("event_id", None)
+        assert oracles.plain(merged) == oracles.plain(expected)
+        leaves, told = oracle_of_leaves(before, fields, metadata["experiment_metadata"])
+        assert experiment(rec) == leaves
+        assert len(report.conflicts) == clashes + told
+
+
+VALUES = ["", "x", "y", 1, 2.5, None, True]
+
+
+def edited(choose: random.Random, fields: dict[str, Any]) -> dict[str, Any]:
+    changed = {**fields, choose.choice("abcde"): choose.choice(VALUES)}
+    if choose.random() < 0.3:
+        del changed[choose.choice([*changed])]
+    return changed
+
+
+def oracle_of_leaves(
+    base: dict[str, Any], theirs: dict[str, Any], ours: dict[str, Any]
+) -> tuple[dict[str, Any], int]:
+    sides = [{(name,): value for name, value in side.items()} for side in (base, theirs, ours)]
+    merged, told = trees.oracle(*sides)
+    return {name: value for (name,), value in merged.items()}, len(told)
+
+
+def write_lab(lab: Lab, events: list[dict[str, Any]], fields: dict[str, Any]) -> None:
+    """Write events and metadata as the lab's program does, events without ids."""
+    names = {"t_start_s": "t_start", "peak_t_s": "t_peak", "t_end_s": "t_end"}
+    by_roi: dict[str, list[dict[str, Any]]] = {"0:1": [], "1:1": []}
+    for each in events:
+        row = {names.get(k, k): v for k, v in each.items() if k not in ("roi_id", "event_id")}
+        by_roi[f"{each['roi_id']}:1"].append(row)
+    path = lab.events("a")
+    path.write_text(json.dumps({"version": "2.0", "velocity_events": by_roi}))
+    lab.sidecar("a", **fields)
 
 
 # Images that were imported before there was a base
