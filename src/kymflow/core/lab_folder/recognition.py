@@ -121,7 +121,7 @@ class Recognition:
     def _unmoved(self, image: LabImage, image_id: str) -> Verdict:
         """Return the verdict on an image whose TIFF is as recorded."""
         source = self._known.sources[image_id]
-        inner = source.root.startswith(f"{self._root}/")  # the folder of this one was imported
+        inner = source.root.startswith(f"{self._root}{os.sep}")  # a folder in this was imported
         changed = frozenset(self._changed_companions(image, source))
         return Verdict(image, image_id, inner, changed)
 

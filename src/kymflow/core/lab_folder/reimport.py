@@ -71,11 +71,15 @@ def merge_contents(stored: Stored, theirs: Contents) -> Merged:
     merged.has_own_events = not _are_equal(stored.events, imported)
     _merge_metadata(stored, theirs, base, changed, merged)
     if changed.intersection(TRACE_ENDINGS):
-        _merge_trace(stored, theirs, base, merged)
+        before = base.trace if base else _unless_given(old, TRACE_ARTIFACT)
+        _merge_trace(stored, theirs, before, merged)
     elif base is not None:
         merged.base = replace(merged.base, trace=base.trace)
     if changed.intersection(EVENTS_ENDINGS):
-        _merge_events(stored, theirs, base, merged)
+        events = base.events if base else _unless_given(old, EVENTS_ARTIFACT)
+        params = base.params if base else _unless_given(old, PARAMS_ARTIFACT)
+        _merge_events(stored, theirs, events, merged)
+        _merge_params(stored, theirs, params, merged)
     elif base is not None:
         merged.base = replace(merged.base, params=base.params, events=base.events)
     return merged
@@ -108,41 +112,50 @@ def _merge_metadata(
     merged.clashes += ((METADATA, clash) for clash in clashes)
 
 
-def _merge_trace(stored: Stored, theirs: Contents, base: Base | None, merged: Merged) -> None:
+def _unless_given(old: Source | None, artifact: str) -> Nothing | None:
+    """Return what is known of an artifact where there is no base: at best that there was none."""
+    return UNKNOWN if old is None or old.gave(artifact) else None
+
+
+def _merge_trace(
+    stored: Stored, theirs: Contents, base: str | Nothing | None, merged: Merged
+) -> None:
     ours = stored.trace()
     held, given = _hash(ours), merged.base.trace
-    if held == given or (base is not None and given == base.trace):
+    if held == given or given == base:
         return
     # A trace of pixels that are gone is no longer anything to keep.
-    replaceable = held is None if base is None else held == base.trace
-    if replaceable or (base is None and merged.has_new_pixels and given is not None):
+    of_gone_pixels = base is UNKNOWN and merged.has_new_pixels and given is not None
+    if of_gone_pixels or held == (None if base is UNKNOWN else base):
         merged.changes[TRACE_ARTIFACT] = ABSENT if theirs.trace is None else theirs.trace
         return
     said = "kept; the folder " + ("has another" if given else "no longer has one")
-    before = UNKNOWN if base is None else base.trace
-    clash = Clash("trace", before or ABSENT, given or ABSENT, held or ABSENT, said)
+    clash = Clash("trace", base or ABSENT, given or ABSENT, held or ABSENT, said)
     merged.clashes.append((TRACE_ARTIFACT, clash))
 
 
-def _merge_events(stored: Stored, theirs: Contents, base: Base | None, merged: Merged) -> None:
-    before = UNKNOWN if base is None else ABSENT if base.events is None else base.events
+def _merge_events(
+    stored: Stored, theirs: Contents, base: pl.DataFrame | Nothing | None, merged: Merged
+) -> None:
     rows = theirs.events.rows if theirs.events else None
-    events = merge_events(before, rows, stored.events)
+    events = merge_events(ABSENT if base is None else base, rows, stored.events)
     merged.clashes += ((EVENTS_ARTIFACT, clash) for clash in events.clashes)
     merged.base = replace(merged.base, events=events.base)
     if not _are_equal(events.rows, stored.events):
         merged.changes[EVENTS_ARTIFACT] = ABSENT if events.rows is None else events.rows
+
+
+def _merge_params(
+    stored: Stored, theirs: Contents, base: Mapping[str, Any] | Nothing | None, merged: Merged
+) -> None:
     clashes: list[Clash] = []
-    given, held = _or_absent(theirs.params), _or_absent(stored.params)
-    known = UNKNOWN if base is None else _or_absent(base.params)
-    params = merge(known, given, held, clashes)
+    before, given, held = (
+        ABSENT if each is None else each for each in (base, theirs.params, stored.params)
+    )
+    params = merge(before, given, held, clashes)
     merged.clashes += ((PARAMS_ARTIFACT, clash) for clash in clashes)
     if params != held:
         merged.changes[PARAMS_ARTIFACT] = params
-
-
-def _or_absent(params: Mapping[str, Any] | None) -> Mapping[str, Any] | Nothing:
-    return ABSENT if params is None else params
 
 
 def _hash(frame: pl.DataFrame | None) -> str | None:

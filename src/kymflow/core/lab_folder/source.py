@@ -46,8 +46,8 @@ class Source:
         pixels: SHA-256 of its pixels, None where that was not recorded.
         history: Where it was found before: root and path, oldest first.
         base: Name of the artifact that holds what its files gave, None where there is none.
-        artifacts: What its files gave, relative to ``analysis/``. For people: nothing is read or
-            deleted by these names.
+        artifacts: What its files gave, relative to ``analysis/``; None where that is not recorded.
+            These names tell what there was; nothing is ever opened or deleted by them.
     """
 
     root: str
@@ -56,7 +56,7 @@ class Source:
     pixels: str | None = None
     history: list[tuple[str, str]] = field(default_factory=list)
     base: str | None = None
-    artifacts: list[str] = field(default_factory=list)
+    artifacts: list[str] | None = None
 
     @classmethod
     def of(cls, metadata: object) -> Source | None:
@@ -71,7 +71,7 @@ class Source:
             return None
         pixels, base = source.get("pixels_sha256"), source.get("base")
         artifacts = source.get("artifacts")
-        named = artifacts if isinstance(artifacts, list) else []
+        is_told = isinstance(artifacts, list) and all(isinstance(each, str) for each in artifacts)
         return cls(
             root,
             path,
@@ -79,7 +79,7 @@ class Source:
             pixels if isinstance(pixels, str) else None,
             list(_places(source.get("history"))),
             base if isinstance(base, str) else None,
-            [name for name in named if isinstance(name, str)],
+            artifacts if is_told else None,
         )
 
     @property
@@ -104,6 +104,12 @@ class Source:
         name = os.path.basename(path) if isinstance(path, str) else ""
         return name[len(os.path.splitext(os.path.basename(self.path))[0]) :].lower()
 
+    def gave(self, artifact: str) -> bool:
+        """Tell whether its files may have given an artifact."""
+        return self.artifacts is None or any(
+            name.startswith(f"{artifact}.") for name in self.artifacts
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Return what goes into the metadata."""
         described: dict[str, Any] = {
@@ -111,8 +117,9 @@ class Source:
             "path": self.path,
             "folders": self.path.split("/")[:-1],
             "files": [dict(file) for file in self.files],
-            "artifacts": self.artifacts,
         }
+        if self.artifacts is not None:
+            described["artifacts"] = self.artifacts
         if self.pixels is not None:
             described["pixels_sha256"] = self.pixels
         if self.history:

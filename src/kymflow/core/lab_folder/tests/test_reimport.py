@@ -449,6 +449,25 @@ def test_an_older_images_values_win_wherever_they_differ(lab: Lab, rec: ZarrImag
     assert experiment(rec)["note"] == "newer"
 
 
+def test_an_older_image_whose_folder_never_had_events_keeps_its_own(
+    lab: Lab, dataset: ZarrDataset
+) -> None:
+    path = lab.root / "flow-analysis" / "a_kymanalysis.json"
+    (lab.root / "flow-analysis" / "a_events.json").rename(path)
+    path.write_text('{"accepted": true, "velocity_events": {}}')
+    [(_, image_id)] = import_folder(lab.root, dataset).added
+    rec = dataset.record(image_id)
+    detect_dataset(dataset)
+    make_older(rec)
+    events = rec.load_df_parquet(EVENTS)
+    path.write_text('{"accepted": null, "velocity_events": {}, "analysis_metadata": {"1": {}}}')
+    report = again(lab, rec)
+    assert [each.clash.field for each in report.conflicts] == ["accepted"]
+    assert rec.load_df_parquet(EVENTS).equals(events)
+    assert rec.load_metadata_payload()["accepted"] is True
+    assert rec.load_json(PARAMS)["mad_k"] == 3.0
+
+
 def test_an_older_image_acquired_again_gets_its_pixels_and_its_trace(
     lab: Lab, rec: ZarrImageRecord
 ) -> None:
