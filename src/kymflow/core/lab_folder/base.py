@@ -19,7 +19,9 @@ import polars as pl
 
 from kymflow.core.event_schema import EVENT_SCHEMA
 from kymflow.core.kym_dataset.indexers.conform import conform
+from kymflow.core.kym_dataset.provenance import dumps_parsed
 from kymflow_zarr.errors import ArtifactError, ReadOnlyError
+from kymflow_zarr.files import write_atomic
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrImageRecord
@@ -48,15 +50,16 @@ class Base:
         """Save it under a name of its own, and return that."""
         name = f"{FOLDER}/{uuid.uuid4().hex[:16]}"
         events = self.events if self.events is None else _columns(self.events)
-        rec.save_json(
-            name,
-            {
-                "metadata": self.metadata,
-                "params": self.params,
-                "events": events,
-                "trace": self.trace,
-            },
-        )
+        content = {
+            "metadata": self.metadata,
+            "params": self.params,
+            "events": events,
+            "trace": self.trace,
+        }
+        path = rec.artifact_path(name, ".json")
+        rec.dataset.check_writable("keep what is imported", path.parent)
+        # Not indented: nobody reads it, and indenting takes ten times as long.
+        write_atomic(path, dumps_parsed(content).encode())
         return name
 
 
@@ -87,8 +90,12 @@ def delete_other_bases(rec: ZarrImageRecord, name: str) -> None:
 
 def _columns(events: pl.DataFrame) -> dict[str, list[Any]]:
     """Return events as JSON has them: they came from JSON, which has no NaN."""
-    floats = events.with_columns(pl.col(pl.Float32, pl.Float64).fill_nan(None))
-    return floats.to_dict(as_series=False)
+    return {
+        column.name: [None if value != value else value for value in column.to_list()]
+        if column.dtype.is_float()
+        else column.to_list()
+        for column in events
+    }
 
 
 def _frame(columns: Mapping[str, list[Any]]) -> pl.DataFrame:
@@ -105,13 +112,14 @@ def frame_hash(frame: pl.DataFrame) -> str:
 
     digest = hashlib.sha256()
     for column in frame:
-        missing = column.is_null()
-        digest.update(f"{column.name}\0{column.dtype}\0{len(column)}\0".encode())
-        digest.update(np.packbits(missing.to_numpy()).tobytes())
+        n_missing = column.null_count()
+        digest.update(f"{column.name}\0{column.dtype}\0{len(column)}\0{n_missing}\0".encode())
         if not column.dtype.is_numeric():
             digest.update(repr(column.to_list()).encode(errors="surrogatepass"))
             continue
-        values = column.fill_null(0).to_numpy()
+        if n_missing:
+            digest.update(np.packbits(column.is_null().to_numpy()).tobytes())
+        values = (column.fill_null(0) if n_missing else column).to_numpy()
         if column.dtype.is_float():
             values = np.where(np.isnan(values), np.nan, values)  # whichever NaN it is
         digest.update(np.ascontiguousarray(values).tobytes())

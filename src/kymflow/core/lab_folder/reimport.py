@@ -163,4 +163,6 @@ def _hash(frame: pl.DataFrame | None) -> str | None:
 
 
 def _are_equal(a: pl.DataFrame | None, b: pl.DataFrame | None) -> bool:
-    return a is b or (a is not None and b is not None and a.equals(b))
+    if a is None or b is None:
+        return a is b
+    return set(a.columns) == set(b.columns) and a.equals(b.select(a.columns))
