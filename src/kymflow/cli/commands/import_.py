@@ -100,7 +100,7 @@ def _warn(report: ImportReport) -> None:
     _list(
         "reacquired",
         (
-            f"{path}: its pixels were replaced; what people said of the old ones stands"
+            f"{path}: its pixels were replaced; what people said of the old ones is kept"
             for path, _ in report.reacquired
         ),
     )

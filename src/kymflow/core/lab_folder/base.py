@@ -64,7 +64,7 @@ class Base:
 
 
 def load_base(rec: ZarrImageRecord, name: str | None) -> Base | None:
-    """Return the base of a name; None where there is none, or it can't be read."""
+    """Load the base of this name; None where it is absent or can't be read."""
     if name is None or not _NAME.fullmatch(name):
         return None
     try:

@@ -222,7 +222,7 @@ class Recognition:
         return Verdict(print_.image, found, is_moved=True, pixels=print_.pixels)
 
     def _likeness(self, image_id: str, name: str) -> tuple[bool, str, str]:
-        """Return what sorts images of one content: one of the same file name comes first."""
+        """Sort key of images of one content: one of the same file name comes first."""
         source = self._known.sources.get(image_id)
         place = source.place if source else ""
         return os.path.basename(place) != name, place, image_id

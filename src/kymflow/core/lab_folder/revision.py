@@ -150,7 +150,7 @@ def _folder(rec: ZarrImageRecord, artifact: str) -> Path:
 
 
 def _look_over(rec: ZarrImageRecord) -> dict[str, tuple[int, int, int]]:
-    """Return what changes when anything of an image's analyses is written."""
+    """Look at all files of an image's analyses: (inode, mtime, size) by path."""
     found = {}
     for name in _FOLDERS:
         for place, _, names in os.walk(rec.path / name):

@@ -13,7 +13,7 @@ _SHOWN = 80
 
 
 class Nothing(Enum):
-    """What stands where there is no value.
+    """Marks where there is no value.
 
     Attributes:
         ABSENT: There is none.
