@@ -110,7 +110,7 @@ def load_stored(rec: ZarrImageRecord) -> Stored:
 
 
 def stamps_of(rec: ZarrImageRecord, artifact: str) -> tuple[Stamp | None, ...]:
-    """Look at each file that may hold an artifact: (inode, mtime, size), None where it is absent."""
+    """Look at the files that may hold an artifact: (inode, mtime, size), None where absent."""
     return tuple(_stamp(rec.path / "analysis" / name) for name in FILES[artifact])
 
 
