@@ -21,7 +21,7 @@ from kymflow.core.kym_dataset import KymDataset
 from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow.core.kym_dataset.schemas import PROVENANCE
 from kymflow_zarr import MissingExtraError, ZarrDataset
-from kymflow_zarr.backend import Change, TableKey
+from kymflow_zarr.tables.types import Change, TableKey
 
 ONE_FILE, LAKE = "parquet", "ducklake"
 SHARE = {"percent": 0.01, "one": 0.0}
@@ -58,7 +58,7 @@ def _commit(place: Path, home: str, kind: str) -> Work:
 
 
 def _change(dataset: ZarrDataset, staged: Path) -> list[Change]:
-    """Return what the engine would commit for images made anew."""
+    """Return what the engine would commit for images made again."""
     rows, runs = sorted(staged.glob("*.rows.parquet")), sorted(staged.glob("*.runs.parquet"))
     replaced = pl.scan_parquet(runs).select("image_id").collect()
     change = Change(TableKey(TABLE), "image_id", replaced, rows, pl.DataFrame(schema=PROVENANCE))

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from kymflow.core.event_schema import EVENT_SCHEMA
+from kymflow.core.artifacts.events import EVENT_SCHEMA
 
 SECONDS_PER_LINE = 0.00117
 UM_PER_PIXEL = 0.284
@@ -163,7 +163,7 @@ def metadata_json(number: int) -> bytes:
 
 @cache
 def _metadata_template() -> str:
-    """Return the metadata with blanks: indenting JSON anew for each image costs ten times more."""
+    """Return the metadata with blanks: indenting JSON again for each image costs ten times more."""
     metadata = {
         "version": "2.0",
         "header": {

@@ -17,9 +17,9 @@ from benchmarks import content
 from benchmarks.work import TABLE
 from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow.core.kym_dataset.schemas import RUNS
-from kymflow.core.kym_dataset.survey import Survey
+from kymflow.core.kym_dataset.update.survey import Survey
 from kymflow_zarr import ZarrDataset
-from kymflow_zarr.backend import Change, TableKey
+from kymflow_zarr.tables.types import Change, TableKey
 
 ROWS = 5
 VERSION = "bench@1"

@@ -16,8 +16,8 @@ from benchmarks.queries import Query
 from benchmarks.work import TABLE, Unavailable, Work
 from benchmarks.workload import ONE_IMAGE, Workload
 from kymflow.core.kym_dataset import ImageIndexer, KymDataset, UpdateReport, VelocityEventIndexer
-from kymflow.core.kym_dataset.decide import decide as engine_decide
-from kymflow.core.kym_dataset.indexer_base import Indexer
+from kymflow.core.kym_dataset.indexers.base import Indexer
+from kymflow.core.kym_dataset.update.decide import decide as engine_decide
 from kymflow_zarr import ZarrDataset
 
 
@@ -108,12 +108,12 @@ def _update(
     image_ids: Sequence[str] | None = None,
     **keywords: Any,
 ) -> Work:
-    """Return an update that is known to make so many images anew."""
+    """Return an update that is known to make so many images again."""
     kym = _open(place)
 
     def answer(report: UpdateReport) -> str:
         if report.updated != due or report.failed:
-            raise RuntimeError(f"{due} images were to be made anew: {report.summary}")
+            raise RuntimeError(f"{due} images were to be made again: {report.summary}")
         if report.table != TABLE:
             return report.table
         return answers.of_events(kym.dataset.load_table(TABLE))

@@ -23,11 +23,11 @@ from typing import Any
 import polars as pl
 from distributed import Client, LocalCluster
 
-from kymflow.core.kym_dataset.executors import Pool, run, worker_pool
-from kymflow.core.kym_dataset.extract import BATCH, EXTRACTION, Job, Task, plan
-from kymflow.core.kym_dataset.indexer_base import ExtractedBatch
-from kymflow.core.kym_dataset.staging import Staging
-from kymflow.core.kym_dataset.work import Work
+from kymflow.core.kym_dataset.indexers.base import ExtractedBatch
+from kymflow.core.kym_dataset.update.extract import BATCH, EXTRACTION, Job, Task, plan
+from kymflow.core.kym_dataset.update.staging import Staging
+from kymflow.core.workers.pool import Pool, run, worker_pool
+from kymflow.core.workers.work import Work
 from kymflow_zarr import ZarrDataset, ZarrImageRecord
 
 HASHES = 8

@@ -66,7 +66,7 @@ def cases_table() -> str:
 
 
 def write_page(results: Results, page: Path) -> None:
-    """Write the measured parts of a docs page anew; results and plots go into a folder beside it.
+    """Write the measured parts of a docs page again; results and plots go into a folder beside it.
 
     Raises:
         ValueError: If the page lacks the marks between which a part stands.

@@ -127,7 +127,7 @@ class Workload:
         before = self.change
         if before == change:
             return
-        # A run killed in between leaves no state behind: the next makes the dataset anew.
+        # A run killed in between leaves no state behind: the next makes the dataset again.
         self._state_file.unlink()
         self._write_analyses(self._concerned(before), changed=False)
         self._write_analyses(self._concerned(change), changed=True)

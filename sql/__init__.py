@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from importlib.resources import files
 
-__all__ = ["filled", "names", "statement"]
+__all__ = ["names", "render", "statement"]
 
 
 @cache
@@ -26,17 +26,17 @@ def statement(name: str) -> str:
     return files(__package__).joinpath(f"{name}.sql").read_text(encoding="utf-8")
 
 
-def filled(name: str, **holes: str) -> str:
-    """Return a statement with its holes filled, comments left out.
+def render(name: str, **fragments: str) -> str:
+    """Return a statement with its fragments put in, comments left out.
 
     A line break in a quoted name would end a comment, and what follows it would run.
 
     Args:
         name: The statement, as for :func:`statement`.
-        holes: SQL for each ``{hole}``.
+        fragments: SQL for each ``{fragment}``.
     """
     lines = (line for line in statement(name).splitlines() if not line.startswith("--"))
-    return "\n".join(lines).format(**holes)
+    return "\n".join(lines).format(**fragments)
 
 
 @cache

@@ -16,14 +16,9 @@ import polars as pl
 import pytest
 
 from kymflow.core import lab_folder
-from kymflow.core.kym_dataset import (
-    ImageIndexer,
-    KymDataset,
-    UpdateReport,
-    VelocityEventIndexer,
-    extract,
-)
+from kymflow.core.kym_dataset import ImageIndexer, KymDataset, UpdateReport, VelocityEventIndexer
 from kymflow.core.kym_dataset.indexers import bulk
+from kymflow.core.kym_dataset.update import extract
 from kymflow_zarr import (
     ArtifactError,
     DatasetError,

@@ -26,7 +26,7 @@ from benchmarks.runner import Runner
 from benchmarks.summary import summarize
 from benchmarks.work import Work
 from benchmarks.workload import ONE_PERCENT_TOGETHER, Change, Workload
-from kymflow.core.event_schema import EVENT_SCHEMA
+from kymflow.core.artifacts.events import EVENT_SCHEMA
 from kymflow.core.kym_dataset import ImageIndexer, KymDataset, VelocityEventIndexer
 from kymflow_zarr import MissingExtraError, ZarrDataset
 
@@ -249,7 +249,7 @@ def test_a_lake_that_cant_be_had_is_left_out(
     def refuse(*_: object, **__: object) -> None:
         raise MissingExtraError("no extension")
 
-    monkeypatch.setattr("kymflow_zarr.lake.convert.convert", refuse)
+    monkeypatch.setattr("kymflow_zarr.tables.convert.convert", refuse)
     made = commits.Commits(tmp_path, images=20, rows=2)
     made.make()
     made.restore()

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import pytest
 
 from kymflow.core.kym_dataset import ImageIndexer, KymDataset
-from kymflow.core.kym_dataset.check import check
+from kymflow.core.kym_dataset.integrity.check import check
 from kymflow_zarr import ZarrDataset
 from tests.support.bustle import bustle
 from tests.support.crew import Crew

@@ -15,7 +15,7 @@ import pytest
 
 from kymflow.cli.main import app
 from kymflow.core.kym_dataset import ImageIndexer, KymDataset, VelocityEventIndexer
-from kymflow.core.kym_dataset.decide import REASONS
+from kymflow.core.kym_dataset.update.decide import REASONS
 from kymflow.core.plots.events import EVENT_COLOURS
 from kymflow.core.velocity_events import param_specs
 from kymflow_zarr import ZarrDataset

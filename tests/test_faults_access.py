@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from kymflow.core.kym_dataset import KymDataset
-from kymflow.core.kym_dataset.check import check
+from kymflow.core.kym_dataset.integrity.check import check
 from kymflow_zarr import ZarrDataset
 from tests.support.crew import Child
 from tests.support.faults import BATCH, NOT_DAMAGE, Endurance, as_anybody, mode, mounted

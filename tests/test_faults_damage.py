@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from kymflow.core.kym_dataset import KymDataset, params_hash
-from kymflow.core.kym_dataset.check import check
+from kymflow.core.kym_dataset.integrity.check import check
 from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow_zarr import TableUnreadableError
 from tests.support.crew import Child
@@ -52,8 +52,8 @@ def test_a_ledger_cut_short_is_repaired_from_the_rows(endurance: Endurance, how:
     cut(runs, CUTS[how])
     found = check(endurance.dataset)
     assert "unreadable_ledger" in found["kind"].to_list()
-    mended = check(endurance.dataset, repair=True)
-    assert mended.filter(pl.col("kind") == "unreadable_ledger")["repaired"].all()
+    repaired = check(endurance.dataset, repair=True)
+    assert repaired.filter(pl.col("kind") == "unreadable_ledger")["repaired"].all()
     assert "unreadable_ledger" not in check(endurance.dataset)["kind"].to_list()
     endurance.recover()
 

@@ -119,7 +119,7 @@ READ = [
 def test_what_cant_be_read_is_not_taken_for_damaged(
     endurance: Endurance, child: Child, place: str
 ) -> None:
-    """A ledger that is damaged is made anew; one that the disk refuses for once is kept."""
+    """A ledger that is damaged is made again; one that the disk refuses for once is kept."""
     ledger = Ledger(endurance.dataset, TABLE)
     before = ledger.load_params()
     outcome = endurance.meet(child, f"read {EIO} {place}")

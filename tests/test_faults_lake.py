@@ -16,7 +16,7 @@ import polars as pl
 import pytest
 
 from kymflow.core.kym_dataset import KymDataset
-from kymflow.core.kym_dataset.check import check
+from kymflow.core.kym_dataset.integrity.check import check
 from kymflow_zarr import QueryError, TableUnreadableError, ZarrDataset
 from tests.support.crew import Child
 from tests.support.faults import BATCH, Endurance, as_anybody, compiled, fill, mode, mounted

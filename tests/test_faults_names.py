@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from kymflow.core.kym_dataset import KymDataset, VelocityEventIndexer
-from kymflow.core.kym_dataset.check import check
+from kymflow.core.kym_dataset.integrity.check import check
 from kymflow_zarr import DatasetError, InvalidNameError, UsageError, ZarrDataset
-from kymflow_zarr.files import write_atomic
+from kymflow_zarr.store.files import write_atomic
 
 Fill = Callable[[ZarrDataset, Mapping[str, int]], ZarrDataset]
 EVENTS = VelocityEventIndexer()

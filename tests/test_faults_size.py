@@ -11,7 +11,7 @@ import polars as pl
 import pytest
 
 from kymflow.core.kym_dataset import BaseIndexer, KymDataset, VelocityEventIndexer
-from kymflow.core.kym_dataset.check import check
+from kymflow.core.kym_dataset.integrity.check import check
 from kymflow_zarr import ZarrDataset, ZarrImageRecord
 
 Fill = Callable[[ZarrDataset, Mapping[str, int]], ZarrDataset]

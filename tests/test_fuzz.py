@@ -21,7 +21,7 @@ from kymflow.core.lab_folder.metadata import build_metadata
 from kymflow.core.lab_folder.pixels import read_pixels
 from kymflow.core.lab_folder.traces import read_trace
 from kymflow_zarr import DatasetError, ZarrDataset
-from kymflow_zarr.formats import encode_json
+from kymflow_zarr.store.codecs import encode_json
 from tests import corpus
 
 QUICK = 40

@@ -10,7 +10,7 @@ import pytest
 from kymflow.core.lab_folder import import_folder, importer
 from kymflow.core.lab_folder.known import KnownImages
 from kymflow_zarr import ZarrDataset
-from kymflow_zarr.locks import file_lock
+from kymflow_zarr.store.locks import file_lock
 from tests.support.crew import Crew
 from tests.support.lab import EVENT, Lab
 

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from kymflow.core.kym_dataset import KymDataset, VelocityEventIndexer
-from kymflow.core.kym_dataset.check import check
+from kymflow.core.kym_dataset.integrity.check import check
 from kymflow.core.lab_folder import import_folder
 from kymflow.core.lab_folder.base import frame_hash
 from kymflow.core.lab_folder.fingerprint import pixels_hash

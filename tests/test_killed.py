@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from kymflow.core.kym_dataset import KymDataset, params_hash
-from kymflow.core.kym_dataset.check import check
+from kymflow.core.kym_dataset.integrity.check import check
 from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow_zarr import ZarrDataset
 from tests.support.crew import Child, Crew
@@ -26,7 +26,7 @@ TABLE_FILE = f"tables/{TABLE}.parquet"
 POINTS = [
     f"after copy {TABLE_FILE}",
     f"after rename {TABLE_FILE}",
-    "after apply side='runs'",
+    "after apply sidecar='runs'",
 ]
 MORE_POINTS = [
     "after part .rows.parquet 2",
@@ -145,7 +145,7 @@ class Trial:
         self.done()
 
     def done(self) -> None:
-        """Start anew: the table has taken in all there is."""
+        """Start again: the table has taken in all there is."""
         self.table, self.due, self.kills = with_rows(self.state), set(), 0
         self.log.write_text("")
 

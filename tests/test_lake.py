@@ -13,12 +13,12 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from kymflow.core.kym_dataset import KymDataset
-from kymflow.core.kym_dataset.check import check
+from kymflow.core.kym_dataset.integrity.check import check
 from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow_zarr import ZarrDataset
-from kymflow_zarr.backend import Merged, TableKey
 from kymflow_zarr.errors import MissingExtraError, QueryError, TableUnreadableError, UsageError
-from kymflow_zarr.lake import changing, extensions
+from kymflow_zarr.tables.ducklake import extensions, transaction
+from kymflow_zarr.tables.types import Merged, TableKey
 from tests.support.bustle import bustle
 from tests.support.crew import Crew
 from tests.support.generations import TABLE, GenerationIndexer, held, put, with_rows
@@ -76,7 +76,7 @@ def test_tables_are_moved_there_and_back(plain: KymDataset, catalog: str | None)
     tables = plain.dataset.tables
     keys = [TableKey(TABLE), TableKey(TABLE, "runs"), TableKey(TABLE, "params")]
     before = {key: tables.load(key) for key in keys}
-    files = [tables.backend.place(key) for key in keys]
+    files = [tables.backend.location(key) for key in keys]
     for to in ("ducklake", "parquet"):
         assert tables.convert(to, catalog=catalog if to == "ducklake" else None) == [TABLE]
         for key in keys:
@@ -221,7 +221,7 @@ def test_the_writer_that_was_beaten_tries_again(kym: KymDataset, catalog: str | 
     def beaten(con: duckdb.DuckDBPyConnection) -> list[Merged]:
         con.execute(delete.format("a"))
         if not tries:
-            changing.transact(lake.catalog, mine, "first", first)
+            transaction.transact(lake.catalog, mine, "first", first)
         tries.append(1)
         return []
 
@@ -229,7 +229,7 @@ def test_the_writer_that_was_beaten_tries_again(kym: KymDataset, catalog: str | 
         con.execute(delete.format("b"))
         return []
 
-    changing.transact(lake.catalog, mine, "second", beaten)
+    transaction.transact(lake.catalog, mine, "second", beaten)
     assert len(tries) == 2
     assert kym.dataset.tables.load(mine)["image_id"].to_list() == ["c"]
     assert kym.dataset.tables.history("mine")["note"].to_list()[-2:] == ["first", "second"]

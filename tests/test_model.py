@@ -20,8 +20,9 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from kymflow.core.kym_dataset import ArtifactIndexer, KymDataset, extract, params_hash
+from kymflow.core.kym_dataset import ArtifactIndexer, KymDataset, params_hash
 from kymflow.core.kym_dataset.ledger import Ledger
+from kymflow.core.kym_dataset.update import extract
 from kymflow_zarr import ZarrDataset
 from tests.support.points import die_at
 
@@ -34,8 +35,8 @@ KINDS: dict[str, pl.DataType | None] = {
     "text": pl.String(),
 }
 BEFORE_TABLE = ("before part", "after part", "before copy tables/", "before rename tables/")
-BEFORE_LEDGER = ("after rename tables/", "before apply side='runs'")
-AFTER_LEDGER = ("after apply side='runs'", "before clear")
+BEFORE_LEDGER = ("after rename tables/", "before apply sidecar='runs'")
+AFTER_LEDGER = ("after apply sidecar='runs'", "before clear")
 
 images = st.sampled_from("abcde")
 kinds = st.sampled_from(sorted(KINDS))
@@ -226,7 +227,7 @@ class Engine(RuleBasedStateMachine):
         return held is None or held.made_with != made_with
 
     def _redone(self, mode: str, asked: set[str] | None) -> set[str]:
-        """Return the images that an update makes anew."""
+        """Return the images that an update makes again."""
         present = set(self.images) if asked is None else asked & set(self.images)
         return {i for i in present if mode == "replace" or self._is_due(i)}
 
@@ -236,7 +237,7 @@ class Engine(RuleBasedStateMachine):
         """Return the table and the ledger after an update.
 
         Args:
-            redone: The images it made anew.
+            redone: The images it made again.
             asked: The images it was asked for; None for all.
             odd: Those that did not fit the rest. Which of two equals goes is the engine's choice.
         """

@@ -148,7 +148,7 @@ def test_a_review_outlives_an_import_of_a_changed_folder(
         experiment = rec.load_metadata_payload()["experiment_metadata"]
         assert experiment["note"] == "corrected in the lab"
 
-    # The lab's own program judges an event, adds one and writes the file anew.
+    # The lab's own program judges an event, adds one and writes the file again.
     path = lab / "flow-analysis" / "Capillary1_0001_events.json"
     content = json.loads(path.read_text())
     events = content["velocity_events"]["1:1"]

@@ -13,7 +13,7 @@ import polars as pl
 import pytest
 
 from kymflow.core.kym_dataset import KymDataset, VelocityEventIndexer
-from kymflow.core.kym_dataset.check import check
+from kymflow.core.kym_dataset.integrity.check import check
 from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow_zarr import ZarrDataset
 from tests.support.images import add_image

@@ -2,7 +2,7 @@
 
 Each rival is a small class of its own module: it is told the params hash of every image there is
 now, and brings its table to match. Each does what kymflow does: images whose hash or version is
-not the one stored are made anew, images without events are remembered, rows of deleted images
+not the one stored are made again, images without events are remembered, rows of deleted images
 go. None flushes to disk, survives being killed halfway, or checks what it wrote.
 """
 

@@ -23,7 +23,7 @@ class DuckDBFile:
         self._file = str(home / "lab.duckdb")
 
     def update(self, dataset: Path, hashes: Mapping[str, str]) -> None:
-        """Delete the rows of all stale and deleted images, and insert the stale ones' anew."""
+        """Delete the rows of all stale and deleted images, and insert the stale ones' again."""
         paths = pl.Series("path", [events_path(dataset, image_id) for image_id in hashes])
         with duckdb.connect(self._file) as con:
             con.register("surveyed", surveyed(hashes).with_columns(paths))

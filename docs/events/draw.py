@@ -1,4 +1,4 @@
-"""Draw the pictures of docs/events.md anew: ``python docs/events/draw.py``.
+"""Draw the pictures of docs/events.md again: ``python docs/events/draw.py``.
 
 They show the image demo-03 of ``kymflow demo``, with what a person might add to its events.
 """
@@ -12,7 +12,7 @@ from tempfile import TemporaryDirectory
 import polars as pl
 
 from kymflow.cli.demo import IMAGES, NO_FURTHER
-from kymflow.core.event_schema import EVENT_SCHEMA, EVENTS_ARTIFACT
+from kymflow.core.artifacts.events import EVENT_SCHEMA, EVENTS_ARTIFACT
 from kymflow.core.plots import draw_image, save
 from kymflow.core.synthetic import add_synthetic_image
 from kymflow.core.velocity_events import detect_dataset

@@ -1,7 +1,7 @@
 -- Mark the rows of a table file that a replacement drops.
 -- Inputs   $table   path of the table file; $last_row  the number of its last row, from 0;
 --          replaced  relation (key): the keys to be replaced
--- Holes    {key}   the quoted key column
+-- Fragments   {key}   the quoted key column
 -- Output   variable replaced_rows: one bit a row, in file order, set where the row goes; NULL where
 --          none goes
 SET VARIABLE replaced_rows = (

@@ -1,6 +1,6 @@
 -- Show params as JSON and each key of them as a column.
 -- Inputs   none
--- Holes    {source}    reads (params_hash, params): one row a distinct params
+-- Fragments   {source}    reads (params_hash, params): one row a distinct params
 --          {pointers}  list of the JSON pointers of the keys
 --          {columns}   select list over text[n] and json[n], the value at the n-th pointer
 -- Output   params_hash, params, and the columns

@@ -1,7 +1,7 @@
--- Write a table anew: the old rows less those marked, then the new rows.
+-- Write a table again: the old rows less those marked, then the new rows.
 -- Inputs   $table   path of the old table file; $parts  paths of the files with the new rows;
 --          $output  path to write; variable replaced_rows, see mark_replaced
--- Holes    {kept}  select list over the old rows, {added}  over the new: same columns, same types
+-- Fragments   {kept}  select list over the old rows, {added}  over the new: same columns, same types
 -- Output   a Parquet file; a row with the number of rows written
 --
 -- A join would not keep the order of the rows, and one image's rows must stay together and in order.

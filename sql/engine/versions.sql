@@ -1,6 +1,6 @@
 -- Read what a table's rows were made of at one moment.
 -- Inputs   the session's views, as they were at that moment
--- Holes    {table}  the table, {runs}  its runs, {params}  its params, quoted
+-- Fragments   {table}  the table, {runs}  its runs, {params}  its params, quoted
 -- Output   (image_id, n_rows, params_hash, analysis_version, status, error, indexed_at, params), one
 --          row an image with rows or a run on record
 WITH held AS (

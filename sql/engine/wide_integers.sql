@@ -1,6 +1,6 @@
 -- Find the whole numbers among params that do not fit into 64 bits.
 -- Inputs   $pointers  JSON pointers of keys that hold whole numbers
--- Holes    {source}   reads (params_hash, params)
+-- Fragments   {source}   reads (params_hash, params)
 -- Output   (pointer), one row for each that has at least one such number
 SELECT DISTINCT pointer
 FROM (

@@ -1,6 +1,6 @@
 -- Write a table from new rows alone.
 -- Inputs   $parts  paths of the files with the rows; $output  path to write
--- Holes    {added}  select list over the rows
+-- Fragments   {added}  select list over the rows
 -- Output   a Parquet file; a row with the number of rows written
 COPY (
     SELECT {added}

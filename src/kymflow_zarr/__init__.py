@@ -36,8 +36,8 @@ if TYPE_CHECKING:
         UsageError,
         WriteError,
     )
-    from kymflow_zarr.record import ZarrImageRecord
-    from kymflow_zarr.tables import TableStore
+    from kymflow_zarr.images.record import ZarrImageRecord
+    from kymflow_zarr.tables.table_store import TableStore
 
 __all__ = [
     "ArtifactError",

@@ -17,22 +17,28 @@ from kymflow_zarr.errors import (
     ReadOnlyError,
     UsageError,
 )
-from kymflow_zarr.files import read_many, reading
-from kymflow_zarr.groups import ZarrFormat, group_format
-from kymflow_zarr.links import leads_out, remove
-from kymflow_zarr.names import check_dataset_path, check_image_id, without_strangers
-from kymflow_zarr.owned import owned_folder
-from kymflow_zarr.record import ZarrImageRecord
-from kymflow_zarr.root import check_root, create_root, is_root_metadata, is_unfinished
+from kymflow_zarr.images.record import ZarrImageRecord
+from kymflow_zarr.images.replacement import put_in_place, recover_replacements
 from kymflow_zarr.sql.queryable import Queryable
-from kymflow_zarr.swaps import heal_swaps, put_in_place
-from kymflow_zarr.tables import TableStore
+from kymflow_zarr.store.files import leads_out, remove
+from kymflow_zarr.store.groups import (
+    ZarrFormat,
+    check_root,
+    create_root,
+    group_format,
+    is_root_metadata,
+    is_unfinished,
+)
+from kymflow_zarr.store.leases import lease
+from kymflow_zarr.store.names import check_dataset_path, check_image_id, drop_invalid
+from kymflow_zarr.store.reads import read_many, reading
+from kymflow_zarr.tables.table_store import TableStore
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from kymflow_zarr.backend import Merged
     from kymflow_zarr.sql.views import Views
+    from kymflow_zarr.tables.types import Merged
 
 _STAGED = ".staged-"
 _ASIDE = ".aside-"
@@ -88,7 +94,7 @@ class ZarrDataset(Queryable):
             found = 3
             create_root(self.path)
         self.zarr_format: ZarrFormat = found
-        heal_swaps(self, self._images)
+        recover_replacements(self, self._images)
 
     def __repr__(self) -> str:
         return f"ZarrDataset({str(self.path)!r}, mode={self.mode!r})"
@@ -175,7 +181,7 @@ class ZarrDataset(Queryable):
                 image_id=name,
             )
         hidden = self._images / f"{_STAGED}{uuid.uuid4().hex}"
-        with owned_folder(hidden):
+        with lease(hidden):
             try:
                 yield ZarrImageRecord(self, name, hidden)
                 put_in_place(self, hidden, name)
@@ -210,7 +216,7 @@ class ZarrDataset(Queryable):
                 names = sorted(e.name for e in entries if e.name[0] != "." and e.is_dir())
         except FileNotFoundError:
             return []
-        return without_strangers(names, self._images)
+        return drop_invalid(names, self._images)
 
     def iter_records(self, order_by: str = "image_id") -> Iterator[ZarrImageRecord]:
         """Yield all images.
@@ -225,7 +231,7 @@ class ZarrDataset(Queryable):
         if order_by == "image_id":
             ids = self.list_image_ids()
         else:
-            from kymflow_zarr.manifest import sorted_ids
+            from kymflow_zarr.images.manifest import sorted_ids
 
             ids = sorted_ids(self, order_by)
         yield from map(self.record, ids)
@@ -262,8 +268,8 @@ class ZarrDataset(Queryable):
         return read_many(root + key for key in keys)
 
     def update_manifest(self) -> pl.DataFrame:
-        """Write ``index/manifest.parquet`` anew and return it, see :meth:`load_manifest`."""
-        from kymflow_zarr.manifest import build_manifest, save_manifest
+        """Write ``index/manifest.parquet`` again and return it, see :meth:`load_manifest`."""
+        from kymflow_zarr.images.manifest import build_manifest, save_manifest
 
         self.check_writable("update the manifest", self.path / "index")
         manifest = build_manifest(self)
@@ -277,7 +283,7 @@ class ZarrDataset(Queryable):
             Frame (image_id, created_utc, updated_utc, shape list of int, dtype, axes list of
             str), a row an image, sorted by image_id.
         """
-        from kymflow_zarr.manifest import build_manifest, read_manifest
+        from kymflow_zarr.images.manifest import build_manifest, read_manifest
 
         stored = read_manifest(self)
         return build_manifest(self) if stored is None else stored

@@ -7,8 +7,8 @@
     │   ├── InvalidNameError
     │   └── InvalidArrayError
     ├── ReadOnlyError                   open the dataset for writing          (PermissionError)
-    ├── WriteError                      free space, mend access, do it again  (OSError)
-    ├── ReadError                       mend access or the disk, do it again  (OSError)
+    ├── WriteError                      free space, repair access, do it again  (OSError)
+    ├── ReadError                       repair access or the disk, do it again  (OSError)
     ├── NotFoundError                   nothing there by that name            (FileNotFoundError)
     │   ├── DatasetNotFoundError
     │   ├── ImageNotFoundError
@@ -16,7 +16,7 @@
     │   └── ArtifactNotFoundError       (also an ArtifactError)
     │       └── MetadataNotFoundError
     ├── DatasetFormatError              not a dataset of ours                 (ValueError)
-    ├── ArtifactError                   one image's artifact: mend it or make it anew
+    ├── ArtifactError                   one image's artifact: repair it or make it again
     │   ├── ArtifactUnreadableError                                           (ValueError)
     │   └── ArtifactSchemaError                                               (ValueError)
     ├── TableError                      a dataset table                       (ValueError)
@@ -30,55 +30,10 @@
 
 from __future__ import annotations
 
-import errno
-import os
-import re
 from collections.abc import Callable
 from typing import ClassVar
 
-_LINE = 300
-_HALF = _LINE // 2
-_REFUSALS = {
-    *(errno.EACCES, errno.EPERM, errno.EIO, errno.ENXIO, errno.ENODEV, errno.ETIMEDOUT),
-    *(errno.ESTALE, errno.EMFILE, errno.ENFILE),
-}
-_WITH_PATH = re.compile(r"(\(os error \d+\)).*")
-_NO_REASON = re.compile(r".*(?:DuckLake transaction|CHECKPOINT during DETACH failed)\. *\n(?=.)")
-# As Python and Rust write it; DuckDB puts the system's own text at the end.
-_NUMBER = re.compile(r"(?:\[Errno |\(os error )(\d+)[\])]")
-
-
-def first_line(error: BaseException) -> str:
-    """Return the first line of an error's text, or its name where it has none, fit to print.
-
-    What DuckDB says of a lake's transaction before it says what happened is left out. A long line
-    loses its middle: the system's own words stand at the end.
-    """
-    text = _NO_REASON.sub("", str(error))
-    line = next(iter(text.splitlines()), "") or type(error).__name__
-    return escaped(line if len(line) <= _LINE else f"{line[:_HALF]} … {line[-_HALF:]}")
-
-
-def reason(error: BaseException) -> str:
-    """Return why something failed, on one line: the system's own words where it was the system."""
-    said = getattr(error, "strerror", None) or first_line(error)
-    return _WITH_PATH.sub(r"\1", said)
-
-
-def refused(error: BaseException | str) -> bool:
-    """Tell whether an error, or its text, is the system's refusal to read what may be whole."""
-    text = first_line(error) if isinstance(error, BaseException) else error
-    numbers = {int(number) for number in _NUMBER.findall(text)}
-    return bool(numbers & _REFUSALS) or text.endswith(tuple(map(os.strerror, _REFUSALS)))
-
-
-def escaped(text: str) -> str:
-    """Return a text on one line: what could break it, or steer a terminal, is written out."""
-    return text if text.isprintable() else "".join(map(_escaped, text))
-
-
-def _escaped(character: str) -> str:
-    return character if character.isprintable() else ascii(character)[1:-1]
+from kymflow_zarr.reasons import escaped
 
 
 class DatasetError(Exception):

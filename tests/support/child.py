@@ -23,8 +23,9 @@ import polars as pl
 import pyarrow.parquet
 from filelock import FileLock
 
-from kymflow.core.kym_dataset import KymDataset, extract
-from kymflow.core.kym_dataset.check import check
+from kymflow.core.kym_dataset import KymDataset
+from kymflow.core.kym_dataset.integrity.check import check
+from kymflow.core.kym_dataset.update import extract
 from kymflow.core.lab_folder import import_folder
 from kymflow_zarr import DatasetError, ZarrDataset
 from tests.support.generations import TABLE, GenerationIndexer, held, put

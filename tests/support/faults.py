@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from kymflow.core.kym_dataset import KymDataset, params_hash
-from kymflow.core.kym_dataset.check import check
+from kymflow.core.kym_dataset.integrity.check import check
 from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow_zarr import ZarrDataset
 from tests.support.crew import Child

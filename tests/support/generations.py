@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 from kymflow.core.kym_dataset import ArtifactIndexer, params_hash
-from kymflow.core.kym_dataset.indexer_base import ExtractedBatch
+from kymflow.core.kym_dataset.indexers.base import ExtractedBatch
 from kymflow_zarr import ZarrDataset
 
 TABLE = "kym_generations"
@@ -53,7 +53,7 @@ def held(rows: pl.DataFrame, *, of_params: bool = True) -> State:
     Args:
         rows: The table.
         of_params: Whether each image's rows must be of the params that they name; those of an
-            image that is changed between survey and extraction are not, and are made anew.
+            image that is changed between survey and extraction are not, and are made again.
     """
     assert rows["image_id"].rle().len() == rows["image_id"].n_unique(), "rows stand apart"
     found: State = {}

@@ -8,18 +8,19 @@ from contextlib import ExitStack
 from typing import Any
 from unittest.mock import patch
 
-from kymflow.core.kym_dataset.staging import Part, Staging
-from kymflow_zarr import files, merge
-from kymflow_zarr.lake import changing
-from kymflow_zarr.plain import PlainTables
+from kymflow.core.kym_dataset.update.staging import Part, Staging
+from kymflow_zarr.store import files
+from kymflow_zarr.tables.ducklake import transaction
+from kymflow_zarr.tables.parquet import rewrite
+from kymflow_zarr.tables.parquet.tables import PlainTables
 
 CALLS: dict[str, tuple[object, str]] = {
     "part": (Part, "write"),
-    "copy": (merge, "_copy"),
+    "copy": (rewrite, "_copy"),
     "flush": (files, "flush"),
     "rename": (os, "replace"),
     "apply": (PlainTables, "_apply"),
-    "note": (changing, "_leave_note"),
+    "note": (transaction, "_leave_note"),
     "clear": (Staging, "clear"),
 }
 

@@ -38,8 +38,8 @@ def read_params(path: Path) -> EventParams:
         ParamsError: If it does not hold params.
     """
     from kymflow.core.errors import ParamsError
-    from kymflow.core.kym_dataset.provenance import parse_json
     from kymflow.core.velocity_events import EventParams
+    from kymflow_zarr.store.codecs import parse_json
 
     try:
         value: Any = parse_json(path.read_bytes())

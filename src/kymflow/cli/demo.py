@@ -64,7 +64,7 @@ def run_demo(folder: Path) -> None:
     set_params(dataset.record(CHANGED), {"abs_score_floor": FLOOR})
     click.echo(str(kym.explain(events, CHANGED)))
 
-    _say("6. Detect and update: one image is made anew, no old row of it stays")
+    _say("6. Detect and update: one image is made again, no old row of it stays")
     click.echo(detect_dataset(dataset).summary)
     click.echo(kym.update_index(events, mode="incremental").summary)
 

@@ -21,7 +21,8 @@ from textwrap import fill
 
 import click
 
-from kymflow_zarr.errors import DatasetError, UsageError, escaped
+from kymflow_zarr.errors import DatasetError, UsageError
+from kymflow_zarr.reasons import escaped
 
 FAILED = 1
 USAGE = 2

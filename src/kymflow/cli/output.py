@@ -16,7 +16,7 @@ import click
 from kymflow.cli.errors import warn
 from kymflow.core.formats import FORMATS, TEXTS, format_of, write
 from kymflow_zarr.errors import UsageError
-from kymflow_zarr.files import atomic_path
+from kymflow_zarr.store.files import atomic_path
 
 if TYPE_CHECKING:
     import polars as pl

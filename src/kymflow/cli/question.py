@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kymflow.cli.commands.common import MOMENT
+from kymflow.cli.options import MOMENT
 
 if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
     from kymflow.core.kym_dataset import KymDataset
-    from kymflow_zarr.backend import At
+    from kymflow_zarr.tables.types import AsOf
 
 STDIN = "-"
 _INT = re.compile(r"[+-]?(0|[1-9]\d*)")
@@ -47,7 +47,7 @@ class Question:
     timeout: float | None = None
     named: bool = False
     explained: bool = False
-    at: At = None
+    at: AsOf = None
 
     def batches(self, kym: KymDataset) -> pa.RecordBatchReader:
         """Ask, and return the answer batch by batch."""
@@ -116,7 +116,7 @@ def question_options(command: Callable[..., None]) -> Callable[..., None]:
         name: str | None,
         params: dict[str, str],
         timeout: float | None,
-        at: At,
+        at: AsOf,
         **kwargs: Any,
     ) -> None:
         if sum(each is not None for each in (query, file, name)) > 1:

@@ -23,7 +23,7 @@ def reference() -> str:
 
 
 def refreshed(page: str) -> str:
-    """Return a page with the reference below its mark made anew."""
+    """Return a page with the reference below its mark made again."""
     return f"{page.partition(MARK)[0]}{MARK}\n\n{reference()}"
 
 

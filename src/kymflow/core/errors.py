@@ -44,7 +44,7 @@ class ParamsError(UsageError):
 
 
 class TraceError(UsageError):
-    """Times and velocities that are no trace; mend them, or make the trace anew."""
+    """Times and velocities that are no trace; repair them, or make the trace again."""
 
     code = "invalid-trace"
 
@@ -56,13 +56,13 @@ class IndexerOutputError(DatasetError, ValueError):
 
 
 class SourceFileError(DatasetError, ValueError):
-    """A file of a lab folder can't be read; mend or remove the file named in ``artifact``."""
+    """A file of a lab folder can't be read; repair or remove the file named in ``artifact``."""
 
     code = "source-file"
 
 
 class WorkerError(DatasetError, RuntimeError):
-    """An image kills whoever works on it: mend it. Or an executor is lost: run it again."""
+    """An image kills whoever works on it: repair it. Or an executor is lost: run it again."""
 
     code = "worker"
 

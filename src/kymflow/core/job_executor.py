@@ -8,7 +8,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import TYPE_CHECKING, ParamSpec, TypeVar
 
 from kymflow.core.errors import WorkerError
-from kymflow_zarr.errors import first_line
+from kymflow_zarr.reasons import first_line
 
 if TYPE_CHECKING:
     import submitit

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 import polars as pl
 
-from kymflow.core.event_schema import TRACE_ARTIFACT
+from kymflow.core.artifacts.events import TRACE_ARTIFACT
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset, ZarrImageRecord

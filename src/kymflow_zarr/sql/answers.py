@@ -13,7 +13,7 @@ import polars as pl
 import pyarrow as pa
 
 from kymflow_zarr.errors import QueryError
-from kymflow_zarr.sql.running import Running
+from kymflow_zarr.sql.interrupt import Running
 from kymflow_zarr.sql.session import Params, Session
 from kymflow_zarr.sql.views import Views
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from difflib import get_close_matches
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
+
+from kymflow_zarr.sql.hints import did_you_mean, near
 
 if TYPE_CHECKING:
     from kymflow_zarr.sql.views import Views
@@ -24,7 +25,7 @@ _LISTED_TABLES = 3
 
 
 def explained(text: str, tables: Views, columns: Mapping[str, Sequence[str]]) -> str:
-    """Return DuckDB's message with what helps to mend the query.
+    """Return DuckDB's message with what helps to repair the query.
 
     Args:
         text: DuckDB's message.
@@ -52,19 +53,6 @@ def explained(text: str, tables: Views, columns: Mapping[str, Sequence[str]]) ->
         first = text.splitlines()[0]
         return f"{first}\nSelect fewer columns or rows, or read a large answer with sql_lazy()."
     return _short(text)
-
-
-def near(name: str, names: Iterable[str]) -> list[str]:
-    """Return the names most like a mistaken one, at most three, the likest first."""
-    lowered = {each.lower(): each for each in names}
-    like = get_close_matches(name.lower(), lowered, n=3, cutoff=0.6)
-    holding = [each for each in lowered if len(name) > 2 and name.lower() in each]
-    return [lowered[each] for each in dict.fromkeys([*like, *holding])][:3]
-
-
-def did_you_mean(names: Sequence[str]) -> str:
-    """Return a question that offers names, with a space before it; empty without names."""
-    return f" Did you mean {' or '.join(repr(name) for name in names)}?" if names else ""
 
 
 def _with_hint(text: str, names: Sequence[str], there: str) -> str:

@@ -6,7 +6,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from kymflow_zarr.backend import At
+from kymflow_zarr.tables.types import AsOf
 
 if TYPE_CHECKING:
     import duckdb
@@ -35,7 +35,7 @@ class Queryable(ABC):
         *,
         tables: Iterable[str] | None = None,
         timeout: float | None = None,
-        at: At = None,
+        at: AsOf = None,
     ) -> pl.DataFrame:
         """Answer a SQL query.
 
@@ -70,7 +70,7 @@ class Queryable(ABC):
         *,
         tables: Iterable[str] | None = None,
         timeout: float | None = None,
-        at: At = None,
+        at: AsOf = None,
     ) -> pa.RecordBatchReader:
         """Answer a SQL query batch by batch, for answers larger than memory.
 
@@ -97,7 +97,7 @@ class Queryable(ABC):
         return stream(self._views().only(tables).as_of(at), query, params, timeout)
 
     def connect(
-        self, *, tables: Iterable[str] | None = None, at: At = None
+        self, *, tables: Iterable[str] | None = None, at: AsOf = None
     ) -> duckdb.DuckDBPyConnection:
         """Return a DuckDB connection that has every table as a view.
 

@@ -11,14 +11,14 @@ import duckdb
 from kymflow_zarr.duck import quoted, value
 from kymflow_zarr.errors import QueryError
 from kymflow_zarr.sql.messages import explained
-from kymflow_zarr.sql.pins import Pins, has_descriptors
 from kymflow_zarr.sql.statement import Query, parse
 from kymflow_zarr.sql.views import Views
+from kymflow_zarr.tables.open_files import OpenFiles, has_descriptors
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from kymflow_zarr.sql.sources import Sources
+    from kymflow_zarr.tables.types import Sources
 
 Params = Mapping[str, Any] | Sequence[Any] | None
 _CONFIG: Mapping[str, Any] = {
@@ -49,9 +49,9 @@ class Session:
 
     def __init__(self, views: Views) -> None:
         self._views = views
-        self._pins = Pins()
+        self._files_held = OpenFiles()
         self._sources: Sources | None = None
-        scratch = {"temp_directory": str(self._pins.scratch)}
+        scratch = {"temp_directory": str(self._files_held.scratch)}
         self.con = duckdb.connect(config={**_CONFIG, **views.backend.options(), **scratch})
 
     def __enter__(self) -> Session:
@@ -64,7 +64,7 @@ class Session:
         trace: TracebackType | None,
     ) -> None:
         self.con.close()
-        self._pins.close()
+        self._files_held.close()
 
     def prepare(self, text: str, params: Params) -> Query:
         """Make ready for a query: look into it, and make the views that it needs.
@@ -103,15 +103,17 @@ class Session:
         self._check_case(names)
         tables = {name: self._views.by_name[name].table for name in names}
         views = self._views
-        self._sources = views.backend.sources(self.con, self._pins, [*tables.values()], views.at)
+        self._sources = views.backend.sources(
+            self.con, self._files_held, [*tables.values()], views.at
+        )
         self._lock_down(self._sources.open(descriptors=descriptors))
-        self._sources.locked()
+        self._sources.after_lock_down()
         for name in names:
             self._make_view(name, self._sources)
 
     @contextmanager
     def errors_explained(self, text: str, params: Params = None) -> Iterator[None]:
-        """Turn what DuckDB raises about a query into an error that helps to mend it.
+        """Turn what DuckDB raises about a query into an error that helps to repair it.
 
         Raises:
             QueryError: In place of any error of DuckDB.
@@ -160,12 +162,12 @@ class Session:
         return QueryError(
             f"table {name!r} can't be read; restore its file, or delete it and build it again\n"
             f"{self._named(str(error))}",
-            artifact=str(self._views.backend.place(self._views.by_name[name].table)),
+            artifact=str(self._views.backend.location(self._views.by_name[name].table)),
         )
 
     def _named(self, message: str) -> str:
         """Put the tables' own names into a message."""
-        return self._sources.named(message) if self._sources else message
+        return self._sources.restore_names(message) if self._sources else message
 
     def _with_place(self, error: duckdb.Error, text: str, params: Params) -> str:
         """Return an error's message with the place in the query, which relations leave out."""

@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kymflow_zarr.backend import At, Backend, TableKey
 from kymflow_zarr.errors import TableNotFoundError
-from kymflow_zarr.sql.messages import did_you_mean, near
+from kymflow_zarr.sql.hints import did_you_mean, near
+from kymflow_zarr.tables.backend import Backend
+from kymflow_zarr.tables.types import AsOf, TableKey
 
 if TYPE_CHECKING:
     import duckdb
@@ -54,7 +55,7 @@ class Views:
     backend: Backend
     dataset: Path
     none_yet: str = "none yet"
-    at: At = None
+    at: AsOf = None
 
     @property
     def listed(self) -> str:
@@ -79,7 +80,7 @@ class Views:
                 )
         return replace(self, by_name={name: self.by_name[name] for name in wanted})
 
-    def as_of(self, at: At) -> Views:
+    def as_of(self, at: AsOf) -> Views:
         """Return the views over the tables as they were at a version or moment."""
         return replace(self, at=at)
 

@@ -7,13 +7,8 @@ from typing import TYPE_CHECKING
 
 import click
 
-from kymflow.cli.commands.common import (
-    FolderPath,
-    chosen_executor,
-    dataset_argument,
-    worker_options,
-)
 from kymflow.cli.errors import FAILED, warn
+from kymflow.cli.options import FolderPath, chosen_executor, dataset_argument, worker_options
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

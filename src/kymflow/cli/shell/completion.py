@@ -11,7 +11,7 @@ from prompt_toolkit.completion import CompleteEvent, Completer, Completion, Path
 from prompt_toolkit.document import Document
 
 from kymflow.cli.shell.shell import COMMANDS, MODES
-from kymflow.core.queries.catalog import list_columns
+from kymflow.core.queries.columns import list_columns
 from kymflow.core.queries.library import named_queries
 from kymflow_sql import statement
 from kymflow_zarr.errors import DatasetError

@@ -96,12 +96,12 @@ class Shell:
         Output(self.mode, limit=frame.height).print(frame)
 
     def _do_tables(self, _: str) -> None:
-        from kymflow.core.queries.catalog import describe_tables
+        from kymflow.core.kym_dataset.overview import describe_tables
 
         self._show(describe_tables(self.kym, stale=False).drop("stale"))
 
     def _do_schema(self, table: str) -> None:
-        from kymflow.core.queries.catalog import describe_columns, list_columns
+        from kymflow.core.queries.columns import describe_columns, list_columns
 
         self._show(describe_columns(self.kym, table) if table else list_columns(self.kym))
 
@@ -113,7 +113,7 @@ class Shell:
         self._ask_all(decoded(path.read_bytes(), str(path)))
 
     def _do_queries(self, name: str) -> None:
-        from kymflow.core.queries.catalog import describe_queries
+        from kymflow.core.queries.columns import describe_queries
         from kymflow.core.queries.library import named_query
 
         if name:

@@ -446,8 +446,8 @@ def test_check_finds_and_repairs(indexed: Path) -> None:
     (indexed / "index" / "kym_images.runs.parquet").write_bytes(b"half")
     found = json.loads(run("check", indexed, "--format", "json", check=1).stdout)
     assert {row["kind"] for row in found} == {"unreadable_ledger", "unrecorded"}
-    mended = json.loads(run("check", indexed, "--repair", "--format", "json").stdout)
-    assert all(row["repaired"] for row in mended)
+    repaired = json.loads(run("check", indexed, "--repair", "--format", "json").stdout)
+    assert all(row["repaired"] for row in repaired)
     run("check", indexed)
 
 

@@ -37,7 +37,7 @@ def test_the_commands_work_on_a_cluster(scheduler: str, tmp_path: Path, capsys) 
 def test_a_scheduler_that_does_not_answer_is_said(
     dataset: ZarrDataset, monkeypatch, capsys
 ) -> None:
-    monkeypatch.setattr("kymflow.core.dask_cluster._ANSWER_WITHIN", "0.1s")
+    monkeypatch.setattr("kymflow.core.workers.dask._ANSWER_WITHIN", "0.1s")
     index = ["index", str(dataset.path)]
     assert reported(app, [*index, "--dask", "tcp://127.0.0.1:1"]) == 1
     assert "no Dask scheduler answers at tcp://127.0.0.1:1" in capsys.readouterr().err

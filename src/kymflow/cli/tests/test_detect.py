@@ -9,7 +9,7 @@ import polars as pl
 import pytest
 
 from kymflow.cli.tests.test_command import run
-from kymflow.core.kym_dataset.indexers.velocity_events import DEFAULT_PARAMS
+from kymflow.core.artifacts.events import DEFAULT_PARAMS
 from kymflow.core.synthetic import Stretch, add_synthetic_image
 from kymflow_zarr import ZarrDataset
 

@@ -10,14 +10,15 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from kymflow.core.kym_dataset.explain import Explanation, ParamChange
-    from kymflow.core.kym_dataset.indexer_base import BaseIndexer, Indexer
     from kymflow.core.kym_dataset.indexers.artifact import ArtifactIndexer
+    from kymflow.core.kym_dataset.indexers.base import BaseIndexer, Indexer
     from kymflow.core.kym_dataset.indexers.images import ImageIndexer
+    from kymflow.core.kym_dataset.indexers.registry import available_indexers, load_indexer
     from kymflow.core.kym_dataset.indexers.velocity_events import VelocityEventIndexer
     from kymflow.core.kym_dataset.kym_dataset import KymDataset
     from kymflow.core.kym_dataset.provenance import params_hash, stable_json_dumps
-    from kymflow.core.kym_dataset.registry import available_indexers, load_indexer
-    from kymflow.core.kym_dataset.report import Failure, Progress, UpdateReport
+    from kymflow.core.kym_dataset.update.report import UpdateReport
+    from kymflow.core.workers.progress import Failure, Progress
 
 _HOMES = {
     "ArtifactIndexer": "indexers.artifact",

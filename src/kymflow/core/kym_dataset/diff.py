@@ -9,9 +9,9 @@ import duckdb
 import polars as pl
 
 from kymflow.core.kym_dataset.explain import param_changes
-from kymflow_sql import filled, statement
-from kymflow_zarr.backend import At
+from kymflow_sql import render, statement
 from kymflow_zarr.duck import quoted
+from kymflow_zarr.tables.types import AsOf
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -31,7 +31,7 @@ DIFFERENCES = pl.Schema(
 )
 
 
-def diff(kym: KymDataset, table: str, before: At, after: At = None) -> pl.DataFrame:
+def diff(kym: KymDataset, table: str, before: AsOf, after: AsOf = None) -> pl.DataFrame:
     """Tell which images are otherwise in one version of an indexer's table than in another.
 
     Args:
@@ -51,7 +51,9 @@ def diff(kym: KymDataset, table: str, before: At, after: At = None) -> pl.DataFr
         QueryError: If there was no such table at one of the moments.
     """
     views = {"table": table, "runs": f"{table}_runs", "params": f"{table}_params"}
-    question = filled("engine/versions", **{hole: quoted(name) for hole, name in views.items()})
+    question = render(
+        "engine/versions", **{fragment: quoted(name) for fragment, name in views.items()}
+    )
     with duckdb.connect() as con:
         for name, at in (("before", before), ("after", after)):
             con.register(name, kym.sql(question, tables=views.values(), at=at).to_arrow())

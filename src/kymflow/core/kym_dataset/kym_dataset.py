@@ -13,26 +13,27 @@ from typing import TYPE_CHECKING, Literal
 import polars as pl
 
 from kymflow.core.errors import CodeChangedWarning, InvalidIndexerError, ParamsError
-from kymflow.core.kym_dataset import outdated
-from kymflow.core.kym_dataset.decide import Mode, decide
-from kymflow.core.kym_dataset.executors import check_can_travel, worker_pool
 from kymflow.core.kym_dataset.explain import Explanation, explain
-from kymflow.core.kym_dataset.extract import Job
-from kymflow.core.kym_dataset.fingerprint import code_fingerprint
-from kymflow.core.kym_dataset.indexer_base import Indexer, table_name
+from kymflow.core.kym_dataset.indexers.base import Indexer, check_can_travel, table_name
 from kymflow.core.kym_dataset.ledger import Ledger
-from kymflow.core.kym_dataset.overtaken import Race
 from kymflow.core.kym_dataset.provenance import stable_json_dumps
-from kymflow.core.kym_dataset.report import ProgressCallback, UpdateReport
-from kymflow.core.kym_dataset.survey import Survey, take_survey
-from kymflow.core.kym_dataset.update import Update
+from kymflow.core.kym_dataset.update import outdated
+from kymflow.core.kym_dataset.update.decide import Mode, decide
+from kymflow.core.kym_dataset.update.extract import Job
+from kymflow.core.kym_dataset.update.fingerprint import code_fingerprint
+from kymflow.core.kym_dataset.update.pipeline import Update
+from kymflow.core.kym_dataset.update.race import Race
+from kymflow.core.kym_dataset.update.report import UpdateReport
+from kymflow.core.kym_dataset.update.survey import Survey, take_survey
+from kymflow.core.workers.pool import worker_pool
+from kymflow.core.workers.progress import ProgressCallback
 from kymflow_zarr.errors import ArtifactError, ImageNotFoundError, UsageError
 from kymflow_zarr.sql.queryable import Queryable
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
-    from kymflow_zarr.backend import At
     from kymflow_zarr.sql.views import Views
+    from kymflow_zarr.tables.types import AsOf
 
 log = logging.getLogger(__name__)
 
@@ -70,7 +71,7 @@ class KymDataset(Queryable):
 
         Args:
             indexer: Turns one image's artifacts into rows.
-            mode: ``"replace"`` makes all rows anew; ``"incremental"`` only those that are stale,
+            mode: ``"replace"`` makes all rows again; ``"incremental"`` only those that are stale,
                 see :meth:`staleness`.
             image_ids: Touch these images only; every image if None.
             on_error: What to do when an image's artifact is missing, unreadable or of the wrong
@@ -154,7 +155,7 @@ class KymDataset(Queryable):
         return decision.sort("image_id")
 
     def mark_outdated(self, indexer: Indexer, image_ids: Iterable[str]) -> None:
-        """Have the next update make some images anew, though params and version stay the same.
+        """Have the next update make some images again, though params and version stay the same.
 
         For whoever changes the artifacts behind a table's rows; a table not built yet needs no
         mark.
@@ -199,7 +200,7 @@ class KymDataset(Queryable):
         params = self._params(indexer, image_id) if present and error is None else ...
         return explain(verdict, rows, ledger, version, params, str(error) if error else None)
 
-    def diff(self, indexer: Indexer | str, before: At, after: At = None) -> pl.DataFrame:
+    def diff(self, indexer: Indexer | str, before: AsOf, after: AsOf = None) -> pl.DataFrame:
         """Tell which images are otherwise in one version of a table than in another, and why.
 
         See :func:`kymflow.core.kym_dataset.diff.diff`.
@@ -271,7 +272,7 @@ def _warn_of_changed_code(job: Job, ledger: Ledger) -> None:
         warnings.warn(
             f"indexer {job.indexer.name!r}: code changed, version did not: {stale} images were "
             f"indexed by other code at {job.analysis_version!r}. Raise its analysis_version to "
-            f'have them made anew, or run mode="replace" once',
+            f'have them made again, or run mode="replace" once',
             CodeChangedWarning,
             stacklevel=3,
         )

@@ -11,20 +11,15 @@ import duckdb
 import polars as pl
 
 from kymflow.core.kym_dataset.schemas import PARAMS, RUNS
-from kymflow_zarr import parquet
-from kymflow_zarr.backend import Change, TableKey
 from kymflow_zarr.duck import view_columns
-from kymflow_zarr.errors import (
-    ReadError,
-    TableNotFoundError,
-    TableUnreadableError,
-    first_line,
-    refused,
-)
+from kymflow_zarr.errors import ReadError, TableNotFoundError, TableUnreadableError
+from kymflow_zarr.reasons import first_line, refused
+from kymflow_zarr.store import parquet
+from kymflow_zarr.tables.types import Change, TableKey
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
-    from kymflow_zarr.backend import Reader
+    from kymflow_zarr.tables.types import Reader
 
 log = logging.getLogger(__name__)
 
@@ -162,7 +157,7 @@ class Ledger:
         return rows.select(columns).collect()
 
     def _check_damaged(self, key: TableKey, error: BaseException) -> None:
-        """Let damage pass, with a warning: what is kept here can be made anew.
+        """Let damage pass, with a warning: what is kept here can be made again.
 
         Raises:
             ReadError: If it may well be whole, and the system refuses to read it.
@@ -170,10 +165,10 @@ class Ledger:
         if isinstance(error, ReadError):
             raise error
         if refused(error):
-            raise parquet.unreadable(self._tables.backend.place(key), error) from error
+            raise parquet.unreadable(self._tables.backend.location(key), error) from error
         why = first_line(error)
         log.warning(
-            "the %s of table %s can't be read and are left out: %s", key.side, key.name, why
+            "the %s of table %s can't be read and are left out: %s", key.sidecar, key.name, why
         )
 
 

@@ -28,7 +28,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from kymflow.core.errors import ParamsError
-from kymflow_zarr.formats import decode_json
 
 _encode = json.JSONEncoder(
     sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False
@@ -92,20 +91,6 @@ def text_hash(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8")).hexdigest()
 
 
-def parse_json(blob: bytes) -> object:
-    """Parse JSON bytes strictly: no duplicate keys, no NaN or infinity; a BOM is let pass.
-
-    Raises:
-        ValueError: If the bytes are not such JSON; the message says why.
-    """
-    return decode_json(
-        blob,
-        object_pairs_hook=_unique_keys,
-        parse_constant=_refuse_constant,
-        parse_float=_finite,
-    )
-
-
 def _canonical(value: object, where: str) -> object:
     if value is None or isinstance(value, str | bool):
         return value
@@ -144,23 +129,3 @@ def _key(key: object, where: str) -> str:
     if isinstance(key, str):
         return key
     raise ParamsError(f"{where} has the key {key!r}, a {type(key).__name__}; keys must be strings")
-
-
-def _unique_keys(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    unique = dict(pairs)
-    if len(unique) < len(pairs):
-        names = [name for name, _ in pairs]
-        twice = next(name for name in names if names.count(name) > 1)
-        raise ValueError(f"the key {twice!r} stands twice in one object")
-    return unique
-
-
-def _finite(text: str) -> float:
-    number = float(text)
-    if math.isinf(number):
-        raise ValueError(f"{text[:40]} is too large for a number")
-    return number
-
-
-def _refuse_constant(name: str) -> object:
-    raise ValueError(f"{name} is not JSON")

@@ -17,11 +17,11 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from kymflow.core.event_schema import EVENT_SCHEMA
-from kymflow.core.kym_dataset.indexers.conform import conform
+from kymflow.core.artifacts.conform import conform
+from kymflow.core.artifacts.events import EVENT_SCHEMA
 from kymflow.core.kym_dataset.provenance import dumps_parsed
 from kymflow_zarr.errors import ArtifactError, ReadOnlyError
-from kymflow_zarr.files import write_atomic
+from kymflow_zarr.store.files import write_atomic
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrImageRecord

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kymflow.core.event_schema import EVENTS_ARTIFACT, PARAMS_ARTIFACT, TRACE_ARTIFACT
+from kymflow.core.artifacts.events import EVENTS_ARTIFACT, PARAMS_ARTIFACT, TRACE_ARTIFACT
 from kymflow.core.lab_folder.base import Base, frame_hash
 from kymflow.core.lab_folder.discover import LabImage
 from kymflow.core.lab_folder.events import Events, read_events

@@ -7,7 +7,8 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from kymflow_zarr.errors import DatasetNotFoundError, UsageError, escaped
+from kymflow_zarr.errors import DatasetNotFoundError, UsageError
+from kymflow_zarr.reasons import escaped
 
 TIFF_SUFFIXES = (".tif", ".tiff")
 ANALYSIS_FOLDER = "flow-analysis"

@@ -14,11 +14,11 @@ from typing import Any
 
 import polars as pl
 
-from kymflow.core.event_schema import EVENT_SCHEMA
+from kymflow.core.artifacts.events import EVENT_SCHEMA
 from kymflow.core.lab_folder.event_pairs import pair_events
 from kymflow.core.lab_folder.three_way import ABSENT, UNKNOWN, Clash, Nothing, is_same
-from kymflow_zarr.dtypes import common_dtype
 from kymflow_zarr.errors import UsageError
+from kymflow_zarr.frames import common_dtype
 
 Row = dict[str, Any]
 

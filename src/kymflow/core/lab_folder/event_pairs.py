@@ -19,7 +19,7 @@ ADDED = "User Added"
 REACH_S = 0.25
 """How far an event without an end reaches to either side of its peak: the window of medians that a
 drop or a rise is found with, by default."""
-_SHARE = 0.5
+_BATCHES_PER_WORKER = 0.5
 """The share of the shorter of two events that both must have in common."""
 _TIMES = ("t_start_s", "peak_t_s", "t_end_s")
 _SAMPLES = ("i_start", "i_peak", "i_end")
@@ -100,7 +100,7 @@ def _shared(
         for other, (begins, ends) in spans[_kind(row)]:
             shorter = min(end - begin, ends - begins)
             common = min(end, ends) - max(begin, begins)
-            if shorter > 0 and common >= _SHARE * shorter:
+            if shorter > 0 and common >= _BATCHES_PER_WORKER * shorter:
                 yield -common / max(end - begin, ends - begins), place, other
 
 

@@ -10,11 +10,11 @@ from typing import Any
 
 import polars as pl
 
-from kymflow.core.event_schema import COLUMN_ALIASES, EVENT_SCHEMA
-from kymflow.core.kym_dataset.indexers.conform import conform
+from kymflow.core.artifacts.conform import conform
+from kymflow.core.artifacts.events import COLUMN_ALIASES, EVENT_SCHEMA
 from kymflow.core.lab_folder.reading import MAX_TABLE, broken, read_object, section, writable
-from kymflow_zarr.errors import first_line
 from kymflow_zarr.frames import storable
+from kymflow_zarr.reasons import first_line
 
 _KEY = re.compile(r"([0-9]{1,9})(?::([0-9]{1,9}))?")
 _PARAMS_KEYS = ("params", "detection_params", "event_params")

@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from kymflow.core.errors import SourceFileError
-from kymflow.core.kym_dataset.work import Work
 from kymflow.core.lab_folder.discover import LabImage
 from kymflow.core.lab_folder.pixels import read_pixels
 from kymflow.core.lab_folder.signature import read_hash
+from kymflow.core.workers.work import Work
 
 if TYPE_CHECKING:
     import numpy as np
 
 FATAL = (
-    "whoever imports it dies of it, for lack of memory or by a fault of a library; mend its "
+    "whoever imports it dies of it, for lack of memory or by a fault of a library; repair its "
     "files, or move them away"
 )
 

@@ -10,16 +10,16 @@ from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kymflow.core.kym_dataset.executors import Pool, run, worker_pool
-from kymflow.core.lab_folder.bring import BRINGING, Task
 from kymflow.core.lab_folder.discover import LabFolder, LabImage, scan_folder
 from kymflow.core.lab_folder.fingerprint import FINGERPRINTING, Fingerprint, Unread
+from kymflow.core.lab_folder.import_image import IMPORT, Task
 from kymflow.core.lab_folder.known import KnownImages
 from kymflow.core.lab_folder.recognition import Recognition, Verdict
 from kymflow.core.lab_folder.report import ImportReport
 from kymflow.core.lab_folder.seen import SeenFiles
 from kymflow.core.lab_folder.source import EVENTS_ENDINGS, TIF, TRACE_ENDINGS
-from kymflow_zarr.names import check_dataset_path
+from kymflow.core.workers.pool import Pool, run, worker_pool
+from kymflow_zarr.store.names import check_dataset_path
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
@@ -129,7 +129,7 @@ class _Import:
         if self._changed:
             self._mark(verdict.image_id for verdict in placed if _has_other_rows(verdict.changed))
         try:
-            for brought in run(BRINGING, self._tasks(chain(placed, others)), pool):
+            for brought in run(IMPORT, self._tasks(chain(placed, others)), pool):
                 self._report.take_brought(brought)
                 self._tell(brought.task.image)
                 if _has_other_rows(brought.changed):
@@ -198,7 +198,7 @@ def _prints(unread: Iterable[Unread], pool: Pool | None) -> Iterator[Fingerprint
 @contextmanager
 def _only_import(dataset: ZarrDataset) -> Iterator[None]:
     """Let one import into a dataset run at a time."""
-    from kymflow_zarr.locks import Timeout, file_lock
+    from kymflow_zarr.store.locks import Timeout, file_lock
 
     folder = dataset.path / "index" / "locks"
     dataset.check_writable("take a lock", folder)

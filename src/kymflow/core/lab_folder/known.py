@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import TYPE_CHECKING
 
-from kymflow.core.kym_dataset.provenance import parse_json
 from kymflow.core.lab_folder.fingerprint import Fingerprint
 from kymflow.core.lab_folder.seen import SeenPixels
 from kymflow.core.lab_folder.source import Source
+from kymflow_zarr.store.codecs import parse_json
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from kymflow.core.lab_folder.reading import broken
-from kymflow.core.lab_folder.unpacked import check_segments
-from kymflow_zarr.errors import first_line
+from kymflow.core.lab_folder.unpacked_size import check_segments
+from kymflow_zarr.reasons import first_line
 
 if TYPE_CHECKING:
     import numpy as np

@@ -6,10 +6,10 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from kymflow.core.errors import SourceFileError
-from kymflow.core.kym_dataset.provenance import parse_json
-from kymflow_zarr.errors import UsageError, escaped, first_line
-from kymflow_zarr.files import read_file
-from kymflow_zarr.formats import encode_json
+from kymflow_zarr.errors import UsageError
+from kymflow_zarr.reasons import escaped, first_line
+from kymflow_zarr.store.codecs import encode_json, parse_json
+from kymflow_zarr.store.reads import read_file
 
 T = TypeVar("T")
 MAX_TABLE = 256 << 20

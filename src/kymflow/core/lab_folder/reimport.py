@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from kymflow.core.event_schema import EVENTS_ARTIFACT, PARAMS_ARTIFACT, TRACE_ARTIFACT
+from kymflow.core.artifacts.events import EVENTS_ARTIFACT, PARAMS_ARTIFACT, TRACE_ARTIFACT
 from kymflow.core.lab_folder.base import Base, frame_hash, load_base
 from kymflow.core.lab_folder.contents import Contents
 from kymflow.core.lab_folder.event_merge import merge_events
@@ -19,7 +19,7 @@ from kymflow.core.lab_folder.source import (
 )
 from kymflow.core.lab_folder.stored import Stored
 from kymflow.core.lab_folder.three_way import ABSENT, UNKNOWN, Clash, Nothing, merge
-from kymflow_zarr.artifacts import METADATA
+from kymflow_zarr.images.artifacts import METADATA
 
 if TYPE_CHECKING:
     import polars as pl

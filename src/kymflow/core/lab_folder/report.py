@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from kymflow.core.lab_folder.bring import Brought
+from kymflow.core.lab_folder.import_image import Imported
 from kymflow.core.lab_folder.recognition import Verdict
 from kymflow.core.lab_folder.three_way import Clash
 
@@ -103,7 +103,7 @@ class ImportReport:
         else:
             (self.changed if verdict.changed else self.skipped).append(path)
 
-    def take_brought(self, brought: Brought) -> None:
+    def take_brought(self, brought: Imported) -> None:
         """Note what became of an image."""
         task, path = brought.task, brought.task.image.path
         if brought.error:

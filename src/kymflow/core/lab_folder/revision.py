@@ -14,15 +14,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kymflow.core.event_schema import EVENTS_ARTIFACT, PARAMS_ARTIFACT, TRACE_ARTIFACT
+from kymflow.core.artifacts.detection import renew_made_with
+from kymflow.core.artifacts.events import EVENTS_ARTIFACT, PARAMS_ARTIFACT, TRACE_ARTIFACT
 from kymflow.core.lab_folder.base import FOLDER, delete_other_bases
 from kymflow.core.lab_folder.reimport import Merged
 from kymflow.core.lab_folder.source import Source
 from kymflow.core.lab_folder.stored import FILES, ChangedMeanwhileError, Stored, load_stored
 from kymflow.core.lab_folder.three_way import ABSENT
-from kymflow.core.velocity_events.made_with import renew_made_with
-from kymflow_zarr.artifacts import METADATA
 from kymflow_zarr.errors import WriteError
+from kymflow_zarr.images.artifacts import METADATA
 
 if TYPE_CHECKING:
     import numpy as np

@@ -132,8 +132,8 @@ class _Memory:
     def save(self) -> None:
         if not self._is_new:
             return
-        from kymflow_zarr import parquet
-        from kymflow_zarr.files import atomic_path
+        from kymflow_zarr.store import parquet
+        from kymflow_zarr.store.files import atomic_path
 
         self._dataset.check_writable("note what an import saw", self._path)
         with atomic_path(self._path) as temporary:
@@ -147,7 +147,7 @@ class _Memory:
 
     def _stored(self) -> Iterable[dict[str, Any]]:
         """Return what is written down; nothing where that is not there, or damaged."""
-        from kymflow_zarr import parquet
+        from kymflow_zarr.store import parquet
 
         try:
             frame = parquet.scan(self._path).collect()

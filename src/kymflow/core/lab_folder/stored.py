@@ -10,23 +10,23 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from kymflow.core.event_schema import (
+from kymflow.core.artifacts.conform import conform
+from kymflow.core.artifacts.events import (
     COLUMN_ALIASES,
     EVENT_SCHEMA,
     EVENTS_ARTIFACT,
     PARAMS_ARTIFACT,
     TRACE_ARTIFACT,
 )
-from kymflow.core.kym_dataset.indexers.conform import conform
 from kymflow.core.lab_folder.fingerprint import pixels_hash
-from kymflow_zarr.artifacts import METADATA
 from kymflow_zarr.errors import (
     ArtifactError,
     ArtifactNotFoundError,
     ArtifactSchemaError,
     MetadataNotFoundError,
-    first_line,
 )
+from kymflow_zarr.images.artifacts import METADATA
+from kymflow_zarr.reasons import first_line
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrImageRecord
@@ -147,7 +147,7 @@ def _frame(rec: ZarrImageRecord, artifact: str) -> pl.DataFrame | None:
 
 def _bad(rec: ZarrImageRecord, artifact: str, why: str) -> ArtifactSchemaError:
     return ArtifactSchemaError(
-        f"{artifact} can't be merged with what the folder holds: {why}; mend it",
+        f"{artifact} can't be merged with what the folder holds: {why}; repair it",
         dataset=str(rec.dataset.path),
         image_id=rec.image_id,
         artifact=artifact,

@@ -7,8 +7,8 @@ from pathlib import Path
 import polars as pl
 
 from kymflow.core.lab_folder.reading import MAX_TABLE, broken, read_bytes
-from kymflow_zarr.errors import first_line
-from kymflow_zarr.formats import decode_csv
+from kymflow_zarr.reasons import first_line
+from kymflow_zarr.store.codecs import decode_csv
 
 _KEYS = {"roi_id": pl.Int32(), "channel": pl.Int32()}
 _REQUIRED = ("time", "velocity")

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from kymflow.core.event_schema import EVENT_SCHEMA
+from kymflow.core.artifacts.events import EVENT_SCHEMA
+from kymflow.core.artifacts.trace import load_trace
 from kymflow.core.extras import needs_extra
 from kymflow.core.kym_dataset.indexers.velocity_events import VelocityEventIndexer
 from kymflow.core.plots import WIDTH
 from kymflow.core.plots.style import config
-from kymflow.core.velocity_events.image import load_trace
 from kymflow_zarr.errors import ArtifactNotFoundError, ImageNotFoundError, UsageError
 
 if TYPE_CHECKING:

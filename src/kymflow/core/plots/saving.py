@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from kymflow.core.extras import needs_extra
 from kymflow.core.plots import ENDINGS
 from kymflow_zarr.errors import UsageError
-from kymflow_zarr.files import write_atomic
+from kymflow_zarr.store.files import write_atomic
 
 if TYPE_CHECKING:
     import altair as alt

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from kymflow.core.formats import format_of, write
 from kymflow_zarr.duck import quoted
 from kymflow_zarr.errors import UsageError
-from kymflow_zarr.files import atomic_path
+from kymflow_zarr.store.files import atomic_path
 
 if TYPE_CHECKING:
     from kymflow.core.kym_dataset import KymDataset

@@ -10,8 +10,8 @@
     -- Output   group; n_images: how many
 
 A parameter is a ``text``, an ``integer``, a ``number`` or a ``boolean``, with its unit after a
-comma, bound as ``$name``; or it names a ``column of`` some tables or a ``table``, and has a hole
-``{name}``. A table's ledger and params have the holes ``{name_runs}`` and ``{name_params}``.
+comma, bound as ``$name``; or it names a ``column of`` some tables or a ``table``, and has a fragment
+``{name}``. A table's ledger and params have the fragments ``{name_runs}`` and ``{name_params}``.
 """
 
 from __future__ import annotations
@@ -77,7 +77,7 @@ class NamedQuery:
         tables: The tables it reads; ``{table}`` stands for the one that a parameter names.
         parameters: Its parameters.
         output: The columns of its answer.
-        sql: Its text, holes and header included.
+        sql: Its text, fragments and header included.
     """
 
     name: str

@@ -12,7 +12,7 @@ from kymflow.core.queries.views import kym_views
 from kymflow_zarr.duck import quoted
 from kymflow_zarr.errors import TableNotFoundError, UsageError
 from kymflow_zarr.sql.answers import answer
-from kymflow_zarr.sql.messages import did_you_mean, near
+from kymflow_zarr.sql.hints import did_you_mean, near
 
 if TYPE_CHECKING:
     import polars as pl
@@ -72,7 +72,7 @@ def fill(
 ) -> tuple[str, dict[str, object]]:
     """Return a named query's SQL for one dataset, and the values to bind in it.
 
-    Names can't be bound like values. A parameter that names a column or table has a hole in the
+    Names can't be bound like values. A parameter that names a column or table has a fragment in the
     SQL instead, and is filled with a quoted name that was found in the dataset, nothing else.
 
     Args:
@@ -88,15 +88,15 @@ def fill(
     _check_names(query, params)
     given = {p.name: p.value(params.get(p.name, p.default)) for p in query.parameters}
     views = kym_views(dataset)
-    holes: dict[str, str] = {}
+    fragments: dict[str, str] = {}
     for parameter in query.parameters:
         if parameter.kind == "table":
-            holes |= _table_holes(parameter, str(given.pop(parameter.name)))
-    _check_tables(query, views, holes)
+            fragments |= _table_fragments(parameter, str(given.pop(parameter.name)))
+    _check_tables(query, views, fragments)
     for parameter in query.parameters:
         if parameter.kind == "column":
-            holes[parameter.name] = _column(views, parameter, str(given.pop(parameter.name)))
-    return query.sql.format(**holes), given
+            fragments[parameter.name] = _column(views, parameter, str(given.pop(parameter.name)))
+    return query.sql.format(**fragments), given
 
 
 def _check_names(query: NamedQuery, params: Mapping[str, object]) -> None:
@@ -110,12 +110,12 @@ def _check_names(query: NamedQuery, params: Mapping[str, object]) -> None:
             )
 
 
-def _table_holes(parameter: Parameter, table: str) -> dict[str, str]:
+def _table_fragments(parameter: Parameter, table: str) -> dict[str, str]:
     return {f"{parameter.name}{kind}": quoted(f"{table}{kind}") for kind in _OF_TABLE}
 
 
-def _check_tables(query: NamedQuery, views: Views, holes: Mapping[str, str]) -> None:
-    unquoted = {hole: name[1:-1].replace('""', '"') for hole, name in holes.items()}
+def _check_tables(query: NamedQuery, views: Views, fragments: Mapping[str, str]) -> None:
+    unquoted = {fragment: name[1:-1].replace('""', '"') for fragment, name in fragments.items()}
     for table in query.tables:
         name = table.format(**unquoted)
         if name not in views.by_name:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from itertools import count
 from typing import TYPE_CHECKING, Any
 
-from kymflow_sql import filled
+from kymflow_sql import render
 from kymflow_zarr.duck import literal, quoted, value
 
 if TYPE_CHECKING:
@@ -80,14 +80,14 @@ def select_params(con: duckdb.DuckDBPyConnection, source: str, identity: Hashabl
         for place, (key, name) in enumerate(zip(keys, names, strict=True), start=1)
     ]
     pointers = ", ".join(literal(key.pointer) for key in keys)
-    text: str = filled(
+    text: str = render(
         "engine/params_view", source=source, pointers=f"[{pointers}]", columns=", ".join(columns)
     )
     return text
 
 
 def _keys(con: duckdb.DuckDBPyConnection, source: str) -> list[_Key]:
-    found = value(con, filled("engine/params_structure", source=source))
+    found = value(con, render("engine/params_structure", source=source))
     structure = json.loads(found) if found else None
     if not isinstance(structure, dict):
         return []
@@ -120,7 +120,7 @@ def _wide(con: duckdb.DuckDBPyConnection, source: str, pointers: Sequence[str]) 
     """Return the pointers of those whole numbers that don't all fit into 64 bits."""
     if not pointers:
         return set()
-    query = filled("engine/wide_integers", source=source)
+    query = render("engine/wide_integers", source=source)
     return {str(row[0]) for row in con.execute(query, {"pointers": list(pointers)}).fetchall()}
 
 

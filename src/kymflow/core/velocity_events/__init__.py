@@ -6,9 +6,10 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from kymflow.core.artifacts.trace import load_trace
     from kymflow.core.velocity_events.dataset import detect_dataset
     from kymflow.core.velocity_events.detect import DETECTOR_VERSION, detect_events
-    from kymflow.core.velocity_events.image import detect_image, load_trace
+    from kymflow.core.velocity_events.image import detect_image
     from kymflow.core.velocity_events.image_params import diff_params, get_params, set_params
     from kymflow.core.velocity_events.params import (
         EventParams,

@@ -10,17 +10,17 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from kymflow.core.errors import WorkerError
-from kymflow.core.kym_dataset.executors import run, worker_pool
 from kymflow.core.kym_dataset.indexers.velocity_events import VelocityEventIndexer
 from kymflow.core.kym_dataset.kym_dataset import KymDataset
-from kymflow.core.kym_dataset.report import Failure, Progress, ProgressCallback
-from kymflow.core.kym_dataset.work import Work, check_in_reach
 from kymflow.core.velocity_events.image import Detected, detect_image
 from kymflow.core.velocity_events.params import EventParams
 from kymflow.core.velocity_events.plan import Mode, Plan, make_plan
 from kymflow.core.velocity_events.report import DetectReport
+from kymflow.core.workers.pool import run, worker_pool
+from kymflow.core.workers.progress import Failure, Progress, ProgressCallback
+from kymflow.core.workers.work import Work, check_in_reach
 from kymflow_zarr.errors import ArtifactError, DatasetError, ImageNotFoundError, UsageError
-from kymflow_zarr.names import check_image_id
+from kymflow_zarr.store.names import check_image_id
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 
 BATCH = 16
 FATAL = (
-    "whoever detects its events dies of it, for lack of memory or by a fault of a library; mend "
+    "whoever detects its events dies of it, for lack of memory or by a fault of a library; repair "
     "its trace, or delete it"
 )
 
@@ -65,7 +65,7 @@ def detect_dataset(
     """Detect the velocity events of a dataset's images, from their traces.
 
     An image's new events take the place of the old ones, but what people added to those stays:
-    see :mod:`kymflow.core.velocity_events.reviewed`. Rows of tables follow with the next
+    see :mod:`kymflow.core.review.carry_over`. Rows of tables follow with the next
     ``update_index`` of the indexer ``velocity_events``.
 
     Args:
@@ -75,7 +75,7 @@ def detect_dataset(
             ``{"nan_gap.enter_frac": 0.5}``.
         image_ids: Touch these images only; every image if None.
         mode: ``"incremental"`` skips images whose events were made of this trace with these params
-            and this version of the detector; ``"replace"`` makes all anew.
+            and this version of the detector; ``"replace"`` makes all again.
         workers: Detect in this many local processes; in this one if None.
         executor: Detect on this ``concurrent.futures.Executor`` instead.
         progress: Called with a :class:`Progress` after every few images.

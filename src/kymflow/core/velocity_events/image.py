@@ -8,27 +8,25 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from kymflow.core.errors import TraceError
-from kymflow.core.event_schema import (
+from kymflow.core.artifacts.detection import DetectionRecord, events_stamp, trace_stamp
+from kymflow.core.artifacts.events import (
     EVENT_SCHEMA,
     EVENTS_ARTIFACT,
     PARAMS_ARTIFACT,
-    TRACE_ARTIFACT,
 )
+from kymflow.core.artifacts.trace import _OWNER, _bad_trace, load_trace
+from kymflow.core.errors import TraceError
 from kymflow.core.kym_dataset.indexers.velocity_events import VelocityEventIndexer
+from kymflow.core.review.carry_over import Merged, Owner, Row, merge_reviewed
 from kymflow.core.velocity_events.detect import DETECTOR_VERSION, find_events
 from kymflow.core.velocity_events.image_params import own_params
-from kymflow.core.velocity_events.made_with import MadeWith, events_stamp, trace_stamp
 from kymflow.core.velocity_events.params import EventParams
 from kymflow.core.velocity_events.report import KeptEvent
-from kymflow.core.velocity_events.reviewed import Merged, Owner, Row, merge_reviewed
 from kymflow.core.velocity_events.trace import Trace
-from kymflow_zarr.errors import ArtifactNotFoundError, ArtifactSchemaError
+from kymflow_zarr.errors import ArtifactNotFoundError
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrImageRecord
-
-_OWNER = {"roi_id": pl.Int32(), "channel": pl.Int32()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +70,7 @@ def detect_image(rec: ZarrImageRecord, params: EventParams) -> Detected:
     if [params] != list(own_params(rec.dataset, [rec.image_id])):
         rec.save_json(PARAMS_ARTIFACT, params.to_dict())
     indexed_as = VelocityEventIndexer().params_hash(rec)
-    MadeWith(DETECTOR_VERSION, indexed_as, trace, events_stamp(folder)).save(rec)
+    DetectionRecord(DETECTOR_VERSION, indexed_as, trace, events_stamp(folder)).save(rec)
     return Detected(
         rec.image_id,
         len(found),
@@ -80,39 +78,6 @@ def detect_image(rec: ZarrImageRecord, params: EventParams) -> Detected:
         merged.moved,
         tuple(KeptEvent.of(rec.image_id, row) for row in merged.kept),
     )
-
-
-def load_trace(rec: ZarrImageRecord) -> pl.DataFrame:
-    """Return an image's trace.
-
-    Returns:
-        Frame (roi_id int32, channel int32, time float64 in s, velocity float64 in mm/s), in the
-        order of the artifact; a trace without roi_id or channel is that of 1.
-
-    Raises:
-        ArtifactNotFoundError: If it has none.
-        ArtifactUnreadableError: If it can't be read.
-        ArtifactSchemaError: If it has no time or velocity, or they are no numbers.
-    """
-    try:
-        trace = rec.load_df_parquet(TRACE_ARTIFACT)
-    except ArtifactNotFoundError:
-        trace = rec.load_df_csv_gz(TRACE_ARTIFACT)
-    lacking = [name for name in ("time", "velocity") if name not in trace.columns]
-    if lacking:
-        raise _bad_trace(rec, f"it has no column {' and no column '.join(lacking)}")
-    try:
-        return trace.select(
-            *(
-                (pl.col(name).fill_null(1) if name in trace.columns else pl.lit(1))
-                .cast(dtype)
-                .alias(name)
-                for name, dtype in _OWNER.items()
-            ),
-            pl.col("time", "velocity").cast(pl.Float64),
-        )
-    except pl.exceptions.PolarsError as error:
-        raise _bad_trace(rec, str(error).splitlines()[0]) from error
 
 
 def _search(
@@ -151,12 +116,3 @@ def _old_events(rec: ZarrImageRecord) -> pl.DataFrame:
         return VelocityEventIndexer().read_rows(rec).drop("image_id")
     except ArtifactNotFoundError:
         return pl.DataFrame(schema=EVENT_SCHEMA)
-
-
-def _bad_trace(rec: ZarrImageRecord, why: str) -> ArtifactSchemaError:
-    return ArtifactSchemaError(
-        f"the trace can't be searched: {why}; mend it or make it anew",
-        dataset=str(rec.dataset.path),
-        image_id=rec.image_id,
-        artifact=TRACE_ARTIFACT,
-    )

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from kymflow.core.artifacts.detection import trace_stamp
+from kymflow.core.artifacts.events import PARAMS_ARTIFACT, TRACE_ARTIFACT
 from kymflow.core.errors import ParamsError
-from kymflow.core.event_schema import PARAMS_ARTIFACT, TRACE_ARTIFACT
 from kymflow.core.kym_dataset.explain import ParamChange, param_changes
-from kymflow.core.kym_dataset.provenance import parse_json
-from kymflow.core.velocity_events.made_with import trace_stamp
 from kymflow.core.velocity_events.params import EventParams
 from kymflow_zarr.errors import (
     ArtifactError,
@@ -17,6 +16,7 @@ from kymflow_zarr.errors import (
     ArtifactSchemaError,
     ImageNotFoundError,
 )
+from kymflow_zarr.store.codecs import parse_json
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset, ZarrImageRecord
@@ -40,7 +40,7 @@ def get_params(rec: ZarrImageRecord) -> EventParams:
 
 
 def set_params(rec: ZarrImageRecord, changes: Mapping[str, Any]) -> list[ParamChange]:
-    """Change some of an image's params; its events are those of the old ones until detected anew.
+    """Change some of an image's params; its events are those of the old ones until detected again.
 
     Args:
         rec: The image.
@@ -117,7 +117,7 @@ def _loaded(rec: ZarrImageRecord) -> EventParams | ArtifactError | None:
 
 def _unusable(dataset: ZarrDataset, image_id: str, why: str) -> ArtifactSchemaError:
     return ArtifactSchemaError(
-        f"the params can't be used: {why}; mend the file",
+        f"the params can't be used: {why}; repair the file",
         dataset=str(dataset.path),
         image_id=image_id,
         artifact=PARAMS_ARTIFACT,

@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass, field, fields
 from numbers import Integral, Real
 from typing import Any
 
+from kymflow.core.artifacts.events import DEFAULT_PARAMS
 from kymflow.core.errors import ParamsError
-from kymflow.core.kym_dataset.indexers.velocity_events import DEFAULT_PARAMS
 from kymflow.core.kym_dataset.provenance import params_hash
 
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from kymflow.core.artifacts.detection import read_detections, trace_stamp
 from kymflow.core.kym_dataset.indexers.velocity_events import VelocityEventIndexer
 from kymflow.core.velocity_events.detect import DETECTOR_VERSION
 from kymflow.core.velocity_events.image_params import own_params
-from kymflow.core.velocity_events.made_with import read_made_with, trace_stamp
 from kymflow.core.velocity_events.params import EventParams
 from kymflow_zarr.errors import ArtifactError
 
@@ -60,7 +60,7 @@ def make_plan(
     """
     plan = Plan()
     hashes = VelocityEventIndexer().params_hashes(dataset, image_ids).hashes
-    made = read_made_with(dataset, image_ids)
+    made = read_detections(dataset, image_ids)
     changed: dict[EventParams, EventParams] = {}
     for image_id, own, made_with, indexed_as in zip(
         image_ids, own_params(dataset, image_ids), made, hashes, strict=True

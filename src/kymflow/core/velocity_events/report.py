@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
-from kymflow.core.kym_dataset.report import Failure
+from kymflow.core.workers.progress import Failure
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ class DetectReport:
 
     Attributes:
         mode: ``"incremental"`` or ``"replace"``.
-        detected: Images whose events were made anew, none found included.
+        detected: Images whose events were made again, none found included.
         skipped: Images whose events were made with these params and this detector already.
         without_trace: Images that have no trace; nothing of theirs was touched.
         failed: Images that could not be searched; nothing of theirs was touched.

@@ -1,6 +1,6 @@
 """Each format's bytes are a contract: one snapshot over one hostile answer.
 
-KYMFLOW_WRITE_GOLDEN=1 writes the snapshots anew, for a reviewer to read.
+KYMFLOW_WRITE_GOLDEN=1 writes the snapshots again, for a reviewer to read.
 """
 
 from __future__ import annotations

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import polars as pl
 
+from kymflow.core.artifacts.conform import conform
 from kymflow.core.errors import ParamsError
-from kymflow.core.kym_dataset.fit import odd_columns, without
-from kymflow.core.kym_dataset.indexer_base import BaseIndexer, ExtractedBatch, ParamsHashes
+from kymflow.core.kym_dataset.conflicts import conflicting_columns, without
+from kymflow.core.kym_dataset.indexers.base import BaseIndexer, ExtractedBatch, ParamsHashes
 from kymflow.core.kym_dataset.indexers.bulk import (
     MAX_CELLS,
     RowsFile,
@@ -19,26 +20,18 @@ from kymflow.core.kym_dataset.indexers.bulk import (
     readable,
     scan_rows,
 )
-from kymflow.core.kym_dataset.indexers.conform import conform
-from kymflow.core.kym_dataset.provenance import (
-    dumps_parsed,
-    parse_json,
-    stable_json_dumps,
-    text_hash,
-)
-from kymflow_zarr.dtypes import stack
+from kymflow.core.kym_dataset.provenance import dumps_parsed, stable_json_dumps, text_hash
 from kymflow_zarr.errors import (
     ArtifactError,
     ArtifactNotFoundError,
     ArtifactSchemaError,
     ArtifactUnreadableError,
     UsageError,
-    first_line,
-    reason,
 )
-from kymflow_zarr.files import read_many
-from kymflow_zarr.formats import gunzip
-from kymflow_zarr.frames import storable
+from kymflow_zarr.frames import stack, storable
+from kymflow_zarr.reasons import first_line, reason
+from kymflow_zarr.store.codecs import gunzip, parse_json
+from kymflow_zarr.store.reads import read_many
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset, ZarrImageRecord
@@ -159,7 +152,7 @@ class ArtifactIndexer(BaseIndexer):
     ) -> list[pl.DataFrame]:
         """Return the frames less the images whose columns don't fit the others'; these failed."""
         fitting = []
-        for frame, odd in zip(frames, odd_columns([f.lazy() for f in frames]), strict=True):
+        for frame, odd in zip(frames, conflicting_columns([f.lazy() for f in frames]), strict=True):
             rest, out = without(frame, odd)
             fitting.append(rest)
             for image_id, why in out.items():
@@ -257,7 +250,7 @@ class ArtifactIndexer(BaseIndexer):
             return self.default_params if analysed else None
         if isinstance(blob, Exception):
             raise ArtifactUnreadableError(
-                f"the params can't be read: {reason(blob)}; mend the file",
+                f"the params can't be read: {reason(blob)}; repair the file",
                 dataset=str(rec.dataset.path),
                 image_id=rec.image_id,
                 artifact=self.params_artifact,
@@ -274,7 +267,7 @@ class ArtifactIndexer(BaseIndexer):
         self, rec: ZarrImageRecord, why: str, artifact: str | None = None
     ) -> ArtifactSchemaError:
         return ArtifactSchemaError(
-            f"{why}; mend the artifact or make it anew",
+            f"{why}; repair the artifact or make it again",
             dataset=str(rec.dataset.path),
             image_id=rec.image_id,
             artifact=artifact or self.rows_artifacts[0],
@@ -282,7 +275,7 @@ class ArtifactIndexer(BaseIndexer):
 
     def _bad_params(self, rec: ZarrImageRecord, why: str) -> ArtifactSchemaError:
         return ArtifactSchemaError(
-            f"the params can't be used: {why}; mend the file",
+            f"the params can't be used: {why}; repair the file",
             dataset=str(rec.dataset.path),
             image_id=rec.image_id,
             artifact=self.params_artifact,

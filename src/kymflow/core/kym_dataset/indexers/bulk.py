@@ -9,8 +9,8 @@ from typing import NamedTuple
 
 import polars as pl
 
-from kymflow_zarr import parquet
-from kymflow_zarr.files import is_plain, read_many
+from kymflow_zarr.store import parquet
+from kymflow_zarr.store.reads import is_plain, read_many
 
 MAX_CELLS = 200_000_000
 """The most rows times columns that one artifact may hold: a small file can unpack to any number."""

@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import polars as pl
 
-from kymflow.core.kym_dataset.indexer_base import ExtractedBatch
+from kymflow.core.artifacts.conform import conform
 from kymflow.core.kym_dataset.indexers.artifact import ArtifactIndexer, Blob
-from kymflow.core.kym_dataset.indexers.conform import conform
+from kymflow.core.kym_dataset.indexers.base import ExtractedBatch
 from kymflow.core.kym_dataset.schemas import PROVENANCE
 from kymflow_zarr.errors import (
     ArtifactError,
     ArtifactSchemaError,
     ArtifactUnreadableError,
     UsageError,
-    first_line,
 )
-from kymflow_zarr.formats import decode_object
 from kymflow_zarr.frames import check_column_names
+from kymflow_zarr.reasons import first_line
+from kymflow_zarr.store.codecs import decode_object
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset, ZarrImageRecord
@@ -132,7 +132,7 @@ def _section(rec: ZarrImageRecord, metadata: Mapping[str, Any], name: str) -> Ma
     if isinstance(section, dict):
         return section
     raise ArtifactSchemaError(
-        f"{name!r} is a {type(section).__name__}, not an object; mend the metadata",
+        f"{name!r} is a {type(section).__name__}, not an object; repair the metadata",
         dataset=str(rec.dataset.path),
         image_id=rec.image_id,
         artifact="metadata",

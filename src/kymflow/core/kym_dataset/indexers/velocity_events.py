@@ -3,47 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import polars as pl
 
-from kymflow.core.event_schema import (
+from kymflow.core.artifacts.detection import read_detections, trace_stamp
+from kymflow.core.artifacts.events import (
     COLUMN_ALIASES,
+    DEFAULT_PARAMS,
     EVENT_SCHEMA,
     EVENTS_ARTIFACT,
     PARAMS_ARTIFACT,
 )
-from kymflow.core.kym_dataset.indexer_base import ExtractedBatch
 from kymflow.core.kym_dataset.indexers.artifact import ArtifactIndexer
-from kymflow.core.velocity_events.made_with import read_made_with, trace_stamp
+from kymflow.core.kym_dataset.indexers.base import ExtractedBatch
 from kymflow_zarr.errors import ArtifactSchemaError
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
-
-DEFAULT_PARAMS: Mapping[str, Any] = MappingProxyType(
-    {
-        "win_cmp_sec": 0.25,
-        "smooth_sec": 0.1,
-        "min_valid_per_side": None,
-        "mad_k": 3.0,
-        "abs_score_floor": 0.25,
-        "merge_gap_sec": 0.10,
-        "top_k_total": 2,
-        "min_sep_sec": 0.75,
-        "nan_gap": {
-            "nan_win_sec": 0.10,
-            "enter_frac": 0.40,
-            "exit_frac": 0.20,
-            "min_duration_sec": 0.2,
-            "merge_gap_sec": 0.05,
-        },
-        "zero_gap": {"eps0": 0.0},
-    }
-)
-"""Params of events whose image holds none: the detector's documented defaults; times in s,
-``abs_score_floor`` in mm/s."""
 
 
 class VelocityEventIndexer(ArtifactIndexer):
@@ -72,7 +49,7 @@ class VelocityEventIndexer(ArtifactIndexer):
     def _outdated(self, dataset: ZarrDataset, image_ids: Sequence[str]) -> dict[str, Exception]:
         made = {
             image_id: known
-            for image_id, known in zip(image_ids, read_made_with(dataset, image_ids), strict=True)
+            for image_id, known in zip(image_ids, read_detections(dataset, image_ids), strict=True)
             if known is not None
         }
         now = self.params_hashes(dataset, list(made)).hashes

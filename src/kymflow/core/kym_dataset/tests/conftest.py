@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from kymflow.core.kym_dataset import KymDataset, extract
+from kymflow.core.kym_dataset import KymDataset
+from kymflow.core.kym_dataset.update import extract
 from kymflow_zarr import ZarrDataset
 
 

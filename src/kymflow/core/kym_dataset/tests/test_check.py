@@ -14,10 +14,10 @@ import pytest
 from filelock import FileLock
 
 from kymflow.core.kym_dataset import KymDataset, VelocityEventIndexer
-from kymflow.core.kym_dataset.check import check
+from kymflow.core.kym_dataset.integrity.check import check
 from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow_zarr import ReadOnlyError, ZarrDataset
-from kymflow_zarr.files import temporary_path
+from kymflow_zarr.store.files import temporary_path
 from tests.support.images import add_image
 
 EVENTS = VelocityEventIndexer()
@@ -95,8 +95,8 @@ def test_what_is_derived_is_repaired(kym: KymDataset, kind: str) -> None:
     found = check(kym.dataset)
     assert kind in kinds(found)
     assert not any(found["repaired"])
-    mended = check(kym.dataset, repair=True)
-    assert (kinds(mended)[0], mended["repaired"].all()) == (kind, True)
+    repaired = check(kym.dataset, repair=True)
+    assert (kinds(repaired)[0], repaired["repaired"].all()) == (kind, True)
     assert check(kym.dataset).is_empty()
     assert {p: p.read_bytes() for p in before} == before
     assert set(kym.staleness(EVENTS)["reason"]) <= {"fresh", "fresh_zero_rows", "missing"}
@@ -251,7 +251,7 @@ UNLOCKED = {
     "manifest": leave_temporary("index", "manifest.parquet"),
     "what a decision spilled": leave_folder("index", f".duckdb.{'0' * 32}.tmp"),
     "what a commit spilled": leave_folder("tables", f".duckdb.{'0' * 32}.tmp"),
-    "deleted image": leave_folder("images", f".aside-{'0' * 32}"),
+    "deleted image": leave_folder("images", f".quarantined-{'0' * 32}"),
 }
 
 
@@ -311,8 +311,8 @@ def test_an_interrupted_replacement_of_an_image_is_put_back(kym: KymDataset) -> 
     (kym.dataset.path / "images" / "a").rename(swapped / "a")
     found = check(ZarrDataset(kym.dataset.path, mode="r"))
     assert kinds(found) == ["interrupted_swap", "unknown_image"]
-    mended = check(kym.dataset, repair=True)
-    assert mended.select("kind", "repaired").rows() == [("interrupted_swap", True)]
+    repaired = check(kym.dataset, repair=True)
+    assert repaired.select("kind", "repaired").rows() == [("interrupted_swap", True)]
     assert check(kym.dataset).is_empty()
 
 
@@ -321,7 +321,7 @@ def test_the_work_of_a_killed_run_is_kept_for_the_next(kym: KymDataset, monkeypa
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr("kymflow.core.kym_dataset.update.commit", die)
+        patch.setattr("kymflow.core.kym_dataset.update.pipeline.commit", die)
         with pytest.raises(KeyboardInterrupt):
             kym.update_index(EVENTS)
     found = check(kym.dataset, repair=True)

@@ -3,8 +3,8 @@ from __future__ import annotations
 import polars as pl
 import pytest
 
+from kymflow.core.artifacts.conform import conform
 from kymflow.core.kym_dataset import KymDataset, VelocityEventIndexer
-from kymflow.core.kym_dataset.indexers.conform import conform
 
 SCHEMA = {"roi_id": pl.Int32(), "event_id": pl.String()}
 

@@ -9,7 +9,7 @@ import pytest
 
 from kymflow.core.errors import IndexerOutputError, InvalidIndexerError
 from kymflow.core.kym_dataset import BaseIndexer, KymDataset
-from kymflow.core.kym_dataset.indexer_base import ExtractedBatch, ParamsHashes
+from kymflow.core.kym_dataset.indexers.base import ExtractedBatch, ParamsHashes
 from kymflow_zarr import ArtifactSchemaError, ZarrDataset, ZarrImageRecord
 
 

@@ -10,11 +10,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from kymflow.core.dask_cluster import dask_executor
 from kymflow.core.errors import WorkerError
 from kymflow.core.kym_dataset import KymDataset, VelocityEventIndexer
 from kymflow.core.kym_dataset.tests.cluster import cluster
 from kymflow.core.kym_dataset.tests.test_executors import Deadly, Faulty, PerImage
+from kymflow.core.workers.dask import dask_executor
 
 pytest.importorskip("distributed")
 pytestmark = [

@@ -18,8 +18,8 @@ import pytest
 
 from kymflow.core.errors import InvalidIndexerError, WorkerError
 from kymflow.core.kym_dataset import BaseIndexer, KymDataset, VelocityEventIndexer
-from kymflow.core.kym_dataset.executors import batch_size, run, worker_pool
-from kymflow.core.kym_dataset.work import Work
+from kymflow.core.workers.pool import batch_size, run, worker_pool
+from kymflow.core.workers.work import Work
 from kymflow_zarr import ArtifactSchemaError, UsageError
 
 TABLE = "kym_velocity_events"
@@ -234,7 +234,7 @@ def test_an_indexer_of_a_main_module_is_isolated_where_that_can_be(
 
 
 def test_a_process_that_can_not_start_is_nobodys_fault(tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr("kymflow.core.kym_dataset.alone._SERVE", "raise SystemExit")
+    monkeypatch.setattr("kymflow.core.workers.isolated._SERVE", "raise SystemExit")
     suspect = replace(work_of(abs), is_suspect=lambda task: True)
     with pytest.raises(WorkerError, match="can't be started"):
         list(run(suspect, [1], None))

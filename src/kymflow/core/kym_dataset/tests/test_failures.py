@@ -9,8 +9,8 @@ import pytest
 
 from kymflow.core.errors import CodeChangedWarning
 from kymflow.core.kym_dataset import KymDataset, VelocityEventIndexer
-from kymflow.core.kym_dataset import extract as extract_module
-from kymflow.core.kym_dataset.fingerprint import code_fingerprint
+from kymflow.core.kym_dataset.update import extract as extract_module
+from kymflow.core.kym_dataset.update.fingerprint import code_fingerprint
 from kymflow_zarr import (
     ArtifactNotFoundError,
     ArtifactSchemaError,
@@ -202,7 +202,9 @@ def test_explain_says_which_keys_changed(kym) -> None:
 
 def test_too_little_memory_is_not_taken_for_a_damaged_table(kym, monkeypatch, plain_files) -> None:
     scarce = duckdb.connect(config={"memory_limit": "64KB", "temp_directory": ""})
-    monkeypatch.setattr("kymflow_zarr.plain.engine_connection", lambda folder: nullcontext(scarce))
+    monkeypatch.setattr(
+        "kymflow_zarr.tables.parquet.tables.engine_connection", lambda folder: nullcontext(scarce)
+    )
     with pytest.raises(TableError, match="too little memory") as caught:
         kym.staleness(EVENTS)
     assert not isinstance(caught.value, TableUnreadableError)

@@ -10,12 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from kymflow.core.errors import ParamsError
-from kymflow.core.kym_dataset.provenance import (
-    dumps_parsed,
-    params_hash,
-    parse_json,
-    stable_json_dumps,
-)
+from kymflow.core.kym_dataset.provenance import dumps_parsed, params_hash, stable_json_dumps
+from kymflow_zarr.store.codecs import parse_json
 
 values = st.recursive(
     st.none()

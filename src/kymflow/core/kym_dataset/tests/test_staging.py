@@ -11,11 +11,11 @@ import pytest
 from duckdb import DuckDBPyConnection
 
 from kymflow.core.kym_dataset import KymDataset, VelocityEventIndexer
-from kymflow.core.kym_dataset import extract as extract_module
-from kymflow.core.kym_dataset import staging as staging_module
 from kymflow.core.kym_dataset.ledger import Ledger
-from kymflow_zarr.backend import Change, Merged
-from kymflow_zarr.plain import PlainTables
+from kymflow.core.kym_dataset.update import extract as extract_module
+from kymflow.core.kym_dataset.update import staging as staging_module
+from kymflow_zarr.tables.parquet.tables import PlainTables
+from kymflow_zarr.tables.types import Change, Merged
 
 EVENTS = VelocityEventIndexer()
 TABLE = "kym_velocity_events"
@@ -196,7 +196,7 @@ def die_at_the_ledger(kym: KymDataset, monkeypatch: pytest.MonkeyPatch) -> None:
     apply = PlainTables._apply
 
     def dying(tables: PlainTables, con: DuckDBPyConnection, change: Change) -> Merged:
-        return die_now() if change.table.side == "runs" else apply(tables, con, change)
+        return die_now() if change.table.sidecar == "runs" else apply(tables, con, change)
 
     with monkeypatch.context() as patch:
         patch.setattr(PlainTables, "_apply", dying)

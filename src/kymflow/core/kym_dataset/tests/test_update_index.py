@@ -374,12 +374,12 @@ def test_a_failure_does_not_hide_what_another_update_mended(kym, add_image, set_
     record = add_image("a", 1)
     record.artifact_path("velocity_events/events", ".parquet").unlink()
 
-    def mend(step: Progress) -> None:
+    def repair(step: Progress) -> None:
         if step.stage == "commit" and not kym.dataset.list_table_names():
             set_events(record, 2)
             KymDataset(kym.dataset).update_index(EVENTS)
 
-    assert kym.update_index(EVENTS, on_error="record", progress=mend).failed == 1
+    assert kym.update_index(EVENTS, on_error="record", progress=repair).failed == 1
     assert kym.staleness(EVENTS)["reason"].to_list() == ["fresh"]
 
 

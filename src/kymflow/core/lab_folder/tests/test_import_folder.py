@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 import tifffile
 
-from kymflow.core.lab_folder import bring, import_folder, importer
+from kymflow.core.lab_folder import import_folder, import_image, importer
 from kymflow.core.lab_folder.header import read_header
 from kymflow.core.lab_folder.known import KnownImages
 from kymflow_zarr import NotFoundError, ReadOnlyError, UsageError, ZarrDataset
@@ -250,16 +250,16 @@ def test_it_runs_on_worker_processes(folder: Path, dataset: ZarrDataset) -> None
     assert again.skipped == ["28d/old.tif"]
 
 
-def kill_at_new(task: bring.Task) -> bring.Brought:
+def kill_at_new(task: import_image.Task) -> import_image.Imported:
     if task.image.path == "new.TIF":
         os.kill(os.getpid(), signal.SIGKILL)
-    return bring.BRINGING.do(task)
+    return import_image.IMPORT.do(task)
 
 
 @pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason="POSIX signals")
 def test_a_file_that_kills_its_process_fails_alone(folder: Path, dataset, monkeypatch) -> None:
-    monkeypatch.setattr(importer, "BRINGING", replace(bring.BRINGING, do=kill_at_new))
+    monkeypatch.setattr(importer, "IMPORT", replace(import_image.IMPORT, do=kill_at_new))
     report = import_folder(folder, dataset, workers=1)
     assert [path for path, _ in report.added] == ["28d/old.tif"]
-    assert report.failed == [("new.TIF", bring.FATAL)]
+    assert report.failed == [("new.TIF", import_image.FATAL)]

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from kymflow.core.event_schema import EVENT_SCHEMA, EVENTS_ARTIFACT, TRACE_ARTIFACT
+from kymflow.core.artifacts.events import EVENT_SCHEMA, EVENTS_ARTIFACT, TRACE_ARTIFACT
 from kymflow.core.plots import draw_image, save
 from kymflow.core.plots.events import EVENT_COLOURS
 from kymflow.core.plots.pixels import column_means, picture_url

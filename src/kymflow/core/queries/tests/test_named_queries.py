@@ -1,4 +1,4 @@
-"""Every named query on real and on made-up data, its answer computed anew in Polars."""
+"""Every named query on real and on made-up data, its answer computed again in Polars."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from kymflow.core.event_schema import EVENT_SCHEMA
+from kymflow.core.artifacts.events import EVENT_SCHEMA
 from kymflow.core.kym_dataset import ImageIndexer, KymDataset, VelocityEventIndexer
 from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow.core.lab_folder import import_folder

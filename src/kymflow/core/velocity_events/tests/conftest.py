@@ -8,7 +8,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from kymflow.core.event_schema import TRACE_ARTIFACT
+from kymflow.core.artifacts.events import TRACE_ARTIFACT
 from kymflow_zarr import ZarrDataset, ZarrImageRecord
 
 RATE = 200.0

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kymflow.core.event_schema import COLUMN_ALIASES
+from kymflow.core.artifacts.events import COLUMN_ALIASES
 from kymflow.core.lab_folder.traces import read_trace
 from kymflow.core.velocity_events import EventParams, detect_events
 from kymflow.core.velocity_events.tests import plain, traces

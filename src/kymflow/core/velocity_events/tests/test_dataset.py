@@ -13,23 +13,22 @@ import numpy as np
 import polars as pl
 import pytest
 
+from kymflow.core.artifacts import detection
+from kymflow.core.artifacts.events import DEFAULT_PARAMS, EVENT_SCHEMA, TRACE_ARTIFACT
 from kymflow.core.errors import ParamsError, WorkerError
-from kymflow.core.event_schema import EVENT_SCHEMA, TRACE_ARTIFACT
 from kymflow.core.kym_dataset import KymDataset, Progress, VelocityEventIndexer, params_hash
-from kymflow.core.kym_dataset.indexers.velocity_events import DEFAULT_PARAMS
+from kymflow.core.review.carry_over import merge_reviewed
 from kymflow.core.velocity_events import (
     EventParams,
     NanGapParams,
     detect_dataset,
     detect_events,
-    made_with,
     set_params,
 )
 from kymflow.core.velocity_events import (
     dataset as dataset_module,
 )
 from kymflow.core.velocity_events.detect import find_events
-from kymflow.core.velocity_events.reviewed import merge_reviewed
 from kymflow.core.velocity_events.tests.conftest import RATE, flow, trace_of
 from kymflow_zarr import (
     ArtifactSchemaError,
@@ -214,7 +213,7 @@ def test_a_damaged_memory_of_the_last_run_counts_for_nothing(dataset, add_trace)
     record = add_trace("a", flow(3.0))
     for damaged in (b"", b"[]", b'{"detector_version": 1}', b"\xff", b"[" * 100_000):
         detect_dataset(dataset)
-        record.artifact_path(made_with.MADE_WITH_ARTIFACT, ".json").write_bytes(damaged)
+        record.artifact_path(detection.DETECTION_ARTIFACT, ".json").write_bytes(damaged)
         assert detect_dataset(dataset).detected == 1
 
 
@@ -287,7 +286,7 @@ def test_a_run_cut_short_after_the_events_leaves_no_stale_rows(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(made_with.MadeWith, "save", cut)
+        patch.setattr(detection.DetectionRecord, "save", cut)
         with pytest.raises(KeyboardInterrupt):
             detect_dataset(dataset)
     assert indexed(dataset) == {"a": found(flow(3.0)).height}

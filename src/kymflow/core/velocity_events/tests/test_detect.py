@@ -6,8 +6,8 @@ import numpy as np
 import polars as pl
 import pytest
 
+from kymflow.core.artifacts.events import EVENT_SCHEMA
 from kymflow.core.errors import TraceError
-from kymflow.core.event_schema import EVENT_SCHEMA
 from kymflow.core.velocity_events import EventParams, NanGapParams, ZeroGapParams, detect_events
 
 RATE = 200.0

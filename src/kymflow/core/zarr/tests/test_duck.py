@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from kymflow.core.kym_dataset import KymDataset, VelocityEventIndexer
-from kymflow.core.kym_dataset.check import check
+from kymflow.core.kym_dataset.integrity.check import check
 from kymflow_zarr import ZarrDataset
 from kymflow_zarr.duck import engine_connection
 

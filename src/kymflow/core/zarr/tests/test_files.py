@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from kymflow_zarr.files import atomic_path, read_many, read_unchanged, write_atomic
+from kymflow_zarr.store.files import atomic_path, write_atomic
+from kymflow_zarr.store.reads import read_many, read_unchanged
 
 
 def test_a_failed_write_leaves_the_old_file_and_no_other(tmp_path: Path) -> None:

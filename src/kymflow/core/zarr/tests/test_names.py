@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from kymflow_zarr import InvalidNameError, ZarrDataset
-from kymflow_zarr.names import check_artifact_name, check_image_id, check_table_name
+from kymflow_zarr.store.names import check_artifact_name, check_image_id, check_table_name
 
 ESCAPES = ["", ".", "..", "/etc", "a/../b", "a\\b", "a\0b", "a\nb", ".hidden", "x" * 201, "\ud800"]
 WINDOWS = ["C:x", "a:b", "a.", "a ", " ", "nul", "CON", "com1.json", "aux .x", "LPT²", "conin$"]

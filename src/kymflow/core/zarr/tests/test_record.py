@@ -17,7 +17,7 @@ from kymflow_zarr import (
     ZarrDataset,
     ZarrImageRecord,
 )
-from kymflow_zarr.pixels import default_chunks
+from kymflow_zarr.images.pixels import default_chunks
 
 FRAME = pl.DataFrame({"roi_id": [1, 2], "note": ["a", None]})
 

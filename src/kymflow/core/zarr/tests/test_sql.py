@@ -12,7 +12,7 @@ import pyarrow as pa
 import pytest
 
 from kymflow_zarr import QueryError, QueryTimeoutError, TableNotFoundError, UsageError, ZarrDataset
-from kymflow_zarr.sql import running, session
+from kymflow_zarr.sql import interrupt, session
 
 ENDLESS = "SELECT count(*) FROM range(100_000_000_000) AS t (i) WHERE hash(i) % 7 = 3"
 
@@ -224,7 +224,7 @@ def test_ctrl_c_stops_the_query_and_not_the_program(
         monkeypatch.undo()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(running, "wait", interrupted)
+    monkeypatch.setattr(interrupt, "wait", interrupted)
     before = open_files()
     threads = threading.active_count()
     with pytest.raises(KeyboardInterrupt):

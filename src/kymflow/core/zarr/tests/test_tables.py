@@ -14,10 +14,10 @@ from kymflow_zarr import (
     TableUnreadableError,
     UsageError,
     ZarrDataset,
-    merge,
 )
-from kymflow_zarr.dtypes import common_dtype
-from kymflow_zarr.lake import changing
+from kymflow_zarr.frames import common_dtype
+from kymflow_zarr.tables.ducklake import transaction
+from kymflow_zarr.tables.parquet import rewrite
 
 OLD = pl.DataFrame({"image_id": ["b", "b", "a", "c"], "n": [1, 2, 3, 4]})
 
@@ -56,17 +56,17 @@ def test_a_change_that_loses_rows_is_refused(
 ) -> None:
     """DuckDB never did so; were it to, no row would be lost."""
     dataset.save_table("t", OLD)
-    for module in (merge, changing):
-        monkeypatch.setattr(module, "filled", losing(module.filled))
+    for module in (rewrite, transaction):
+        monkeypatch.setattr(module, "render", losing(module.render))
     with pytest.raises(CommitError, match="would hold"):
         dataset.replace_rows_for_image_id(table, "a", pl.DataFrame({"n": [7, 6]}))
     assert dataset.list_table_names() == ["t"]
     assert dataset.load_table("t").equals(OLD)
 
 
-def losing(filled: Callable[..., str]) -> Callable[..., str]:
+def losing(render: Callable[..., str]) -> Callable[..., str]:
     """Have statements read one new row only."""
-    return lambda name, **holes: filled(name, **holes).replace(" AS new", " AS new LIMIT 1")
+    return lambda name, **fragments: render(name, **fragments).replace(" AS new", " AS new LIMIT 1")
 
 
 def test_many_rows_stay_together_and_in_order(dataset: ZarrDataset, tmp_path: Path) -> None:

@@ -1,0 +1,88 @@
+"""``kymflow detect``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+import click
+
+from kymflow.cli.errors import FAILED, warn
+from kymflow.cli.options import (
+    chosen_executor,
+    dataset_argument,
+    image_options,
+    open_dataset,
+    picked_images,
+    worker_options,
+)
+
+
+@click.command("detect")
+@dataset_argument
+@click.option(
+    "--params",
+    "params_file",
+    metavar="FILE",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="JSON params for every image; by default each keeps its own.",
+)
+@click.option(
+    "-p",
+    "--param",
+    "assignments",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="Change one param: repeat for more. See docs/events.md.",
+)
+@click.option(
+    "--mode",
+    type=click.Choice(["incremental", "replace"]),
+    default="incremental",
+    show_default=True,
+    help="incremental skips images done with these params, replace makes all again.",
+)
+@image_options
+@worker_options
+@click.pass_context
+def command(
+    ctx: click.Context,
+    path: Path,
+    params_file: Path | None,
+    assignments: tuple[str, ...],
+    mode: Literal["incremental", "replace"],
+    images: tuple[str, ...],
+    where: str | None,
+    workers: int | None,
+    dask: str | None,
+) -> None:
+    """Find velocity events in the images' traces.
+
+    What people added to events stays: their marks and notes move to the new event that overlaps
+    most; what can't be moved is kept as it was, and listed. `kymflow index` brings the tables up
+    to date afterwards.
+    """
+    from kymflow.cli.changes import parse_changes, read_params
+    from kymflow.cli.progress import update_bar
+    from kymflow.core.velocity_events import detect_dataset
+
+    dataset = open_dataset(path, writing=True)
+    with chosen_executor(workers, dask) as executor, update_bar("events") as progress:
+        report = detect_dataset(
+            dataset,
+            read_params(params_file) if params_file else None,
+            changes=parse_changes(assignments),
+            image_ids=picked_images(dataset, images, where),
+            mode=mode,
+            workers=workers,
+            executor=executor,
+            progress=progress,
+            on_error="record",
+        )
+    click.echo(report.summary)
+    for event in report.kept:
+        warn(str(event), kind="kept")
+    for failure in report.failures:
+        warn(f"{failure.image_id}: {failure.message}", kind="failed")
+    if report.failures:
+        ctx.exit(FAILED)

@@ -1,0 +1,38 @@
+"""``kymflow export``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from kymflow.cli.options import dataset_argument, open_tables
+
+
+@click.command("export")
+@dataset_argument
+@click.argument(
+    "tables",
+    metavar="[TABLE]...",
+    nargs=-1,
+    help="Tables, ledgers (<table>_runs) or params (<table>_params).",
+)
+@click.option(
+    "-o",
+    "--output",
+    "target",
+    metavar="FILE",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Its ending decides the format; it appears whole or not at all.",
+)
+def command(path: Path, tables: tuple[str, ...], target: Path) -> None:
+    """Write tables to parquet, csv, xlsx, duckdb and others.
+
+    A .duckdb file holds all tables, ledgers and params if none is named, and queries run in it as
+    they do here. Other files hold one table: .parquet, .csv, .tsv, .json, .jsonl, .md, .arrow,
+    and .xlsx (at most 1,048,575 rows, and 32,767 characters a cell).
+    """
+    from kymflow.core.queries.export import export
+
+    export(open_tables(path), target, tables)

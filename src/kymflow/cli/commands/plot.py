@@ -1,0 +1,67 @@
+"""``kymflow plot``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from kymflow.cli.options import dataset_argument, open_tables
+from kymflow.cli.question import Question, question_options
+from kymflow.core.plots import ENDINGS, KINDS
+
+
+@click.command("plot")
+@dataset_argument
+@question_options
+@click.option(
+    "--kind",
+    metavar="KIND",
+    type=click.Choice(KINDS),
+    default="line",
+    show_default=True,
+    help=f"One of {', '.join(KINDS)}.",
+)
+@click.option("--x", metavar="COLUMN", help="The column on the x axis; of bars, their names.")
+@click.option("--y", metavar="COLUMN", help="The column on the y axis.")
+@click.option("--color", metavar="COLUMN", help="The column told by colour.")
+@click.option("--title", metavar="TEXT", help="The title.")
+@click.option("--width", metavar="PX", type=click.IntRange(min=50), help="Without axes and legend.")
+@click.option("--height", metavar="PX", type=click.IntRange(min=50), help="Likewise.")
+@click.option(
+    "-o",
+    "--output",
+    "target",
+    metavar="FILE",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help=f"The picture, {', '.join(ENDINGS)}; HTML has tooltips and zoom, and needs no network.",
+)
+@click.pass_context
+def command(
+    ctx: click.Context,
+    path: Path,
+    question: Question | None,
+    kind: str,
+    x: str | None,
+    y: str | None,
+    color: str | None,
+    title: str | None,
+    width: int | None,
+    height: int | None,
+    target: Path,
+) -> None:
+    """Draw the answer of a query: line, bar, hist, scatter, box.
+
+    Columns not named are guessed: times and measures for the axes, texts for bars and colours.
+    What is left out or summed up stands under the title.
+    """
+    from kymflow.core.plots import plot, save
+    from kymflow.core.plots.saving import check_ending
+
+    if question is None:
+        raise click.UsageError("give a QUERY, --file or --query", ctx)
+    check_ending(target)
+    frame = question.frame(open_tables(path))
+    chart = plot(frame, kind, x=x, y=y, color=color, title=title, width=width, height=height)
+    save(chart, target)

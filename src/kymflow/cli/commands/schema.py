@@ -1,0 +1,21 @@
+"""``kymflow schema``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from kymflow.cli.options import dataset_argument, open_tables
+from kymflow.cli.output import Output, output_options
+
+
+@click.command("schema")
+@dataset_argument
+@click.argument("table", help="A table, or a view as <table>_runs and <table>_params.")
+@output_options
+def command(path: Path, table: str, output: Output) -> None:
+    """List a table's columns: types, units, nulls, range."""
+    from kymflow.core.queries.columns import describe_columns
+
+    output.print(describe_columns(open_tables(path), table))

@@ -1,0 +1,188 @@
+"""What the commands share: the dataset they open, the indexers they name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    import polars as pl
+
+    from kymflow.core.kym_dataset import Indexer, KymDataset
+    from kymflow_zarr import ZarrDataset
+
+
+class FolderPath(click.Path):
+    """A folder's path. An empty one is refused: elsewhere it stands for the working directory."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the path that a text stands for."""
+        if value == "":
+            self.fail("the path is empty; '.' stands for this folder", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class _Moment(click.ParamType[Any]):
+    """A version's number, or a time as ISO 8601 has it."""
+
+    name = "version"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number or the time that a text stands for."""
+        if not isinstance(value, str):
+            return value
+        if value.isdecimal():
+            return int(value)
+        try:
+            return datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(
+                f"{value!r} is neither a version nor a time such as 2026-03-01 or 2026-03-01T14:30",
+                param,
+                ctx,
+            )
+
+
+MOMENT = _Moment()
+dataset_argument = click.argument(
+    "path", metavar="DATASET", type=FolderPath(), help="The dataset, a .zarr folder."
+)
+indexers_argument = click.argument(
+    "indexers",
+    metavar="[INDEXER]...",
+    nargs=-1,
+    help="Indexers by name; all registered ones if none is named.",
+)
+
+image_argument = click.argument("image_id", metavar="IMAGE_ID", help="The image.")
+
+
+def image_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that pick images, see :func:`picked_images`."""
+    images = click.option(
+        "--images",
+        metavar="ID,...",
+        multiple=True,
+        help="Only these image ids: repeat the option, or use commas.",
+    )
+    where = click.option(
+        "--where", metavar="SQL", help="Only images this condition over kym_images picks."
+    )
+    return images(where(command))
+
+
+def worker_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options that say where it runs, see :func:`chosen_executor`."""
+    workers = click.option(
+        "--workers",
+        metavar="N",
+        type=click.IntRange(min=1),
+        help="Work in N processes; pays where an image costs milliseconds.",
+    )
+    dask = click.option(
+        "--dask",
+        metavar="ADDRESS",
+        help="Work on the Dask cluster of this scheduler (tcp://host:8786), or on one made for "
+        "this machine (local). See docs/scale.md.",
+    )
+    return workers(dask(command))
+
+
+@contextmanager
+def chosen_executor(workers: int | None, dask: str | None) -> Iterator[Executor | None]:
+    """Yield the executor that a command is to run on; None where that is for ``workers`` to say.
+
+    Raises:
+        click.UsageError: If both are given.
+    """
+    if dask is None:
+        yield None
+        return
+    if workers is not None:
+        raise click.UsageError("give --workers or --dask, not both")
+    from kymflow.core.workers.dask import dask_executor
+
+    with dask_executor(dask) as executor:
+        yield executor
+
+
+def picked_images(
+    dataset: ZarrDataset, images: tuple[str, ...], where: str | None
+) -> list[str] | None:
+    """Return the ids of the images that a command is to touch; None for all.
+
+    Raises:
+        QueryError: If the condition can't be answered.
+    """
+    from kymflow.core.queries.images import select_images
+
+    named = {name for group in images for name in group.split(",") if name}
+    if where is None:
+        return sorted(named) or None
+    picked = select_images(dataset, where)
+    return [image_id for image_id in picked if not named or image_id in named]
+
+
+def open_dataset(path: Path, *, writing: bool = False) -> ZarrDataset:
+    """Open a dataset that is there.
+
+    Raises:
+        DatasetNotFoundError: If it is not.
+    """
+    from kymflow_zarr import ZarrDataset
+    from kymflow_zarr.errors import DatasetNotFoundError
+
+    if not path.exists():
+        raise DatasetNotFoundError(
+            "there is no such dataset; make one with `kymflow import FOLDER DATASET`",
+            dataset=str(path),
+        )
+    opened = ZarrDataset(path, mode="r")  # "a" would make one of an empty folder
+    return ZarrDataset(path, mode="a") if writing else opened
+
+
+def open_tables(path: Path, *, writing: bool = False) -> KymDataset:
+    """Open the tables of a dataset that is there.
+
+    Raises:
+        DatasetNotFoundError: If it is not.
+    """
+    from kymflow.core.kym_dataset import KymDataset
+
+    return KymDataset(open_dataset(path, writing=writing))
+
+
+def load_indexers(names: tuple[str, ...]) -> list[Indexer]:
+    """Return the indexers of these names, all registered ones if there are none.
+
+    Raises:
+        InvalidIndexerError: If there is none of a name, or it can't be loaded.
+    """
+    from kymflow.core.kym_dataset import available_indexers, load_indexer
+
+    return [load_indexer(name) for name in names or available_indexers()]
+
+
+def counted(verdicts: pl.DataFrame) -> pl.DataFrame:
+    """Return how many images and rows a decision holds of each action and reason."""
+    import polars as pl
+
+    counts = verdicts.group_by("action", "reason").agg(images=pl.len(), rows=pl.col("n_rows").sum())
+    return counts.sort("action", "images", "reason", descending=[False, True, False])
+
+
+def labelled(indexer: Indexer, frame: pl.DataFrame) -> pl.DataFrame:
+    """Return a frame with the indexer's name in front."""
+    import polars as pl
+
+    return frame.select(pl.lit(indexer.name).alias("indexer"), pl.all())

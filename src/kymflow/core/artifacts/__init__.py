@@ -1,0 +1,1 @@
+"""What lies in an image: the contract of importer, detector, review, indexers and plots."""

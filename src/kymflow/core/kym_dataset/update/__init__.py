@@ -1,0 +1,1 @@
+"""One update: survey, decide, extract, commit."""

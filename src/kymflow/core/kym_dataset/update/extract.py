@@ -1,0 +1,302 @@
+"""Step 3, extract: turn due images into staged parts, batch by batch."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import polars as pl
+
+from kymflow.core.errors import IndexerOutputError, ParamsError, WorkerError
+from kymflow.core.kym_dataset.indexers.base import BulkExtractor, ExtractedBatch, Indexer
+from kymflow.core.kym_dataset.provenance import stable_json_dumps, text_hash
+from kymflow.core.kym_dataset.schemas import PARAMS, PROVENANCE, RUNS
+from kymflow.core.kym_dataset.update.staging import Part, Staging
+from kymflow.core.workers.pool import Pool, batch_size
+from kymflow.core.workers.work import Work, check_in_reach
+from kymflow_zarr.errors import ArtifactError, UsageError
+from kymflow_zarr.frames import as_polars, stack, storable
+
+if TYPE_CHECKING:
+    from kymflow_zarr import ZarrDataset
+
+BATCH = 2_000
+FATAL = (
+    "whoever extracts it dies of it, for lack of memory or by a fault of a library; repair its "
+    "artifacts, or delete them"
+)
+"""What is said of an image that kills its process; the ledger remembers it by this."""
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """What a batch is extracted with, and when the update began, before its survey."""
+
+    dataset: ZarrDataset
+    indexer: Indexer
+    analysis_version: str
+    code_hash: str | None
+    began: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def maker(self) -> dict[str, str | None]:
+        """What tells rows made alike from others."""
+        return {"analysis_version": self.analysis_version, "code_hash": self.code_hash}
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One batch to extract and stage: all that a worker needs to know.
+
+    Attributes:
+        job: What to extract it with.
+        due: Frame (image_id, params_hash, is_new) of its images; the first image of the update
+            with its params is new.
+        part: Where to put it.
+        is_suspect: Whether it may kill the process that extracts it.
+    """
+
+    job: Job
+    due: pl.DataFrame
+    part: Part
+    is_suspect: bool = False
+
+    def __reduce__(self) -> tuple[object, ...]:
+        packed = io.BytesIO()
+        self.due.write_ipc(packed, compression="zstd")  # a fifth of what a pickled frame takes
+        return _unpacked, (self.job, packed.getvalue(), self.part, self.is_suspect)
+
+
+def _unpacked(job: Job, due: bytes, part: Part, is_suspect: bool) -> Task:
+    return Task(job, pl.read_ipc(due), part, is_suspect)
+
+
+@dataclass(frozen=True, slots=True)
+class StagedBatch:
+    """A batch written to disk.
+
+    Attributes:
+        part: Where it lies, if anywhere.
+        n_ok: Images whose rows it holds, zero rows included.
+        errors: The error of each image that could not be read.
+    """
+
+    part: Part | None
+    n_ok: int
+    errors: Mapping[str, Exception]
+
+
+def plan(
+    job: Job,
+    due: pl.DataFrame,
+    staging: Staging,
+    pool: Pool | None,
+    *,
+    suspects: AbstractSet[str] = frozenset(),
+    culprits: AbstractSet[str] = frozenset(),
+) -> Iterator[Task]:
+    """Cut due images into tasks.
+
+    Args:
+        job: The dataset and the indexer.
+        due: Frame (image_id, params_hash) of the images to compute.
+        staging: Where to put the parts.
+        pool: Who will do them.
+        suspects: Images one of which may kill the process that extracts it.
+        culprits: Images that did so; each is a batch of its own.
+
+    Yields:
+        One task a batch, in the order of the images.
+    """
+    size = batch_size(due.height, BATCH, pool)
+    due = due.select("image_id", "params_hash", is_new=pl.col("params_hash").is_first_distinct())
+    for stretch in _stretches(due, culprits):
+        fatal = not culprits.isdisjoint(stretch["image_id"][:1])
+        for batch in stretch.iter_slices(1 if fatal else size):
+            is_suspect = fatal or not suspects.isdisjoint(batch["image_id"])
+            yield Task(job, batch, staging.next_part(), is_suspect)
+
+
+def _stretches(due: pl.DataFrame, culprits: AbstractSet[str]) -> list[pl.DataFrame]:
+    """Cut due images wherever culprits and others meet."""
+    if not culprits:
+        return [due]
+    stretch = pl.col("image_id").is_in(list(culprits)).rle_id().alias("stretch")
+    return due.with_columns(stretch).partition_by("stretch", include_key=False)
+
+
+def extract(task: Task) -> StagedBatch:
+    """Extract one batch into its staged part; this runs here or in a worker.
+
+    Raises:
+        DatasetNotFoundError: If the dataset can't be seen from here.
+        IndexerOutputError: If the indexer returns rows that can't go into the table.
+        Exception: Whatever else the indexer raises, with the image noted on it.
+    """
+    job, image_ids = task.job, task.due["image_id"].to_list()
+    check_in_reach(job.dataset)
+    with task.part.begun(image_ids):
+        extracted = _extract_batch(job, image_ids)
+        good = task.due.filter(~pl.col("image_id").is_in(list(extracted.errors))).drop("is_new")
+        rows = _with_provenance(job, extracted.rows, good)
+        task.part.write(rows, _runs(job, good, rows), _params(job, task.due.filter("is_new")))
+    return StagedBatch(task.part, good.height, extracted.errors)
+
+
+def halves(task: Task) -> list[Task]:
+    """Return a batch as two; nothing if it is one image."""
+    half = task.due.height // 2
+    if not half:
+        return []
+    dues = (task.due[:half], task.due[half:])
+    return [replace(task, due=due, part=task.part.half(n)) for n, due in enumerate(dues)]
+
+
+def given_up(task: Task) -> StagedBatch:
+    """Return what is made of an image that kills the process that extracts it."""
+    [image_id] = task.due["image_id"]
+    error = WorkerError(FATAL, dataset=str(task.job.dataset.path), image_id=image_id)
+    return StagedBatch(None, 0, {image_id: error})
+
+
+EXTRACTION = Work(extract, halves, given_up, lambda task: task.is_suspect)
+
+
+def failed_runs(job: Job, current: pl.DataFrame, errors: Mapping[str, Exception]) -> pl.DataFrame:
+    """Return the ledger rows of images that could not be indexed.
+
+    Args:
+        job: The dataset and the indexer.
+        current: Frame (image_id, params_hash) that includes the images.
+        errors: The error of each failed image.
+    """
+    text = [f"{getattr(error, 'message', error)}" for error in errors.values()]
+    failed = pl.DataFrame(
+        {"image_id": list(errors), "error": text},
+        schema={"image_id": pl.String, "error": pl.String},
+    ).join(current, on="image_id", how="left")
+    return _stamped(job, failed, "failed")
+
+
+def outdated_runs(job: Job, current: pl.DataFrame, now: datetime) -> pl.DataFrame:
+    """Return the ledger rows of images whose rows no longer are what their artifacts hold."""
+    return _stamped(replace(job, began=now), current.drop_nulls("params_hash"), "outdated")
+
+
+def _extract_batch(job: Job, image_ids: Sequence[str]) -> ExtractedBatch:
+    if isinstance(job.indexer, BulkExtractor):
+        try:
+            return job.indexer.extract_batch(job.dataset, image_ids)
+        except Exception as error:
+            error.add_note(f"while extracting image_ids {image_ids[0]} … {image_ids[-1]}")
+            raise
+    return _extract_one_by_one(job, image_ids)
+
+
+def _extract_one_by_one(job: Job, image_ids: Sequence[str]) -> ExtractedBatch:
+    frames: dict[str, pl.DataFrame] = {}
+    errors: dict[str, Exception] = {}
+    for image_id in image_ids:
+        try:
+            rows = as_polars(job.indexer.extract_rows(job.dataset.record(image_id)))
+        except ArtifactError as error:
+            errors[image_id] = error
+            continue
+        except Exception as error:
+            error.add_note(f"while extracting image_id {image_id}")
+            raise
+        reserved = PROVENANCE.keys() & rows.columns
+        frames[image_id] = rows.drop(*reserved) if reserved else rows
+    try:
+        return ExtractedBatch(_stacked(frames), errors)
+    except UsageError as error:
+        raise IndexerOutputError(
+            f"indexer {job.indexer.name!r}: {error.message}", dataset=str(job.dataset.path)
+        ) from error
+
+
+def _stacked(frames: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
+    """Return the rows of all images under one another, with their ``image_id``."""
+    ids = pl.DataFrame(
+        {"image_id": list(frames), "n": [frame.height for frame in frames.values()]},
+        schema={"image_id": pl.String, "n": pl.Int64},
+    )
+    owners = ids.select(pl.col("image_id").repeat_by("n").list.explode(empty_as_null=False))
+    return stack(list(frames.values())).with_columns(owners["image_id"])
+
+
+def _with_provenance(job: Job, rows: pl.DataFrame, good: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows in the order of their images, with the engine's provenance columns."""
+    if "image_id" not in rows.columns:
+        raise IndexerOutputError(
+            f"indexer {job.indexer.name!r} returned a batch without image_id; "
+            f"extract_batch must say which image each row is of",
+            dataset=str(job.dataset.path),
+        )
+    if rows["image_id"].dtype != pl.String:
+        rows = rows.with_columns(pl.col("image_id").cast(pl.String))
+    own = rows.drop("analysis_version", "params_hash", strict=False)
+    placed = good.join(own, on="image_id", how="inner", maintain_order="left_right")
+    if placed.height != own.height:
+        stray = own.join(good, on="image_id", how="anti")["image_id"][0]
+        raise IndexerOutputError(
+            f"indexer {job.indexer.name!r} returned rows of an image it was not asked for",
+            dataset=str(job.dataset.path),
+            image_id=stray,
+        )
+    columns = [name for name in own.columns if name != "image_id"]
+    ordered = placed.select(
+        "image_id",
+        *columns,
+        pl.lit(job.analysis_version).alias("analysis_version"),
+        "params_hash",
+    )
+    try:
+        return storable(ordered)
+    except UsageError as error:
+        raise IndexerOutputError(
+            f"indexer {job.indexer.name!r} returned rows that can't be stored: {error.message}",
+            dataset=str(job.dataset.path),
+        ) from error
+
+
+def _runs(job: Job, good: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
+    counts = rows.group_by("image_id").agg(n_rows=pl.len().cast(pl.Int64))
+    runs = good.join(counts, on="image_id", how="left", maintain_order="left")
+    return _stamped(job, runs.with_columns(pl.col("n_rows").fill_null(0)), "ok")
+
+
+def _stamped(job: Job, runs: pl.DataFrame, status: str) -> pl.DataFrame:
+    stamped = runs.with_columns(
+        analysis_version=pl.lit(job.analysis_version),
+        status=pl.lit(status),
+        indexed_at=pl.lit(job.began).cast(RUNS["indexed_at"]),
+        code_hash=pl.lit(job.code_hash, dtype=pl.String),
+    )
+    return stamped.select(
+        pl.col(name) if name in stamped.columns else pl.lit(None, dtype).alias(name)
+        for name, dtype in RUNS.items()
+    )
+
+
+def _params(job: Job, new: pl.DataFrame) -> pl.DataFrame:
+    """Return the params JSON behind each new hash.
+
+    Params that changed since the survey are left out: the next update finds the image stale and
+    records them.
+    """
+    found: dict[str, str] = {}
+    read = getattr(job.indexer, "params", None)
+    if callable(read):
+        for image_id, params_hash in new.select("image_id", "params_hash").iter_rows():
+            try:
+                text = stable_json_dumps(read(job.dataset.record(image_id)))
+            except (ArtifactError, ParamsError, NotImplementedError):
+                continue
+            if text_hash(text) == params_hash:
+                found[params_hash] = text
+    return pl.DataFrame({"params_hash": list(found), "params": list(found.values())}, PARAMS)

@@ -1,0 +1,68 @@
+"""What an update says of itself: progress while it runs, failures, and the final report."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Any
+
+from kymflow.core.workers.progress import Failure
+
+
+@dataclass(frozen=True, slots=True)
+class UpdateReport(Mapping[str, Any]):
+    """What one ``update_index`` did. Fields read as attributes and as mapping keys alike.
+
+    Attributes:
+        indexer: The indexer's name.
+        mode: ``"replace"`` or ``"incremental"``.
+        table: The table's name.
+        updated: Images whose rows were made again, zero rows included.
+        skipped: Images that were fresh.
+        missing: Images that had no rows and no record of a run.
+        pruned: Images no longer in the dataset whose rows were removed.
+        failed: Images that could not be indexed; their old rows stand.
+        resumed: Images, among those updated, whose rows an interrupted run had already made.
+        rows: Rows in the table afterwards.
+        reasons: Images by reason of the decision.
+        failures: The failed images.
+        seconds: How long it took, s.
+    """
+
+    indexer: str
+    mode: str
+    table: str
+    updated: int
+    skipped: int
+    missing: int
+    pruned: int
+    failed: int
+    resumed: int
+    rows: int
+    reasons: Mapping[str, int]
+    failures: tuple[Failure, ...] = field(default=(), repr=False)
+    seconds: float = 0.0
+
+    @property
+    def summary(self) -> str:
+        """The one line that is logged."""
+        return (
+            f"update_index indexer={self.indexer} mode={self.mode} table={self.table} "
+            f"updated={self.updated} skipped={self.skipped} missing={self.missing} "
+            f"pruned={self.pruned} failed={self.failed}"
+        )
+
+    def __getitem__(self, key: str) -> Any:
+        if key not in self._names():
+            raise KeyError(key)
+        return getattr(self, key)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._names())
+
+    def __len__(self) -> int:
+        return len(self._names())
+
+    @classmethod
+    def _names(cls) -> list[str]:
+        return [each.name for each in fields(cls)]

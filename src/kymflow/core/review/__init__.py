@@ -1,0 +1,1 @@
+"""People's work on events, and how it outlives a new detection."""

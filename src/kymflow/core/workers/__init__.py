@@ -1,0 +1,1 @@
+"""Work over many images: here, in local processes, or on any executor."""

@@ -1,0 +1,1 @@
+"""Images: their pixels and their artifacts."""

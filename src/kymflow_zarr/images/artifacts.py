@@ -1,0 +1,230 @@
+"""The files of one image that are artifacts: JSON, Parquet and CSV, saved and loaded by name."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from kymflow_zarr.errors import (
+    ArtifactNotFoundError,
+    ArtifactSchemaError,
+    ArtifactUnreadableError,
+    DatasetError,
+    ImageNotFoundError,
+    MetadataNotFoundError,
+)
+from kymflow_zarr.frames import as_polars
+from kymflow_zarr.reasons import reason
+from kymflow_zarr.store import codecs, parquet
+from kymflow_zarr.store.files import atomic_path, write_atomic
+from kymflow_zarr.store.names import check_artifact_name
+from kymflow_zarr.store.reads import MAX_BLOB, is_plain, read_file
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from kymflow_zarr.dataset import ZarrDataset
+
+T = TypeVar("T")
+METADATA = "metadata"
+
+
+class ImageFiles:
+    """The artifacts of one image; base of :class:`~kymflow_zarr.images.record.ZarrImageRecord`.
+
+    Args:
+        dataset: The dataset.
+        image_id: The image's id.
+        path: The image's folder while it is being made; by default where images lie.
+    """
+
+    __slots__ = ("_path", "dataset", "image_id")
+
+    def __init__(self, dataset: ZarrDataset, image_id: str, path: Path | None = None) -> None:
+        self.dataset = dataset
+        self.image_id = image_id
+        self._path = path
+
+    @property
+    def path(self) -> Path:
+        """The image's folder."""
+        # Joined when first asked for: bulk work makes a handle an image and rarely asks.
+        if self._path is None:
+            self._path = self.dataset.path / "images" / self.image_id
+        return self._path
+
+    def exists(self) -> bool:
+        """Tell whether the image is in the dataset."""
+        return self.path.is_dir()
+
+    def artifact_path(self, name: str, suffix: str) -> Path:
+        """Return where an artifact of this name and suffix (``.json`` …) lies or would lie."""
+        return self.path / "analysis" / f"{check_artifact_name(name)}{suffix}"
+
+    def save_json(self, name: str, value: object) -> Path:
+        """Save a JSON artifact, indented for people to read.
+
+        Raises:
+            UsageError: If the value has no JSON form; NaN has none.
+        """
+        return self._save(name, ".json", codecs.encode_json(value))
+
+    def load_json(self, name: str) -> Any:
+        """Return a JSON artifact, from ``<name>.json`` or else ``<name>.json.gz``.
+
+        Raises:
+            ArtifactNotFoundError: If there is neither.
+            ArtifactUnreadableError: If it is not JSON.
+        """
+        try:
+            return self._load(name, ".json", codecs.decode_json)
+        except ArtifactNotFoundError:
+            if not self.artifact_path(name, ".json.gz").exists():
+                raise
+        return self._load(name, ".json.gz", lambda b: codecs.decode_json(codecs.gunzip(b)))
+
+    def save_df_parquet(self, name: str, frame: object) -> Path:
+        """Save a table artifact as Parquet.
+
+        Args:
+            name: The artifact's name.
+            frame: A Polars frame, or anything that speaks the Arrow PyCapsule stream.
+        """
+        rows = as_polars(frame)
+        with self._writing(name, ".parquet") as temporary:
+            parquet.write(rows, temporary)
+        return self.artifact_path(name, ".parquet")
+
+    def load_df_parquet(self, name: str) -> pl.DataFrame:
+        """Return a table artifact saved as Parquet.
+
+        Raises:
+            ArtifactNotFoundError: If there is none.
+            ArtifactUnreadableError: If it is damaged.
+        """
+        path = self.artifact_path(name, ".parquet")
+        with self._reading(name, path):
+            if is_plain(os.fspath(path)) is False:  # opening a pipe would wait
+                raise ValueError("it is no plain file")
+            return parquet.scan(path).collect()
+        raise AssertionError("unreachable")
+
+    def save_df_csv_gz(self, name: str, frame: object) -> Path:
+        """Save a table artifact as gzipped CSV."""
+        return self._save(name, ".csv.gz", codecs.encode_csv_gz(as_polars(frame)))
+
+    def load_df_csv_gz(self, name: str) -> pl.DataFrame:
+        """Return a table artifact saved as gzipped CSV; dtypes are inferred from all rows.
+
+        Raises:
+            ArtifactNotFoundError: If there is none.
+            ArtifactUnreadableError: If it is damaged.
+        """
+        return self._load(name, ".csv.gz", codecs.decode_csv_gz, codecs.MAX_UNPACKED)
+
+    def save_metadata_payload(self, payload: dict[str, Any]) -> Path:
+        """Save the image's metadata, a JSON object."""
+        return self.save_json(METADATA, payload)
+
+    def load_metadata_payload(self) -> dict[str, Any]:
+        """Return the image's metadata.
+
+        Raises:
+            MetadataNotFoundError: If it has none.
+            ArtifactUnreadableError: If it is not JSON.
+            ArtifactSchemaError: If it is not an object.
+        """
+        try:
+            payload = self.load_json(METADATA)
+        except ArtifactNotFoundError as error:
+            raise self._error(MetadataNotFoundError, METADATA, "it has no metadata") from error
+        if not isinstance(payload, dict):
+            raise self._error(ArtifactSchemaError, METADATA, "its metadata is not an object")
+        return payload
+
+    def list_analysis_keys(self) -> list[str]:
+        """Return the artifacts' files relative to ``analysis/``, sorted."""
+        root = self.path / "analysis"
+        found = (
+            Path(folder, name).relative_to(root).as_posix()
+            for folder, _, names in os.walk(root)
+            for name in names
+            if not name.startswith(".")
+        )
+        return sorted(found)
+
+    def delete_analysis(self, suffixes: Sequence[str] | None = None) -> int:
+        """Delete artifacts.
+
+        Args:
+            suffixes: Only files that end so, e.g. ``(".json",)``; all if None.
+
+        Returns:
+            How many files were deleted.
+        """
+        self.dataset.check_writable("delete artifacts", self.path / "analysis")
+        chosen = [
+            key
+            for key in self.list_analysis_keys()
+            if suffixes is None or key.endswith(tuple(suffixes))
+        ]
+        for key in chosen:
+            (self.path / "analysis" / key).unlink()
+        return len(chosen)
+
+    def _save(self, name: str, suffix: str, data: bytes) -> Path:
+        path = self.artifact_path(name, suffix)
+        self.dataset.check_writable(f"save artifact {name!r}", path.parent)
+        self._check_exists()
+        write_atomic(path, data)
+        return path
+
+    @contextmanager
+    def _writing(self, name: str, suffix: str) -> Iterator[Path]:
+        path = self.artifact_path(name, suffix)
+        self.dataset.check_writable(f"save artifact {name!r}", path.parent)
+        self._check_exists()
+        with atomic_path(path) as temporary:
+            yield temporary
+
+    def _load(
+        self, name: str, suffix: str, decode: Callable[[bytes], T], limit: int = MAX_BLOB
+    ) -> T:
+        path = self.artifact_path(name, suffix)
+        with self._reading(name, path):
+            return decode(read_file(path, limit))
+        raise AssertionError("unreachable")
+
+    @contextmanager
+    def _reading(self, name: str, path: Path) -> Iterator[None]:
+        try:
+            yield
+        except FileNotFoundError as error:
+            self._check_exists()
+            raise self._error(ArtifactNotFoundError, name, f"it has no {path.name}") from error
+        except _damage() as error:
+            raise self._error(
+                ArtifactUnreadableError, name, f"{path.name} can't be read: {reason(error)}"
+            ) from error
+
+    def _check_exists(self) -> None:
+        if not self.exists():
+            raise ImageNotFoundError(
+                "there is no such image", dataset=str(self.dataset.path), image_id=self.image_id
+            )
+
+    def _error(self, kind: type[DatasetError], name: str, what: str) -> DatasetError:
+        return kind(
+            f"image: {what}; repair the artifact or make it again",
+            dataset=str(self.dataset.path),
+            image_id=self.image_id,
+            artifact=name,
+        )
+
+
+def _damage() -> tuple[type[BaseException], ...]:
+    """Return what reading a damaged artifact may raise; asked for only once something is raised."""
+    return (ValueError, MemoryError, *parquet.read_errors())

@@ -1,0 +1,1 @@
+"""Tables: one store, two back ends."""

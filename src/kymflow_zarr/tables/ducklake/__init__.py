@@ -1,0 +1,1 @@
+"""Tables in a DuckLake: transactions, snapshots, Parquet files with deletes beside them."""

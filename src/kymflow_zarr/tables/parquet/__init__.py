@@ -1,0 +1,1 @@
+"""Tables as one plain Parquet file each, replaced whole."""
