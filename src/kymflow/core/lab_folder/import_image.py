@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kymflow.core.artifacts.events import EVENTS_ARTIFACT, PARAMS_ARTIFACT, TRACE_ARTIFACT
+from kymflow.core.artifacts.metadata import fields_set_by_hand, with_fields
 from kymflow.core.errors import SourceFileError
 from kymflow.core.lab_folder.discover import LabImage
 from kymflow.core.lab_folder.events import Events, read_events
@@ -83,7 +84,10 @@ def _write(task: Task) -> tuple[str, list[str]]:
     events = read_events(image.events) if image.events else None
     with dataset.stage_image(replaced, replacing=replaced is not None) as staged:
         if replaced is not None:
-            _keep_own_artifacts(dataset.record(replaced), staged)
+            old = dataset.record(replaced)
+            _keep_own_artifacts(old, staged)
+            if by_hand := fields_set_by_hand(old):
+                metadata = with_fields(metadata, by_hand, old)
         staged.save_array(kymograph.pixels, axes=kymograph.axes)
         if trace is not None:
             staged.save_df_parquet(TRACE_ARTIFACT, trace)
