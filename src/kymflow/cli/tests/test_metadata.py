@@ -44,7 +44,7 @@ def test_a_scale_set_makes_its_image_due_everywhere_and_no_other(lab: Path) -> N
         (b, "seconds_per_line"): "0.001",
         (b, "um_per_pixel"): "0.5",
     }
-    assert "update,metadata_changed" in run("status", lab).stdout.replace("params", "metadata")
+    assert "images,update,params_changed,1,1" in run("status", lab).stdout
     assert "measured=1 skipped=1" in run("velocity", lab).stdout
     assert "detected=1 skipped=1" in run("detect", lab).stdout
     done = run("index", lab).stdout

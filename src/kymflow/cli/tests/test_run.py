@@ -60,7 +60,7 @@ def test_tiffs_become_tables_and_a_second_run_does_nothing(folder: Path, tmp_pat
     assert "kymflow show" in done.stderr
     table = rows(
         lab,
-        "SELECT source_path, n_windows, median_velocity, direction FROM kym_velocity "
+        "SELECT source_path, n_windows, median_velocity, kym_velocity.direction FROM kym_velocity "
         "JOIN kym_images USING (image_id) ORDER BY ALL",
     )
     for row, (name, speed) in zip(table, sorted(SPEEDS.items()), strict=True):
@@ -86,8 +86,8 @@ def test_only_what_is_new_is_done(folder: Path, tmp_path: Path) -> None:
     assert all("updated=1 skipped=3" in line for line in lines[3:6])
 
 
-@pytest.mark.parametrize("call", ["import_folder", "velocity_dataset", "detect_dataset"])
-def test_a_killed_run_goes_on_where_it_was(folder: Path, tmp_path: Path, call: str) -> None:
+@pytest.mark.parametrize("stage", ["import", "velocity", "detect"])
+def test_a_killed_run_goes_on_where_it_was(folder: Path, tmp_path: Path, stage: str) -> None:
     lab = tmp_path / "lab.zarr"
     script = f"""
 import os, signal, sys
@@ -97,7 +97,7 @@ real = job.ImageRun.over
 def over(self, *given):
     for number, batch in enumerate(real(self, *given)):
         yield batch
-        if self.stage == {dict(import_folder="import", velocity_dataset="velocity", detect_dataset="detect")[call]!r}:
+        if self.stage == {stage!r}:
             os.kill(os.getpid(), signal.SIGKILL)
 job.ImageRun.over = over
 run(["run", {str(folder)!r}, {str(lab)!r}])
@@ -108,7 +108,10 @@ run(["run", {str(folder)!r}, {str(lab)!r}])
     run("run", folder, tmp_path / "whole.zarr")
     whole, continued = traces(tmp_path / "whole.zarr"), traces(lab)
     assert all(continued[name].equals(whole[name]) for name in SPEEDS)
-    events = "SELECT source_path, e.* EXCLUDE (image_id, event_id) FROM kym_velocity_events e JOIN kym_images USING (image_id) ORDER BY ALL"
+    events = (
+        "SELECT source_path, e.* EXCLUDE (image_id, event_id) FROM kym_velocity_events e "
+        "JOIN kym_images USING (image_id) ORDER BY ALL"
+    )
     assert rows(lab, events) == rows(tmp_path / "whole.zarr", events)
     assert run("check", lab).stdout == run("check", tmp_path / "whole.zarr").stdout
 

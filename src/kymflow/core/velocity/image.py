@@ -227,7 +227,8 @@ def _no_scale(rec: ZarrImageRecord, seconds: float | None, um: float | None) -> 
         if value is None
     ]
     return NoScaleError(
-        f"its {' and '.join(lacking)} are not known, without which there is no velocity",
+        f"its {' and '.join(lacking)} {'is' if len(lacking) == 1 else 'are'} not known, without "
+        "which there is no velocity",
         dataset=str(rec.dataset.path),
         image_id=rec.image_id,
         artifact="metadata",
