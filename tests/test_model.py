@@ -20,7 +20,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from kymflow.core.kym_dataset import ArtifactIndexer, KymDataset, params_hash
+from kymflow.core.artifacts.provenance import params_hash
+from kymflow.core.kym_dataset import ArtifactIndexer, KymDataset
 from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow.core.kym_dataset.update import extract
 from kymflow_zarr import ZarrDataset

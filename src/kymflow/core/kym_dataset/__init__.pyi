@@ -1,5 +1,3 @@
-from ..artifacts.provenance import params_hash as params_hash
-from ..artifacts.provenance import stable_json_dumps as stable_json_dumps
 from .explain import Explanation as Explanation
 from .explain import ParamChange as ParamChange
 from .indexers.artifact import ArtifactIndexer as ArtifactIndexer
