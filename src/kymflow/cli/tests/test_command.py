@@ -97,14 +97,14 @@ def test_images_are_picked_by_id_or_condition(indexed: Path) -> None:
 def test_status_counts_lists_and_explains(indexed: Path, dataset: ZarrDataset) -> None:
     dataset.record("a").save_json("velocity_events/params", {"mad_k": 4.0})
     counts = pl.read_csv(io.StringIO(run("status", indexed, "velocity_events").stdout))
-    assert counts.columns == ["indexer", "action", "reason", "images", "rows"]
+    assert counts.columns == ["step", "action", "reason", "images", "rows"]
     assert dict(counts.select("reason", "images").iter_rows()) == {
         "params_changed": 1,
         "fresh_zero_rows": 1,
     }
     listed = run("status", indexed, "velocity_events", "--images", "--format", "json").stdout
     assert json.loads(listed)[0] == {
-        "indexer": "velocity_events",
+        "step": "velocity_events",
         "image_id": "a",
         "action": "update",
         "reason": "params_changed",
