@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -33,9 +34,14 @@ def load_events(rec: ZarrImageRecord) -> pl.DataFrame:
         rows = VelocityEventIndexer().read_rows(rec).drop("image_id")
     except ArtifactNotFoundError:
         rows = pl.DataFrame(schema=EVENT_SCHEMA)
-    return rows.with_columns(
+    return with_flags(rows)
+
+
+def with_flags(events: pl.DataFrame) -> pl.DataFrame:
+    """Add the columns of review where they are missing; unknown means false."""
+    return events.with_columns(
         pl.col(name).cast(dtype).fill_null(value=False)
-        if name in rows.columns
+        if name in events.columns
         else pl.lit(value=False, dtype=dtype).alias(name)
         for name, dtype in FLAGS.items()
     )
@@ -43,9 +49,21 @@ def load_events(rec: ZarrImageRecord) -> pl.DataFrame:
 
 def save_events(rec: ZarrImageRecord, rows: Sequence[dict[str, Any]]) -> None:
     """Save an image's events, sorted by ROI, channel and start; further columns are kept."""
-    further = {
-        name: None for row in rows for name in row if name not in EVENT_SCHEMA and name not in FLAGS
-    }
-    frame = pl.DataFrame(list(rows), schema={**EVENT_SCHEMA, **FLAGS, **further}, strict=False)
+    frame = frame_of(rows)
     ordered = frame.sort("roi_id", "channel", "t_start_s", nulls_last=True, maintain_order=True)
     rec.save_df_parquet(EVENTS_ARTIFACT, ordered)
+
+
+def frame_of(
+    rows: Sequence[dict[str, Any]],
+    known: Mapping[str, pl.DataType] = MappingProxyType({}),
+) -> pl.DataFrame:
+    """Make a frame in the event schema; further columns have the dtypes known, or are inferred."""
+    further = {
+        name: known.get(name)
+        for row in rows
+        for name in row
+        if name not in EVENT_SCHEMA and name not in FLAGS
+    }
+    schema = {**EVENT_SCHEMA, **FLAGS, **further}
+    return pl.DataFrame(list(rows), schema=schema, strict=False, infer_schema_length=None)

@@ -178,6 +178,8 @@ class Reviews:
         _check_order(times)
         with self._at_work([image_id]) as rows:
             taken = {str(row["event_id"]) for row in rows[image_id]}
+            # An id is never used again: undoing a removal would meet the later event.
+            taken |= {c.key.event_id for d in self.journal.of_image(image_id) for c in d.changes}
             number = next(n for n in range(len(taken) + 1) if f"user-{n}" not in taken)
             row: Row = {
                 "roi_id": roi_id,
