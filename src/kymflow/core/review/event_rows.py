@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import count
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -34,17 +35,35 @@ def load_events(rec: ZarrImageRecord) -> pl.DataFrame:
         rows = VelocityEventIndexer().read_rows(rec).drop("image_id")
     except ArtifactNotFoundError:
         rows = pl.DataFrame(schema=EVENT_SCHEMA)
-    return with_flags(rows)
+    return reviewable(rows)
 
 
-def with_flags(events: pl.DataFrame) -> pl.DataFrame:
-    """Add the columns of review where they are missing; unknown means false."""
-    return events.with_columns(
-        pl.col(name).cast(dtype).fill_null(value=False)
+def reviewable(events: pl.DataFrame) -> pl.DataFrame:
+    """Add what a decision needs: the columns of review, and an id for each event.
+
+    Older files give no ROI or channel where there is one only, and no ids. Events without an id, or
+    with one that another of their ROI and channel has, are numbered in the order of the file.
+    """
+    first = {name: pl.col(name).fill_null(1) for name in ("roi_id", "channel")}
+    flags = {
+        name: pl.col(name).cast(dtype).fill_null(value=False)
         if name in events.columns
-        else pl.lit(value=False, dtype=dtype).alias(name)
+        else pl.lit(value=False, dtype=dtype)
         for name, dtype in FLAGS.items()
-    )
+    }
+    known = events.with_columns(**first, **flags)
+    names = ("roi_id", "channel", "event_id")
+    if not known["event_id"].has_nulls() and known.select(names).is_unique().all():
+        return known
+    taken = set(known["event_id"])
+    numbers = (text for text in map(str, count()) if text not in taken)
+    seen: set[tuple[object, ...]] = set()
+    ids: list[str] = []
+    for row in known.select(names).iter_rows():
+        own = row[-1]
+        ids.append(next(numbers) if own is None or row in seen else own)
+        seen.add(row)
+    return known.with_columns(pl.Series("event_id", ids, pl.String))
 
 
 def save_events(rec: ZarrImageRecord, rows: Sequence[dict[str, Any]]) -> None:

@@ -47,10 +47,13 @@ class Reviews:
         dataset: The dataset, open for writing; for reading only, if only ``events`` and ``log``
             are asked for.
         reviewer: Who decides; by default ``$KYMFLOW_REVIEWER``, else the user's name.
+        dry_run: Whether to write nothing: the verbs check what they are given, and return what the
+            events would be.
 
     Attributes:
         dataset: The dataset.
         reviewer: Who decides.
+        dry_run: Whether nothing is written.
         journal: All decisions of everybody.
 
     Example:
@@ -58,9 +61,12 @@ class Reviews:
         >>> reviews.label([key], "true_stall")  # doctest: +SKIP
     """
 
-    def __init__(self, dataset: ZarrDataset, *, reviewer: str | None = None) -> None:
+    def __init__(
+        self, dataset: ZarrDataset, *, reviewer: str | None = None, dry_run: bool = False
+    ) -> None:
         self.dataset = dataset
         self.reviewer = reviewer_name(reviewer)
+        self.dry_run = dry_run
         self.journal = Journal(dataset)
 
     def events(self, image_id: str) -> pl.DataFrame:
@@ -82,9 +88,7 @@ class Reviews:
         Raises:
             ReviewError: If an event is not there, or there is no such label.
         """
-        labels = labels_of(self.dataset)
-        if user_type not in labels:
-            raise ReviewError(f"there is no label {user_type!r}; there are {', '.join(labels)}")
+        self._check_label(user_type)
         return self._set("label", keys, {"user_type": user_type})
 
     def note(self, keys: Iterable[EventKey], text: str) -> list[Row]:
@@ -105,9 +109,7 @@ class Reviews:
         Raises:
             ReviewError: As for :meth:`label`.
         """
-        labels = labels_of(self.dataset)
-        if user_type not in labels:
-            raise ReviewError(f"there is no label {user_type!r}; there are {', '.join(labels)}")
+        self._check_label(user_type)
         return self._set("settle", keys, {"user_type": user_type})
 
     def edit(
@@ -176,6 +178,7 @@ class Reviews:
             "t_end_s": None if end is None else _finite("end", end),
         }
         _check_order(times)
+        self._check_label(user_type)
         with self._at_work([image_id]) as rows:
             taken = {str(row["event_id"]) for row in rows[image_id]}
             # An id is never used again: undoing a removal would meet the later event.
@@ -253,6 +256,11 @@ class Reviews:
 
     # How
 
+    def _check_label(self, user_type: str) -> None:
+        labels = labels_of(self.dataset)
+        if user_type not in labels:
+            raise ReviewError(f"there is no label {user_type!r}; there are {', '.join(labels)}")
+
     def _set(self, verb: Verb, keys: Iterable[EventKey], values: Mapping[str, Any]) -> list[Row]:
         return self._decide(verb, keys, lambda _: dict(values))
 
@@ -286,17 +294,20 @@ class Reviews:
         with ExitStack() as held:
             # In one order for all who lock several: no two wait for each other.
             locks = {layout.image_lock(self.dataset.path, rec.image_id): rec for rec in records}
-            for _, rec in sorted(locks.items()):
+            for _, rec in sorted(locks.items()) if not self.dry_run else ():
                 held.enter_context(rec.lock())
             yield {rec.image_id: load_events(rec).to_dicts() for rec in records}
 
     def _carry_out(self, decision: Decision, rows: Mapping[str, list[Row]]) -> dict[EventKey, Row]:
         """Write the journal, then the artifacts; both are whole whenever this is interrupted."""
-        self.journal.record(decision)
+        unwritten = [decision] if self.dry_run else []
+        if not self.dry_run:
+            self.journal.record(decision)
         found: dict[EventKey, Row] = {}
         for image_id, old in rows.items():
-            new = replayed(image_id, old, self.journal.of_image(image_id))
-            if new != old:
+            decisions = [*self.journal.of_image(image_id), *unwritten]
+            new = replayed(image_id, old, decisions)
+            if new != old and not self.dry_run:
                 save_events(self.dataset.record(image_id), new)
             found.update((key_of(image_id, row), row) for row in new)
         return found

@@ -28,7 +28,7 @@ from kymflow.core.errors import TraceError
 from kymflow.core.kym_dataset.indexers.velocity_events import VelocityEventIndexer
 from kymflow.core.review.carry_over import Merged, Owner, Row, decided_times, id_of, merge_reviewed
 from kymflow.core.review.decision import Decision
-from kymflow.core.review.event_rows import frame_of, with_flags
+from kymflow.core.review.event_rows import frame_of, reviewable
 from kymflow.core.review.journal import Journal
 from kymflow.core.review.state import brought_up
 from kymflow.core.velocity_events.detect import DETECTOR_VERSION, find_events
@@ -164,9 +164,9 @@ def _as_decided(
     """Give the old events as the journal has them; frames that nobody decided on, as they are."""
     if not decisions:
         return old
-    flagged = with_flags(old)
-    rows = brought_up(rec.image_id, flagged.to_dicts(), decisions)
-    return frame_of(rows, flagged.schema)
+    known = reviewable(old)
+    rows = brought_up(rec.image_id, known.to_dicts(), decisions)
+    return frame_of(rows, known.schema)
 
 
 def _old_events(rec: ZarrImageRecord) -> pl.DataFrame:
