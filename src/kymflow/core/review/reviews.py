@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from kymflow.core.errors import ReviewError
 from kymflow.core.review.decision import TIMES, Change, Decision, EventKey, Verb
 from kymflow.core.review.event_rows import ADDED, load_events, save_events
+from kymflow.core.review.external import at_of, plain, plain_value, reconciled
 from kymflow.core.review.journal import Journal, active
 from kymflow.core.review.labels import UNREVIEWED, labels_of
 from kymflow.core.review.state import Row, key_of, replayed
@@ -21,7 +22,7 @@ from kymflow_zarr.store import layout
 if TYPE_CHECKING:
     import polars as pl
 
-    from kymflow_zarr import ZarrDataset
+    from kymflow_zarr import ZarrDataset, ZarrImageRecord
 
 REVIEWER_VARIABLE = "KYMFLOW_REVIEWER"
 
@@ -199,7 +200,7 @@ class Reviews:
                 "edited": False,
             }
             key = key_of(image_id, row)
-            change = Change(key, None, row, _at(row))
+            change = Change(key, None, row, at_of(row))
             return self._carry_out(Decision("add", self.reviewer, [change]), rows)[key]
 
     def remove(self, keys: Iterable[EventKey]) -> None:
@@ -218,7 +219,7 @@ class Reviews:
                         "only events that a person added can be removed; reject this one instead",
                         image_id=key.image_id,
                     )
-                changes.append(Change(key, _plain(row), None, _at(row)))
+                changes.append(Change(key, plain(row), None, at_of(row)))
             self._carry_out(Decision("remove", self.reviewer, changes), rows)
 
     def undo(self) -> Decision:
@@ -274,8 +275,8 @@ class Reviews:
             for key in asked:
                 row = _row_of(key, rows)
                 values = after(row)
-                before = {name: _json(row.get(name)) for name in values}
-                changes.append(Change(key, before, values, _at(row)))
+                before = {name: plain_value(row.get(name)) for name in values}
+                changes.append(Change(key, before, values, at_of(row)))
             if not changes:
                 return []
             found = self._carry_out(Decision(verb, self.reviewer, changes), rows)
@@ -296,7 +297,21 @@ class Reviews:
             locks = {layout.image_lock(self.dataset.path, rec.image_id): rec for rec in records}
             for _, rec in sorted(locks.items()) if not self.dry_run else ():
                 held.enter_context(rec.lock())
-            yield {rec.image_id: load_events(rec).to_dicts() for rec in records}
+            yield {rec.image_id: self._up_to_date(rec) for rec in records}
+
+    def _up_to_date(self, rec: ZarrImageRecord) -> list[Row]:
+        """Load events as the journal has them, once it has what other programs wrote."""
+        rows = load_events(rec).to_dicts()
+        decisions = self.journal.of_image(rec.image_id)
+        if not decisions:
+            return rows
+        current, external = reconciled(rec.image_id, rows, decisions)
+        if not self.dry_run:
+            for each in external:
+                self.journal.record(each)
+            if current != rows:
+                save_events(rec, current)  # else the next decision would hide that one is missing
+        return current
 
     def _carry_out(self, decision: Decision, rows: Mapping[str, list[Row]]) -> dict[EventKey, Row]:
         """Write the journal, then the artifacts; both are whole whenever this is interrupted."""
@@ -331,20 +346,6 @@ def _row_of(key: EventKey, rows: Mapping[str, Sequence[Row]]) -> Row:
         f"events here: {ids}",
         image_id=key.image_id,
     )
-
-
-def _at(row: Mapping[str, Any]) -> tuple[float | None, float | None, float | None]:
-    start, peak, end = (_json(row.get(name)) for name in TIMES)
-    return start, peak, end
-
-
-def _plain(row: Mapping[str, Any]) -> Row:
-    return {name: _json(value) for name, value in row.items()}
-
-
-def _json(value: Any) -> Any:
-    """Give a value that JSON can hold: NaN and infinity are unknown."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _finite(name: str, value: float) -> float:

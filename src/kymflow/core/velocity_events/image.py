@@ -29,8 +29,8 @@ from kymflow.core.kym_dataset.indexers.velocity_events import VelocityEventIndex
 from kymflow.core.review.carry_over import Merged, Owner, Row, decided_times, id_of, merge_reviewed
 from kymflow.core.review.decision import Decision
 from kymflow.core.review.event_rows import frame_of, reviewable
+from kymflow.core.review.external import reconciled
 from kymflow.core.review.journal import Journal
-from kymflow.core.review.state import brought_up
 from kymflow.core.velocity_events.detect import DETECTOR_VERSION, find_events
 from kymflow.core.velocity_events.image_params import own_params
 from kymflow.core.velocity_events.params import EventParams
@@ -165,7 +165,7 @@ def _as_decided(
     if not decisions:
         return old
     known = reviewable(old)
-    rows = brought_up(rec.image_id, known.to_dicts(), decisions)
+    rows, _ = reconciled(rec.image_id, known.to_dicts(), decisions)
     return frame_of(rows, known.schema)
 
 
