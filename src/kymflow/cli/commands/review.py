@@ -259,6 +259,27 @@ def progress(
         ctx.exit(FAILED)
 
 
+@command.command("replay")
+@dataset_argument
+@optional_image
+@click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
+def replay_journal(path: Path, image: str | None, dry_run: bool) -> None:
+    """Bring the events to what the journal of decisions says.
+
+    What a killed process or an older file left out is put right. What another program changed is
+    written into the journal, as decisions of the reviewer external, and stays.
+    """
+    from kymflow.core.review.replay import disagreements, replay
+    from kymflow.core.review.selection import find_image
+
+    dataset = open_dataset(path, writing=not dry_run)
+    image_ids = None if image is None else [find_image(dataset, image)]
+    found = [*disagreements(dataset, image_ids)] if dry_run else replay(dataset, image_ids)
+    for each in found:
+        click.echo(f"{each.image_id}: {each}")
+    click.echo(f"replay {'would change' if dry_run else 'changed'}={len(found)}")
+
+
 def chosen(
     reviews: Reviews, image: str | None, events: tuple[str, ...], where: str | None
 ) -> Events:

@@ -246,3 +246,51 @@ def test_decisions_outlive_the_process_and_a_new_detection(lab: Path) -> None:
     assert "→ other" in bob
     log = json.loads(run("review", "log", lab, "--reviewer", "bob", "--format", "json").stdout)
     assert [(row["reviewer"], row["verb"]) for row in log] == [("bob", "label")]
+
+
+def test_check_says_where_events_and_journal_differ(lab: Path) -> None:
+    record = ZarrDataset(lab, mode="a").record("demo-00")
+    run("index", lab)
+    before = record.load_df_parquet(EVENTS)
+    run("review", "label", lab, "other", "demo-00", "0")
+    labelled = record.load_df_parquet(EVENTS)
+    assert run("check", lab, "--format", "json").stdout.strip() == "[]"
+    assert run("review", "replay", lab).stdout == "replay changed=0\n"
+
+    record.save_df_parquet(EVENTS, before)  # as a kill between the two leaves it
+    [found] = json.loads(run("check", lab, "--format", "json", check=1).stdout)
+    assert (found["kind"], found["problem"]) == (
+        "review-differs",
+        "decisions are in the journal only",
+    )
+    assert found["path"] == f"images/demo-00/analysis/{EVENTS}.parquet"
+    told = "demo-00: decisions are in the journal only\n"
+    assert run("review", "replay", lab, "--dry-run").stdout == f"{told}replay would change=1\n"
+    assert record.load_df_parquet(EVENTS).equals(before)
+    assert run("review", "replay", lab, "demo-00").stdout == f"{told}replay changed=1\n"
+    assert record.load_df_parquet(EVENTS).equals(labelled)
+
+    theirs = labelled.with_columns(note=pl.lit("from elsewhere"))
+    record.save_df_parquet(EVENTS, theirs.with_columns(user_type=pl.lit("reversal")))
+    [found] = json.loads(run("check", lab, "--format", "json", check=1).stdout)
+    assert found["problem"] == "another program changed 1 events"
+    run("review", "replay", lab)
+    assert run("check", lab, "--format", "json").stdout.strip() == "[]"
+    log = json.loads(run("review", "log", lab, "--format", "json").stdout)
+    assert ("external", "label", '{"user_type": "reversal"}') in [
+        (row["reviewer"], row["verb"], row["after"]) for row in log
+    ]
+    assert set(record.load_df_parquet(EVENTS)["note"]) == {"from elsewhere"}
+
+
+def test_check_says_what_is_torn_in_the_journal(lab: Path) -> None:
+    run("review", "label", lab, "other", "demo-00", "0")
+    journal = lab / "review" / "ann.jsonl"
+    journal.write_bytes(journal.read_bytes() + b'{"verb": "lab')
+    [found] = json.loads(run("check", lab, "--format", "json", check=1).stdout)
+    assert (found["kind"], found["path"]) == ("journal-damaged", "review/ann.jsonl")
+    assert found["problem"].startswith("line 2 ")
+    run("review", "note", lab, "n", "demo-00", "0")
+    [found] = json.loads(run("check", lab, "--format", "json", check=1).stdout)
+    assert (found["kind"], found["path"]) == ("journal-torn", "review/ann.torn")
+    assert event(lab, "0")["user_type"] == "other"

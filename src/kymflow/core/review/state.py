@@ -55,9 +55,18 @@ def brought_up(image_id: str, rows: list[Row], decisions: Sequence[Decision]) ->
     Rows that differ from the journal in any other way are left as they are: another program
     changed them.
     """
-    if replayed(image_id, rows, decisions[:-1]) == rows:
-        return replayed(image_id, rows, decisions)
-    return rows
+    earlier = decisions[:-1]
+    if replayed(image_id, rows, earlier) != rows:
+        return rows
+    by_key = {key_of(image_id, row): row for row in rows}
+    standing = _concerned(image_id, active(earlier))
+    target = next((d for d in earlier if d.id == decisions[-1].target), decisions[-1])
+    for key, changes in _concerned(image_id, [target]).items():
+        told = {name for _, change in standing.get(key, ()) for name in change.after or ()}
+        before = {} if _is_whole(changes[0][1]) else changes[0][1].before or {}
+        if any(by_key.get(key, {}).get(n) != v for n, v in before.items() if n not in told):
+            return rows  # no earlier decision says what this value was, but the last one does
+    return replayed(image_id, rows, decisions)
 
 
 def _value(

@@ -189,6 +189,14 @@ def test_what_another_program_wrote_goes_into_the_journal(reviews: Reviews) -> N
     assert value(reviews, "user_type") == "reversal"  # their verdict is theirs
 
 
+def test_an_edit_of_what_was_decided_last_is_not_taken_for_a_crash(reviews: Reviews) -> None:
+    reviews.label([KEY], "true_stall")
+    overwrite(reviews, reviews.events("a").with_columns(user_type=pl.lit("reversal")))
+    [found] = replay(reviews.dataset)
+    assert (found.behind, len(found.external)) == (False, 1)
+    assert value(reviews, "user_type") == "reversal"
+
+
 def test_a_file_written_over_with_an_older_state_loses_no_decision(reviews: Reviews) -> None:
     before = reviews.events("a")
     reviews.label([KEY], "true_stall")
