@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kymflow.cli.errors import FAILED, remark, warn_of_failures
-from kymflow.cli.options import dataset_argument, open_dataset
+from kymflow.cli.options import FolderPath, dataset_argument, open_dataset
 from kymflow.cli.output import Output, output_options
 
 if TYPE_CHECKING:
@@ -278,6 +278,23 @@ def replay_journal(path: Path, image: str | None, dry_run: bool) -> None:
     for each in found:
         click.echo(f"{each.image_id}: {each}")
     click.echo(f"replay {'would change' if dry_run else 'changed'}={len(found)}")
+
+
+@command.command("export")
+@dataset_argument
+@click.argument(
+    "folder", metavar="FOLDER", type=FolderPath(), help="The lab folder to write to; made if new."
+)
+@click.option("--replace", is_flag=True, help="Replace events files that are there.")
+def export(path: Path, folder: Path, replace: bool) -> None:
+    """Write the events as a lab folder's own *_events.json files.
+
+    Rejected events are written too, marked as such: an import brings back what was exported.
+    """
+    from kymflow.core.review.lab_export import export_events
+
+    written = export_events(open_dataset(path), folder, replace=replace)
+    click.echo(f"export files={len(written)}")
 
 
 def chosen(

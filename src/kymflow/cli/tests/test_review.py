@@ -294,3 +294,15 @@ def test_check_says_what_is_torn_in_the_journal(lab: Path) -> None:
     [found] = json.loads(run("check", lab, "--format", "json", check=1).stdout)
     assert (found["kind"], found["path"]) == ("journal-torn", "review/ann.torn")
     assert event(lab, "0")["user_type"] == "other"
+
+
+def test_events_are_exported_as_the_labs_files(lab: Path, tmp_path: Path) -> None:
+    run("review", "label", lab, "other", "demo-00", "0")
+    assert run("review", "export", lab, tmp_path / "lab").stdout == "export files=2\n"
+    file = tmp_path / "lab" / "baseline" / "flow-analysis" / "demo-00_events.json"
+    content = json.loads(file.read_text())
+    assert content["version"] == "2.0"
+    labels = [each["user_type"] for each in content["velocity_events"]["1:1"]]
+    assert labels.count("other") == 1
+    assert "is there already" in run("review", "export", lab, tmp_path / "lab", check=2).stderr
+    assert run("review", "export", lab, tmp_path / "lab", "--replace").stdout == "export files=2\n"
