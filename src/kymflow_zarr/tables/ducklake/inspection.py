@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 _HELD = (
     *("metadata", "schema", "schema_versions", "snapshot", "snapshot_changes", "table", "column"),
     *("data_file", "delete_file", "files_scheduled_for_deletion"),
-    *("table_stats", "table_column_stats", "file_column_stats"),
+    *("table_stats", "table_column_stats", "file_column_stats", "tag", "column_tag"),
 )
 _EMPTY = (
     *("view", "macro", "macro_impl", "macro_parameters", "inlined_data_tables"),
-    *("column_mapping", "column_tag", "name_mapping", "tag", "sort_info", "sort_expression"),
+    *("column_mapping", "name_mapping", "sort_info", "sort_expression"),
     *("partition_info", "partition_column", "file_partition_value", "file_variant_stats"),
 )
 """What holds SQL, or names columns and rows in ways that no lake of ours does."""
