@@ -126,7 +126,7 @@ def crew() -> Iterator[Crew]:
 @pytest.mark.parametrize(
     ("change", "step"),
     [
-        ("companions", 11),
+        ("companions", 7),
         ("pixels", 16),
         *(pytest.param(change, 1, marks=pytest.mark.long) for change in CHANGES),
     ],

@@ -15,6 +15,8 @@ from kymflow.cli.errors import reported
 from kymflow.cli.main import app
 from kymflow.core.kym_dataset import ImageIndexer, KymDataset, VelocityEventIndexer
 from kymflow.core.kym_dataset.integrity.check import check
+from kymflow.core.review.reviews import Reviews
+from kymflow.core.velocity import velocity_dataset
 from kymflow.core.velocity_events import detect_dataset
 from kymflow_zarr import ZarrDataset
 from kymflow_zarr.errors import DatasetError
@@ -25,6 +27,7 @@ Door = Callable[[Place], str]
 OF = "velocity_events"
 ROWS = pl.DataFrame({"image_id": ["a"], "n": [1]})
 EVENTS = VelocityEventIndexer()
+SCALE = ("--seconds-per-line", "0.001", "--um-per-pixel", "0.3")
 
 
 class UncaughtError(Exception):
@@ -116,6 +119,11 @@ DOORS: dict[str, Door] = {
     "detect": command("detect", "DATASET"),
     "import": command("import", "LAB", "DATASET"),
     "import --changed": command("import", "LAB", "DATASET", "--changed"),
+    "run": command("run", "LAB", "DATASET", *SCALE),
+    "velocity": command("velocity", "DATASET", "--mode", "replace", "--replace-imported"),
+    "metadata get": command("metadata", "get", "DATASET"),
+    "metadata set": command("metadata", "set", "DATASET", "a", "species=mouse"),
+    "status --verify": command("status", "DATASET", "--verify"),
     "params get": command("params", "get", "DATASET", "a"),
     "params set": command("params", "set", "DATASET", "a", "mad_k=5.5"),
     "sql": command("sql", "DATASET", f"SELECT * FROM {TABLE}"),
@@ -150,6 +158,8 @@ DOORS: dict[str, Door] = {
     ),
     "check()": call(lambda p, d: check(d, repair=True, abandoned_after=timedelta(seconds=-1))),
     "detect_dataset": call(lambda p, d: detect_dataset(d, mode="replace", on_error="record")),
+    "velocity_dataset": call(lambda p, d: velocity_dataset(d, mode="replace", on_error="record")),
+    "review": call(lambda p, d: Reviews(d, reviewer="somebody").add("a", start=1.0)),
     "save_array": call(lambda p, d: d.record("a").save_array(np.ones((8, 16), np.uint16))),
     "save_json": call(lambda p, d: d.record("a").save_json(f"{OF}/params", {"mad_k": 9.0})),
     "save_df_parquet": call(lambda p, d: d.record("a").save_df_parquet(f"{OF}/events", ROWS)),

@@ -195,7 +195,7 @@ def make_honest(path: Path, *, lake: bool) -> None:
     lab.mkdir()
     (lab / "flow-analysis").mkdir()
     for number, name in enumerate(IMAGES):
-        tifffile.imwrite(lab / f"{name}.tif", np.full((8, 16), number + 1, np.uint16))
+        tifffile.imwrite(lab / f"{name}.tif", np.full((64, 16), number + 1, np.uint16))
         trace(number).write_csv(lab / "flow-analysis" / f"{name}_radon.csv")
     dataset = ZarrDataset(path)
     import_folder(lab, dataset)

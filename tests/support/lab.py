@@ -13,6 +13,8 @@ import tifffile
 
 EVENT = {"event_type": "nan_gap", "t_start": 1.0, "t_end": 2.0, "user_type": "unreviewed"}
 
+SCALE = {"voxels": [0.005, 0.5]}
+
 
 class Lab:
     """A lab folder.
@@ -37,7 +39,7 @@ class Lab:
     ) -> Path:
         """Write a sidecar."""
         path = self._made(f"{name}.json")
-        path.write_text(json.dumps({"experiment_metadata": experiment, "rois": rois or []}))
+        path.write_text(json.dumps({"header": SCALE, "experiment_metadata": experiment, "rois": rois or []}))
         return path
 
     def trace(self, name: str, seed: int = 0, rois: tuple[int, ...] = (1,)) -> Path:

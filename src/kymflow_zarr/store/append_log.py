@@ -22,6 +22,7 @@ from kymflow_zarr.store.locks import file_lock
 from kymflow_zarr.store.reads import reading
 
 log = logging.getLogger(__name__)
+_O_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)  # what is appended to is a file, never a link to one
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ class AppendLog:
         with file_lock(self._lock), writing(self.path):
             self.path.parent.mkdir(parents=True, exist_ok=True)
             is_new = not self.path.exists()
-            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o666)
+            descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | _O_NOFOLLOW, 0o666)
             try:
                 end = self._without_torn_end(descriptor)
                 _write_whole(descriptor, line, end)

@@ -143,7 +143,9 @@ def test_what_people_set_outlives_an_import_of_changed_files(lab: Path, tmp_path
     tifffile.imwrite(tmp_path / "lab" / "a.tif", np.roll(streaks(0.4), 3, axis=0))
     sidecar = {**json.loads(HEADER), "experiment_metadata": {"sex": "f", "condition": "control"}}
     (tmp_path / "lab" / "a.json").write_text(json.dumps(sidecar))
-    assert "updated=1" in run("import", tmp_path / "lab", lab, "--changed").stdout
+    done = run("import", tmp_path / "lab", lab, "--changed", check=1)
+    assert "updated=1" in done.stdout
+    assert 'experiment_metadata.condition: "AngII" kept' in done.stderr
     assert {key: value for (image_id, key), value in fields(lab).items() if image_id == a} == {
         "seconds_per_line": "0.001",
         "um_per_pixel": "0.25",

@@ -39,8 +39,9 @@ class Journal:
             ReadOnlyError: If the dataset is open for reading only.
             WriteError: If it can't be written; nothing is changed.
         """
-        self._store.check_writable("record a decision", layout.logs(self._store.path))
-        self._log_of(decision.reviewer).append(decision.to_entry())
+        log = self._log_of(decision.reviewer)
+        self._store.check_writable("record a decision", log.path, log.torn)
+        log.append(decision.to_entry())
 
     def decisions(self) -> Sequence[Decision]:
         """All decisions that can be read, first to last by their time."""

@@ -26,7 +26,7 @@ _WITH_TABLES = (  # before a lake is filled, it has an empty version
     "SELECT snapshot_id FROM copy.ducklake_snapshot "
     "WHERE snapshot_id >= (SELECT min(begin_snapshot) FROM copy.ducklake_table)"
 )
-_VERSIONED = ("schema", "table", "column", "data_file", "delete_file")
+_VERSIONED = ("schema", "table", "column", "data_file", "delete_file", "tag", "column_tag")
 _REST = (
     "DELETE FROM copy.ducklake_snapshot WHERE snapshot_id > $version",
     "DELETE FROM copy.ducklake_snapshot_changes WHERE snapshot_id > $version",

@@ -289,7 +289,7 @@ def test_a_sidecars_change_leaves_rows_of_events_fresh(lab: Lab, rec: ZarrImageR
 
 
 @pytest.mark.parametrize("judged", [False, True])
-def test_events_of_a_trace_that_was_replaced_are_not_indexed(
+def test_events_of_a_trace_that_was_replaced_are_not_taken_for_its_own(
     lab: Lab, rec: ZarrImageRecord, judged: bool
 ) -> None:
     kym, indexer = KymDataset(rec.dataset), VelocityEventIndexer()
@@ -301,7 +301,7 @@ def test_events_of_a_trace_that_was_replaced_are_not_indexed(
     lab.trace("a", seed=77)
     report = again(lab, rec)
     assert report.reacquired == [("a.tif", rec.image_id)]
-    update = kym.update_index(indexer, mode="incremental", on_error="record")
+    update = kym.update_index(indexer, on_error="record")
     assert "run `kymflow detect`" in update.failures[0].message
     assert kym.staleness(indexer)["reason"].to_list() == ["failed"]
     detect_dataset(rec.dataset)
