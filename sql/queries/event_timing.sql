@@ -9,7 +9,13 @@
 --          all ROIs together; n_events; events_per_roi_min
 -- Units    from_s s, to_s s, recorded_s s, events_per_roi_min 1/min
 -- Plot     line, x=from_s, y=events_per_roi_min
-WITH searched AS (
+WITH searched AS MATERIALIZED (
+    SELECT image_id, start_s, end_s
+    FROM kym_analysed
+    WHERE duration_s > 0
+),
+
+reached AS (
     SELECT
         image_id,
         start_s,
@@ -19,8 +25,7 @@ WITH searched AS (
                 floor(start_s / $bin_s::DOUBLE)::BIGINT, ceil(end_s / $bin_s::DOUBLE)::BIGINT
             )
         ) AS bin
-    FROM kym_analysed
-    WHERE duration_s > 0
+    FROM searched
 ),
 
 bins AS (
@@ -31,7 +36,7 @@ bins AS (
         sum(
             least(end_s, (bin + 1) * $bin_s::DOUBLE) - greatest(start_s, bin * $bin_s::DOUBLE)
         ) AS recorded_s
-    FROM searched
+    FROM reached
     GROUP BY bin
 ),
 
@@ -41,7 +46,7 @@ counted AS (
         count(*) AS n_events
     FROM kym_events
     WHERE
-        image_id IN (SELECT image_id FROM kym_analysed WHERE duration_s > 0)
+        image_id IN (SELECT image_id FROM searched)
         AND ($event_type::VARCHAR IS NULL OR event_type = $event_type)
     GROUP BY bin
 )

@@ -39,7 +39,9 @@ class Lab:
     ) -> Path:
         """Write a sidecar."""
         path = self._made(f"{name}.json")
-        path.write_text(json.dumps({"header": SCALE, "experiment_metadata": experiment, "rois": rois or []}))
+        path.write_text(
+            json.dumps({"header": SCALE, "experiment_metadata": experiment, "rois": rois or []})
+        )
         return path
 
     def trace(self, name: str, seed: int = 0, rois: tuple[int, ...] = (1,)) -> Path:
