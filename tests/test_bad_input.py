@@ -26,6 +26,7 @@ from kymflow_zarr import (
     ZarrDataset,
     ZarrImageRecord,
 )
+from kymflow_zarr.store import parquet
 from tests import corpus
 
 import_folder = partial(lab_folder.import_folder, copies=True)
@@ -210,18 +211,53 @@ def test_a_root_that_cant_be_read_is_no_dataset(dataset: ZarrDataset, name: str)
     check_message(raised.value)
 
 
-def test_pandas_index_without_a_name_is_no_column(dataset: ZarrDataset, fill: Fill) -> None:
-    fill(dataset, {"a": 1, "b": 1})
-    for image_id, suffix in (("a", ".parquet"), ("b", ".csv.gz")):
-        record = dataset.record(image_id)
-        record.delete_analysis([".parquet"])
-        frame = pl.DataFrame({"": [0, 1], "roi_id": [1, 2]})
-        save = record.save_df_parquet if suffix == ".parquet" else record.save_df_csv_gz
-        save("velocity_events/events", frame)
+@pytest.mark.parametrize(
+    ("index", "kept"),
+    [
+        ({"": [0, 1]}, False),
+        ({"": [7, 9]}, False),
+        ({"__index_level_0__": [7, 9]}, False),
+        ({"Unnamed: 0": [7, 9]}, False),
+        ({"index": [0, 1]}, False),
+        ({"level_0": [0, 1]}, False),
+        ({"index": [7, 9]}, True),
+        ({"index": ["x", "y"]}, True),
+        ({"Unnamed: 0": ["x", "y"]}, True),
+    ],
+)
+def test_an_index_of_pandas_in_an_artifact_is_no_column(
+    dataset: ZarrDataset, fill: Fill, index: dict[str, list[object]], kept: bool
+) -> None:
+    fill(dataset, {"a": 1, "b": 1, "c": 1})
+    frame = pl.DataFrame({**index, "roi_id": [1, 2]})
+    for image_id, suffix in (("a", ".parquet"), ("b", ".csv.gz"), ("c", ".parquet")):
+        path = dataset.record(image_id).artifact_path("velocity_events/events", ".parquet")
+        path.unlink()
+        path = path.with_name(f"events{suffix}")
+        if suffix == ".parquet":
+            frame.write_parquet(path)
+        else:
+            path.write_bytes(gzip.compress(frame.write_csv().encode()))
     KymDataset(dataset).update_index(EVENTS)
     rows = dataset.load_table("kym_velocity_events")
-    assert rows["roi_id"].to_list() == [1, 2, 1, 2]
-    assert not [name for name in rows.columns if name.startswith("column")]
+    assert rows["roi_id"].to_list() == [1, 2] * 3
+    own = {"image_id", "analysis_version", "params_hash", *EVENTS.schema}
+    assert set(rows.columns) - own == (set(index) if kept else set())
+
+
+def test_an_index_that_counts_rows_is_left_out_of_its_image_alone(
+    dataset: ZarrDataset, fill: Fill
+) -> None:
+    """So it is whether files are read together or one by one."""
+    fill(dataset, dict.fromkeys("abcd", 1))
+    for image_id, numbers in (("a", [0, 1]), ("b", [7, 9]), ("c", [0])):
+        frame = pl.DataFrame({"index": numbers, "roi_id": [1] * len(numbers)})
+        dataset.record(image_id).save_df_parquet("velocity_events/events", frame)
+    for image_ids in (["a"], None):
+        KymDataset(dataset).update_index(EVENTS, image_ids=image_ids)
+    table = dataset.load_table("kym_velocity_events")
+    numbers = dict(table.group_by("image_id").agg("index").iter_rows())
+    assert numbers == {"a": [None, None], "b": [7, 9], "c": [None], "d": [None]}
 
 
 @pytest.mark.parametrize("batch", [2, 100])
@@ -542,10 +578,11 @@ def test_an_artifact_of_too_many_values_fails_its_image_alone(
     dataset: ZarrDataset, fill: Fill, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bulk, "MAX_CELLS", 100)
+    monkeypatch.setattr(parquet, "MAX_VALUES", 100)
     fill(dataset, {**GOOD, "b": 60, "c": 20})
     report = KymDataset(dataset).update_index(EVENTS, on_error="record")
     check_failures(report, {"b": ""})
-    assert "unpacks to more than" in report.failures[0].message
+    assert "values, more than the 100 that are read" in report.failures[0].message
     assert report.rows == 23
 
 

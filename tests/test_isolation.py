@@ -61,14 +61,15 @@ def test_a_path_that_duckdb_cant_spell_is_refused(tmp_path: Path, fill: Fill) ->
     [
         ['"', "'", '"; DROP TABLE old; --', "a\nb", "{0}", "{kept}", "%s", "$table", "?"],
         ["filename", "file_index", "rowid", "old", "new", "replaced", "select", "old.image_id"],
-        ["image_id ", " ", "x" * 10_000, "\u202e", "\x1b[31m", "<b>", "__index_level_0__"],
+        ["image_id ", " ", "x" * 10_000, "\u202e", "\x1b[31m", "<b>", "*", "^a$", "^.*$"],
     ],
 )
 def test_any_other_column_name_is_kept(dataset: ZarrDataset, names: list[str]) -> None:
-    frame = pl.DataFrame({name: [1, 2] for name in names})
+    frame = pl.DataFrame({name: [n, n + 1] for n, name in enumerate(names)})
     for image_id in ("x", "y", "x"):
         dataset.replace_rows_for_image_id("t", image_id, frame)
-    assert dataset.load_table("t").select(names).equals(pl.concat([frame, frame]))
+    table = dataset.load_table("t").drop("image_id")
+    assert table.equals(pl.concat([frame, frame]))
 
 
 @pytest.mark.parametrize("name", ["", "a\0b", "file_row_number", "File_Row_Number"])

@@ -6,6 +6,7 @@ import os
 import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -42,6 +43,17 @@ def engine_connection(
         con.execute("SET GLOBAL TimeZone = 'UTC'")
         con.execute("SET enable_progress_bar = false")
         yield con
+
+
+@cache
+def memory_limit() -> int:
+    """Return how many bytes DuckDB takes at most by itself: 80 % of what this process may have."""
+    import duckdb
+
+    with duckdb.connect() as con:
+        amount, unit = str(value(con, "SELECT current_setting('memory_limit')")).split()
+    units = ("bytes", "KiB", "MiB", "GiB", "TiB", "PiB")
+    return int(float(amount) * 1024 ** units.index(unit))
 
 
 def quoted(identifier: str) -> str:

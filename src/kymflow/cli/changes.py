@@ -40,9 +40,10 @@ def read_params(path: Path) -> EventParams:
     from kymflow.core.errors import ParamsError
     from kymflow.core.velocity_events import EventParams
     from kymflow_zarr.store.codecs import parse_json
+    from kymflow_zarr.store.reads import read_file
 
     try:
-        value: Any = parse_json(path.read_bytes())
+        value: Any = parse_json(read_file(path))
         return EventParams.from_dict(value)
     except ValueError as error:
         why = error.message if isinstance(error, ParamsError) else f"it is not JSON: {error}"

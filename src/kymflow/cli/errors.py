@@ -10,6 +10,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 import warnings
@@ -56,6 +57,11 @@ def reported(app: click.Command, arguments: Sequence[str]) -> int:
         The exit code.
     """
     warnings.showwarning = _show_warning
+    logging.basicConfig(level=logging.WARNING, handlers=[_Logged()])
+    bad = [a for a in arguments if not _is_unicode(a)]
+    if bad:
+        warn(f"the argument {bad[0]!a} is not UTF-8: rename the file, or spell it", kind="error")
+        return USAGE
     debug = "--debug" in takewhile(lambda argument: argument.startswith("-"), arguments)
     try:
         code = app.main(list(arguments), prog_name="kymflow", standalone_mode=False)
@@ -72,6 +78,14 @@ def reported(app: click.Command, arguments: Sequence[str]) -> int:
         warn("interrupted; what was committed stands", kind="error")
         return INTERRUPTED
     return code if isinstance(code, int) else 0
+
+
+def _is_unicode(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:  # bytes that are none stand as half characters
+        return False
+    return True
 
 
 def report(error: Exception, *, where: bool = True) -> int:
@@ -141,9 +155,24 @@ def _wrapped(line: str, width: int) -> str:
     return fill(line, width, subsequent_indent="  ", break_long_words=False, break_on_hyphens=False)
 
 
-def printable(text: str) -> str:
-    """Return a text without what could steer a terminal."""
-    return "".join(c if c.isprintable() or c == "\n" else "\N{REPLACEMENT CHARACTER}" for c in text)
+def printable(text: str, kept: str = "\n") -> str:
+    """Return a text without what could steer a terminal.
+
+    Args:
+        text: The text.
+        kept: Characters that may stay all the same.
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in kept else "\N{REPLACEMENT CHARACTER}" for c in text)
+
+
+class _Logged(logging.Handler):
+    """Prints what is logged as any other warning, so that no name in it steers the terminal."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Print one record."""
+        warn(record.getMessage(), kind=record.levelname.lower())
 
 
 def _show_warning(message: Warning | str, *_: object, **__: object) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from importlib import import_module
 
 import click
 
 from kymflow.cli.errors import pipe_may_close, reported
+from kymflow.cli.streams import prepare
 
 COMMANDS = (
     "run",
@@ -83,7 +85,14 @@ def app(debug: bool) -> None:
 
 def run(arguments: list[str] | None = None) -> None:
     """Run the command and end the process with its exit code, see :mod:`kymflow.cli.errors`."""
-    sys.exit(reported(app, sys.argv[1:] if arguments is None else arguments))
+    prepare()
+    code = reported(app, sys.argv[1:] if arguments is None else arguments)
+    running = sys.modules.get("kymflow_zarr.sql.interrupt")
+    if running is not None and running.is_query_left_behind():
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(code)  # Python would wait for a query that hears no interrupt
+    sys.exit(code)
 
 
 if __name__ == "__main__":

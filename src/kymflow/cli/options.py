@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import datetime
@@ -30,6 +31,17 @@ class FolderPath(click.Path):
         if value == "":
             self.fail("the path is empty; '.' stands for this folder", param, ctx)
         return super().convert(value, param, ctx)
+
+
+class Finite(click.FloatRange):
+    """A number that is neither NaN nor infinite, perhaps within a range."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Return the number that a text stands for."""
+        number = super().convert(value, param, ctx)
+        if not math.isfinite(number):
+            self.fail(f"{value!r} is not a finite number", param, ctx)
+        return number
 
 
 class _Moment(click.ParamType[Any]):
@@ -86,7 +98,7 @@ def worker_options(command: Callable[..., None]) -> Callable[..., None]:
     workers = click.option(
         "--workers",
         metavar="N",
-        type=click.IntRange(min=1),
+        type=click.IntRange(min=1, max=10_000),
         help="Work in N processes; pays where an image costs milliseconds.",
     )
     dask = click.option(

@@ -4,19 +4,21 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from shutil import get_terminal_size
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO, cast
 
 import click
 
-from kymflow.cli.errors import warn
+from kymflow.cli.errors import printable, warn
+from kymflow.cli.streams import is_output_closed
 from kymflow.core.formats import FORMATS, TEXTS, format_of, write
 from kymflow_zarr.errors import UsageError
 from kymflow_zarr.store.files import atomic_path
+from kymflow_zarr.store.targets import check_target
 
 if TYPE_CHECKING:
     import polars as pl
@@ -52,14 +54,22 @@ class Output:
         """Print batches as they come and return how many rows they have, as far as is known.
 
         Raises:
-            UsageError: If a format that is not text would go to a terminal.
+            UsageError: If a format that is not text would go to a terminal, or the file may not
+                be written over.
         """
         if self.path is None:
+            if is_output_closed():
+                raise UsageError(
+                    "there is nowhere to print: standard output is closed; name a file"
+                )
             if sys.stdout.isatty() and self.chosen_format not in (TABLE, *TEXTS):
                 raise UsageError(
                     f"{self.chosen_format} is not for terminals; name a file with -o, or use a pipe"
                 )
-            return self._write(batches, sys.stdout.buffer)
+            out = sys.stdout.buffer
+            plain = sys.stdout.isatty() and self.chosen_format in TEXTS
+            return self._write(batches, cast(BinaryIO, _Terminal(out)) if plain else out)
+        check_target(self.path)
         with atomic_path(self.path) as temporary, temporary.open("wb") as sink:
             return self._write(batches, sink)
 
@@ -93,6 +103,25 @@ class Output:
             width=get_terminal_size().columns if watched else None,
             colour=watched and "NO_COLOR" not in os.environ,
         )
+
+
+class _Terminal:
+    """A terminal that no text can steer: what could is shown as U+FFFD."""
+
+    def __init__(self, out: BinaryIO) -> None:
+        self._out = out
+
+    def write(self, data: bytes) -> None:
+        """Print text in UTF-8."""
+        self._out.write(printable(data.decode(), "\n\t").encode())
+
+    def writelines(self, lines: Iterable[bytes]) -> None:
+        """Print lines of text in UTF-8."""
+        self.write(b"".join(lines))
+
+    def flush(self) -> None:
+        """Print what is held back."""
+        self._out.flush()
 
 
 class Limited:
@@ -147,7 +176,7 @@ def output_options(command: Callable[..., None]) -> Callable[..., None]:
     @click.option(
         "--limit",
         metavar="N",
-        type=click.IntRange(min=0),
+        type=click.IntRange(min=0, max=2**62),
         help="Print so many rows at most, and say if there are more; a table shows 50 by default.",
     )
     @click.option("--no-header", is_flag=True, help="Leave out the names in csv and tsv.")

@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from kymflow.cli.errors import printable
+
 if TYPE_CHECKING:
     from kymflow.core.kym_dataset import Progress
 
@@ -38,7 +40,9 @@ def import_bar() -> Iterator[Callable[[int, int, str], None] | None]:
         task = bar.add_task("import")
 
         def show(done: int, total: int, path: str) -> None:
-            bar.update(task, description=f"import {path[-40:]}", completed=done, total=total)
+            bar.update(
+                task, description=f"import {printable(path[-40:])}", completed=done, total=total
+            )
 
         yield show
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kymflow.cli.options import MOMENT
+from kymflow.cli.options import MOMENT, Finite
 
 if TYPE_CHECKING:
     import polars as pl
@@ -98,7 +99,7 @@ def question_options(command: Callable[..., None]) -> Callable[..., None]:
     @click.option(
         "--timeout",
         metavar="SECONDS",
-        type=click.FloatRange(min=0, min_open=True),
+        type=Finite(min=0, min_open=True),
         help="Stop the query when it takes longer.",
     )
     @click.option(
@@ -135,13 +136,19 @@ def parse_value(text: str) -> Value:
     """Return the value that a text means: int, float, bool, None, else the text itself.
 
     A text in double quotes is the text between them, so that ``"3"`` is no number.
+
+    Raises:
+        click.UsageError: If it is a number that no float holds.
     """
     if text.lower() in _WORDS:
         return _WORDS[text.lower()]
     if _INT.fullmatch(text):
         return int(text)
     if _FLOAT.fullmatch(text):
-        return float(text)
+        number = float(text)
+        if math.isinf(number):
+            raise click.UsageError(f"{text} is larger than any number here")
+        return number
     if len(text) > 1 and text[0] == text[-1] == '"':
         return text[1:-1]
     return text
@@ -168,7 +175,9 @@ def _split_params(_: click.Context, __: click.Parameter, given: tuple[str, ...])
 
 def _text(query: str | None, file: Path | None) -> str | None:
     if file is not None:
-        return decoded(file.read_bytes(), str(file))
+        from kymflow_zarr.store.reads import read_file
+
+        return decoded(read_file(file), str(file))
     if query == STDIN or (query is None and not sys.stdin.isatty()):
         return decoded(sys.stdin.buffer.read(), "standard input")
     return query

@@ -99,17 +99,17 @@ def _taken(widths: Sequence[int]) -> int:
 
 def _head(batches: pa.RecordBatchReader, rows: int) -> tuple[pl.DataFrame, int]:
     """Return the first rows, and how many there are."""
-    import polars as pl
+    import pyarrow as pa
 
-    from kymflow.core.formats.plain import frames
+    from kymflow.core.formats.plain import as_frame, portable
 
-    head: list[pl.DataFrame] = []
+    head: list[pa.Table] = []
     count = 0
-    for frame in frames(batches):
+    for table in portable(batches):
         if count < rows or not head:
-            head.append(frame.head(rows - count))
-        count += frame.height
-    return pl.concat(head), count
+            head.append(table.slice(0, max(0, rows - count)))
+        count += table.num_rows
+    return as_frame(pa.concat_tables(head)), count
 
 
 def _column(values: pl.Series) -> Column:

@@ -24,7 +24,7 @@ from kymflow_zarr.store import codecs, layout, parquet
 from kymflow_zarr.store.containment import delete_within
 from kymflow_zarr.store.files import atomic_path, write_atomic
 from kymflow_zarr.store.names import check_artifact_name
-from kymflow_zarr.store.reads import MAX_BLOB, is_plain, read_file
+from kymflow_zarr.store.reads import MAX_BLOB, read_file
 
 if TYPE_CHECKING:
     import polars as pl
@@ -135,13 +135,12 @@ class ImageFiles:
 
         Raises:
             ArtifactNotFoundError: If there is none.
-            ArtifactUnreadableError: If it is damaged.
+            ArtifactUnreadableError: If it is damaged, or holds too much; see
+                :func:`~kymflow_zarr.store.parquet.load`.
         """
         path = self.artifact_path(name, ".parquet")
         with self._reading(name, path):
-            if is_plain(os.fspath(path)) is False:  # opening a pipe would wait
-                raise ValueError("it is not a regular file")
-            rows = parquet.scan(path).collect()
+            rows = parquet.load(path)
         return rows
 
     def save_df_csv_gz(self, name: str, frame: object) -> Path:

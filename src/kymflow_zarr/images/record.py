@@ -192,17 +192,16 @@ class ZarrImageRecord(ImageFiles):
         return self.path / "analysis_arrays" / check_artifact_name(name)
 
     def _open_zarr(self, path: Path, name: str) -> zarr.Array[Any]:
-        import zarr
+        from kymflow_zarr.images.chunks import open_bounded
 
         try:
-            # As a path: a text that holds "::" would be taken for an address.
-            return zarr.open_array(path, mode="r")
+            return open_bounded(path)
         except FileNotFoundError as error:
             self._check_exists()
             raise self._error(ArtifactNotFoundError, name, f"it has no {path.name}") from error
         except _ZARR_ERRORS as error:
             raise self._error(
-                ArtifactUnreadableError, name, f"its Zarr metadata is damaged: {first_line(error)}"
+                ArtifactUnreadableError, name, f"its array can't be read: {first_line(error)}"
             ) from error
 
     def _values(self, array: zarr.Array[Any], name: str) -> np.ndarray[Any, Any]:

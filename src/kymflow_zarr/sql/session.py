@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from kymflow_zarr.duck import value
+from kymflow_zarr.duck import memory_limit
 from kymflow_zarr.errors import QueryError
 from kymflow_zarr.sql.messages import explained
 from kymflow_zarr.sql.statement import Query, parse
@@ -51,6 +52,7 @@ class Session:
         self._views = views
         self._files_held = OpenFiles()
         self._sources: Sources | None = None
+        self._is_left_behind = False
         scratch = {"temp_directory": str(self._files_held.scratch)}
         self.con = duckdb.connect(config={**_CONFIG, **views.backend.options(), **scratch})
 
@@ -63,8 +65,15 @@ class Session:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
+        if self._is_left_behind:
+            shutil.rmtree(self._files_held.scratch, ignore_errors=True)
+            return
         self.con.close()
         self._files_held.close()
+
+    def leave_behind(self) -> None:
+        """Have the end of the session close nothing: a query still runs that can't be stopped."""
+        self._is_left_behind = True
 
     def prepare(self, text: str, params: Params) -> Query:
         """Parse a query and make the views that it needs.
@@ -140,9 +149,10 @@ class Session:
                 )
 
     def _lock_down(self, allowed: Sequence[str]) -> None:
-        amount, unit = str(value(self.con, "SELECT current_setting('memory_limit')")).split()
-        # Half of what DuckDB would take: the answer needs memory as well.
-        self.con.execute(f"SET memory_limit = '{float(amount) / 2} {unit}'")
+        # Half of what DuckDB would take, the answer needs memory as well; and of the disk.
+        self.con.execute(f"SET memory_limit = '{memory_limit() // 2} B'")
+        free = shutil.disk_usage(self._files_held.scratch).free
+        self.con.execute(f"SET max_temp_directory_size = '{free // 2} B'")
         for setting in (*allowed, *_SETTINGS):
             self.con.execute(f"SET {setting}")
 

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 MAX_COLUMNS = 20_000
+MAX_CELLS = 50_000_000  # a line of one letter makes a row of nulls, 16 bytes a cell
 MAX_HEADER = 4 << 20
 
 _HEADER = re.compile(rb'[\r\n]*+(?:[^"\r\n]++|"[^"]*+"?)*+')  # up to a line break out of quotes
@@ -46,8 +47,8 @@ def decode_csv(text: bytes, *, texts: Collection[str] = (), separator: str = ","
         separator: What is between two values.
 
     Raises:
-        ValueError: If it is not such CSV, has more than 20,000 columns or a header longer than
-            4 MiB.
+        ValueError: If it is not such CSV, has more than 20,000 columns, a header longer than
+            4 MiB, or more than 50 million cells.
     """
     import polars as pl
 
@@ -60,6 +61,9 @@ def decode_csv(text: bytes, *, texts: Collection[str] = (), separator: str = ","
         raise ValueError(
             f"its header is longer than 4 MiB or has more than {MAX_COLUMNS:,} columns"
         )
+    cells = (commas + 1) * text.count(b"\n", header.end())
+    if cells > MAX_CELLS:
+        raise ValueError(f"it has {cells:,} cells, more than the {MAX_CELLS:,} that are read")
     lines = _without_blank_lines(text, one_column=not commas)
     try:
         raw = pl.read_csv(lines, infer_schema=False, separator=separator)

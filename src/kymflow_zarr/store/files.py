@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
+import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO
 
 from kymflow_zarr.errors import DatasetError, WriteError
 from kymflow_zarr.reasons import escaped, reason
 from kymflow_zarr.store import layout
+
+O_BINARY = getattr(os, "O_BINARY", 0)  # exists on Windows only, which needs it
+O_NONBLOCK = getattr(os, "O_NONBLOCK", 0)  # a pipe among the files must not be waited for
+
+NO_FILE = "it is not a regular file"
 
 
 @contextmanager
@@ -119,6 +127,48 @@ def is_old(path: Path, seconds: float) -> bool:
     except OSError:
         return False
     return max(status.st_mtime, status.st_ctime) < time.time() - seconds
+
+
+def open_plain(path: str | os.PathLike[str]) -> BinaryIO:
+    """Open a regular file for reading; a pipe would be waited for, and a device may never end.
+
+    Raises:
+        OSError: If it is not there, can't be opened, or is not a regular file.
+    """
+    descriptor = os.open(path, os.O_RDONLY | O_BINARY | O_NONBLOCK)
+    try:
+        check_plain(descriptor, os.fspath(path))
+        return os.fdopen(descriptor, "rb")
+    except BaseException:
+        os.close(descriptor)
+        raise
+
+
+def check_plain(descriptor: int, path: str | None = None) -> os.stat_result:
+    """Return the status of an open file.
+
+    Raises:
+        OSError: If it is a folder, a pipe or a device.
+    """
+    status = os.fstat(descriptor)
+    if not stat.S_ISREG(status.st_mode):
+        raise OSError(errno.EINVAL, NO_FILE, path)
+    return status
+
+
+def check_plain_tree(folder: Path) -> None:
+    """Refuse a folder that holds, at any depth, what is neither a file nor a folder.
+
+    For libraries that open files by themselves, and would wait for a pipe.
+
+    Raises:
+        OSError: If it does.
+    """
+    for entry in os.scandir(folder):
+        if entry.is_dir(follow_symlinks=False):
+            check_plain_tree(Path(entry.path))
+        elif not entry.is_file() and os.path.lexists(entry.path):
+            raise OSError(errno.EINVAL, NO_FILE, entry.path)
 
 
 def flush(path: Path) -> None:

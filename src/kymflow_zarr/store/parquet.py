@@ -16,12 +16,14 @@ from kymflow_zarr.duck import value
 from kymflow_zarr.errors import ReadError, TableUnreadableError, UsageError
 from kymflow_zarr.reasons import first_line, reason, refused
 from kymflow_zarr.store import layout
-from kymflow_zarr.store.files import writing
+from kymflow_zarr.store.files import open_plain, writing
 
 if TYPE_CHECKING:
     import duckdb
     import polars as pl
 
+MAX_VALUES = 100_000_000
+MAX_TEXT = 4 << 30
 _PROBE_BYTES = 1 << 16
 _READ_AT_ONCE = 16 << 20
 _NOISE = "parquet: File out of specification: underlying IO error: "
@@ -41,7 +43,7 @@ def scan(path: PathLike) -> pl.LazyFrame:
     """
     import polars as pl
 
-    with open(path, "rb") as file:
+    with open_plain(path) as file:
         small = os.fstat(file.fileno()).st_size <= _READ_AT_ONCE
         return pl.scan_parquet(file.read() if small else file)
 
@@ -61,6 +63,49 @@ def scan_many(paths: Sequence[PathLike], *, include_file_paths: str | None = Non
         hive_partitioning=False,
         include_file_paths=include_file_paths,
     )
+
+
+def load(path: PathLike) -> pl.DataFrame:
+    """Return an artifact's Parquet file as a frame, if it does not hold too much.
+
+    Raises:
+        OSError: If it can't be opened or read.
+        ValueError: If it holds more than 100 million values or 4 GiB of text: a file of some
+            hundred bytes may.
+        polars.exceptions.PolarsError: If it is damaged.
+    """
+    import pyarrow.parquet as pq
+
+    with open_plain(path) as file:
+        footer = pq.ParquetFile(file).metadata
+        held = sum(
+            footer.row_group(group).column(column).num_values
+            for group in range(footer.num_row_groups)
+            for column in range(footer.num_columns)
+        )
+    if held > MAX_VALUES:
+        raise ValueError(f"it holds {held:,} values, more than the {MAX_VALUES:,} that are read")
+    frame = scan(path).collect()
+    check_texts(frame)
+    return frame
+
+
+def check_texts(frame: pl.DataFrame) -> None:
+    """Refuse a frame of too much text; repeated texts take no room until they are written.
+
+    Raises:
+        ValueError: If it has more than 4 GiB.
+    """
+    import polars as pl
+    import polars.selectors as cs
+
+    lengths = frame.select(
+        cs.string().str.len_bytes().cast(pl.Int64).sum(),
+        cs.binary().bin.size().cast(pl.Int64).sum(),
+    )
+    held = sum(length or 0 for length in lengths.row(0)) if lengths.width else 0
+    if held > MAX_TEXT:
+        raise ValueError(f"it holds {held:,} bytes of text, more than the {MAX_TEXT:,} allowed")
 
 
 def schema(path: PathLike) -> pl.Schema:
@@ -116,9 +161,10 @@ def read_errors() -> tuple[type[BaseException], ...]:
     """
     import duckdb
     import polars as pl
+    import pyarrow as pa
 
     panic: type[BaseException] = pl.exceptions.PanicException
-    return OSError, duckdb.Error, pl.exceptions.PolarsError, panic
+    return OSError, duckdb.Error, pl.exceptions.PolarsError, pa.ArrowException, panic
 
 
 def count_rows(con: duckdb.DuckDBPyConnection, paths: Sequence[PathLike]) -> int:
@@ -155,7 +201,7 @@ def read_error(path: Path) -> str | None:
     import pyarrow.parquet as pq
 
     try:
-        with path.open("rb") as file:
+        with open_plain(path) as file:
             for _ in pq.ParquetFile(file).iter_batches():
                 pass
     except FileNotFoundError:

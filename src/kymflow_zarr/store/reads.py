@@ -12,12 +12,11 @@ from typing import TypeVar
 
 from kymflow_zarr.errors import DatasetError, ReadError
 from kymflow_zarr.reasons import escaped, reason
+from kymflow_zarr.store.files import O_BINARY, O_NONBLOCK, check_plain
 
 T = TypeVar("T")
 _READ_TRIES = 50
 _SMALL = 16 * 1024
-_O_BINARY = getattr(os, "O_BINARY", 0)  # exists on Windows only, which needs it
-_O_NONBLOCK = getattr(os, "O_NONBLOCK", 0)  # a pipe among the files must not be waited for
 MAX_BLOB = 64 << 20
 
 
@@ -97,7 +96,7 @@ def read_many(paths: Iterable[str], limit: int = MAX_BLOB) -> Iterator[bytes | O
         Each file's bytes, None if there is no such file, the error if it can't be read, so that
         one bad file does not stop the others.
     """
-    open_, read, close, flags = os.open, os.read, os.close, os.O_RDONLY | _O_BINARY | _O_NONBLOCK
+    open_, read, close, flags = os.open, os.read, os.close, os.O_RDONLY | O_BINARY | O_NONBLOCK
     for path in paths:
         try:
             descriptor = open_(path, flags)
@@ -111,6 +110,8 @@ def read_many(paths: Iterable[str], limit: int = MAX_BLOB) -> Iterator[bytes | O
             data = read(descriptor, _SMALL)
             if len(data) == _SMALL:
                 data += _rest(descriptor, limit - _SMALL)
+            elif not data:  # so is a pipe that nobody writes to
+                check_plain(descriptor, path)
         except OSError as error:
             yield OSError(error.errno, error.strerror, path)
             continue
@@ -156,9 +157,7 @@ def _rest(descriptor: int, limit: int) -> bytes:
     Reads of 1 MiB would leave as many memory mappings as there are files: at 100,000 files no
     thread can be started any more.
     """
-    status = os.fstat(descriptor)
-    if not stat.S_ISREG(status.st_mode):
-        raise OSError(errno.EINVAL, "it is not a regular file")
+    status = check_plain(descriptor)
     chunks: list[bytes] = []
     while limit >= 0 and (
         chunk := os.read(descriptor, min(max(_SMALL, status.st_size), limit + 1))

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from kymflow_zarr.duck import literal, quoted
 from kymflow_zarr.errors import TableSchemaError
-from kymflow_zarr.frames import common_dtype
+from kymflow_zarr.frames import common_dtype, named, survives
 from kymflow_zarr.store import parquet
 
 if TYPE_CHECKING:
@@ -24,30 +24,42 @@ def united(sources: Sequence[pl.LazyFrame], table: Path) -> dict[str, pl.DataTyp
         table: The table, for the error.
 
     Raises:
-        TableSchemaError: If a column's types have no common one.
+        TableSchemaError: If a column's types have no common one, or that one would change a value.
     """
     import polars as pl
 
     found: dict[str, pl.DataType] = {}
-    holders: dict[str, list[pl.LazyFrame]] = {}
+    holders: dict[str, list[tuple[pl.LazyFrame, pl.DataType]]] = {}
     for source in sources:
         for name, dtype in source.collect_schema().items():
             before = found.setdefault(name, dtype)
+            holding = holders.setdefault(name, [])
             common = common_dtype(before, dtype)
-            if common is None and _all_null([source], name):
-                common = before
-            if common is None and _all_null(holders[name], name):
+            if common is None and _all_null(source, name):
+                continue
+            if common is None and all(_all_null(each, name) for each, _ in holding):
                 common = dtype
+                holding.clear()
             if common is None:
-                raise TableSchemaError(
-                    f"column {name!r} holds {before} in the table's rows and {dtype} in the new "
-                    f"ones, which have no common type; rename the column or rebuild the whole "
-                    f'table with mode="replace". The table is unchanged',
-                    artifact=str(table),
-                )
+                raise _unlike(name, before, dtype, "which have no common type", table)
             found[name] = common
-            holders.setdefault(name, []).append(source)
+            holding.append((source, dtype))
+    for name, holding in holders.items():
+        for source, dtype in holding:
+            if dtype != found[name] and not _survives(source, name, dtype, found[name]):
+                why = "and the latter would change a value of the former"
+                raise _unlike(name, dtype, found[name], why, table)
     return {name: pl.String() if dtype == pl.Null else dtype for name, dtype in found.items()}
+
+
+def _unlike(
+    name: str, one: pl.DataType, other: pl.DataType, why: str, table: Path
+) -> TableSchemaError:
+    return TableSchemaError(
+        f"column {name!r} holds {one} in some rows and {other} in others, {why}; cast or rename "
+        f'the column, or rebuild the whole table with mode="replace". The table is unchanged',
+        artifact=str(table),
+    )
 
 
 def duckdb_types(
@@ -59,6 +71,16 @@ def duckdb_types(
     con.register("typed", pl.DataFrame(schema=schema))
     types = con.sql("FROM typed").types
     return {name: str(type_) for name, type_ in zip(schema, types, strict=True)}
+
+
+def fitting(old: Mapping[str, pl.DataType], schema: Mapping[str, pl.DataType]) -> set[str]:
+    """Return the columns of old rows that can be brought to a schema; the others hold only nulls.
+
+    Args:
+        old: The types of the old rows' columns.
+        schema: The answer of :func:`united` for these rows and others.
+    """
+    return {name for name, dtype in old.items() if common_dtype(dtype, schema[name]) is not None}
 
 
 def select_list(schema: Mapping[str, str], relation: str, present: Collection[str]) -> str:
@@ -103,8 +125,10 @@ def new_source(con: duckdb.DuckDBPyConnection, rows: Sequence[Path] | pl.DataFra
     return "new_rows"
 
 
-def _all_null(sources: Sequence[pl.LazyFrame], column: str) -> bool:
-    import polars as pl
+def _all_null(source: pl.LazyFrame, column: str) -> bool:
+    return bool(source.select(named(column).count() == 0).collect().item())
 
-    counts = [source.select(pl.col(column).count()).collect() for source in sources]
-    return all(count.item() == 0 for count in counts)
+
+def _survives(source: pl.LazyFrame, column: str, dtype: pl.DataType, common: pl.DataType) -> bool:
+    kept = survives(named(column), dtype, common)
+    return bool(source.select(kept.all()).collect().item())

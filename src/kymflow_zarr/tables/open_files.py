@@ -22,6 +22,8 @@ import weakref
 from contextlib import ExitStack
 from pathlib import Path
 
+from kymflow_zarr.store.files import open_plain
+
 _DESCRIPTORS = Path("/proc/self/fd")
 
 
@@ -47,7 +49,7 @@ class OpenFile:
     def __init__(self, path: Path, closing: ExitStack) -> None:
         self.path = path
         self._closing = closing
-        self._file = closing.enter_context(path.open("rb"))
+        self._file = closing.enter_context(open_plain(path))
         status = os.fstat(self._file.fileno())
         self.size = status.st_size
         self.modified = status.st_mtime

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
@@ -21,6 +22,12 @@ from kymflow.cli.options import (
     worker_options,
 )
 from kymflow.cli.output import Output
+
+if TYPE_CHECKING:
+    from kymflow.core.workers.progress import Failure
+
+_NAMED = 3
+"""Of many images that fail alike, how many are named."""
 
 
 @click.command("index")
@@ -82,8 +89,18 @@ def command(
                     verify=verify,
                 )
             click.echo(report.summary)
-            for failure in report.failures:
-                warn(f"{failure.image_id}: {failure.message}", kind="failed")
+            for named, message in _by_message(report.failures):
+                warn(f"{named}: {message}", kind="failed")
             failed = failed or bool(report.failures)
     if failed:
         ctx.exit(FAILED)
+
+
+def _by_message(failures: Sequence[Failure]) -> Iterator[tuple[str, str]]:
+    """Yield each message once, with the images it is about: of many the first ones by name."""
+    images: dict[str, list[str]] = {}
+    for failure in failures:
+        images.setdefault(failure.message, []).append(failure.image_id)
+    for message, ids in images.items():
+        more = f" and {len(ids) - _NAMED:,} images more" if len(ids) > _NAMED else ""
+        yield f"{', '.join(ids[:_NAMED])}{more}", message

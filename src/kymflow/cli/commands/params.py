@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from kymflow.cli.errors import printable
 from kymflow.cli.options import dataset_argument, image_argument, open_dataset
 from kymflow.cli.output import Output, output_options
 
@@ -57,7 +58,7 @@ def set_(path: Path, image_id: str, assignments: tuple[str, ...]) -> None:
 
     record = open_dataset(path, writing=True).record(image_id)
     for change in set_params(record, parse_changes(assignments)):
-        click.echo(str(change))
+        click.echo(printable(str(change)))
 
 
 @command.command("diff")
@@ -73,7 +74,7 @@ def diff(path: Path, image_id: str, other: str | None) -> None:
     dataset = open_dataset(path)
     before = get_params(dataset.record(other)) if other else EventParams()
     for change in diff_params(before, get_params(dataset.record(image_id))):
-        click.echo(str(change))
+        click.echo(printable(str(change)))
 
 
 def _value(params: dict[str, Any], key: str) -> object:

@@ -36,8 +36,10 @@ class Look(TypedDict):
 @click.option("--y", metavar="COLUMN", help="The column on the y axis.")
 @click.option("--color", metavar="COLUMN", help="The column told by colour.")
 @click.option("--title", metavar="TEXT", help="The title.")
-@click.option("--width", metavar="PX", type=click.IntRange(min=50), help="Without axes and legend.")
-@click.option("--height", metavar="PX", type=click.IntRange(min=50), help="Likewise.")
+@click.option(
+    "--width", metavar="PX", type=click.IntRange(min=50, max=8_000), help="Without axes and legend."
+)
+@click.option("--height", metavar="PX", type=click.IntRange(min=50, max=8_000), help="Likewise.")
 @click.option(
     "-o",
     "--output",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from kymflow.cli.options import dataset_argument, image_argument, open_dataset
+from kymflow.cli.options import Finite, dataset_argument, image_argument, open_dataset
 from kymflow.core.plots.style import ENDINGS, WIDTH
 
 
@@ -14,12 +14,12 @@ from kymflow.core.plots.style import ENDINGS, WIDTH
 @dataset_argument
 @image_argument
 @click.option("--roi", metavar="N", type=int, multiple=True, help="Only this ROI: repeat for more.")
-@click.option("--start", metavar="S", type=float, help="From this time on, s.")
-@click.option("--end", metavar="S", type=float, help="Up to this time, s.")
+@click.option("--start", metavar="S", type=Finite(), help="From this time on, s.")
+@click.option("--end", metavar="S", type=Finite(), help="Up to this time, s.")
 @click.option(
     "--width",
     metavar="PX",
-    type=click.IntRange(min=100),
+    type=click.IntRange(min=100, max=8_000),
     default=WIDTH,
     show_default=True,
     help="Without axes.",

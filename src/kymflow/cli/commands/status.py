@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from kymflow.cli.errors import printable
 from kymflow.cli.options import (
     counted,
     dataset_argument,
@@ -53,7 +54,7 @@ def command(
     chosen = load_indexers(indexers)
     if explain:
         for indexer in chosen:
-            click.echo(f"{indexer.name}  {kym.explain(indexer, explain)}")
+            click.echo(printable(f"{indexer.name}  {kym.explain(indexer, explain)}"))
         return
     steps: list[tuple[str, pl.DataFrame]] = []
     for indexer in chosen:

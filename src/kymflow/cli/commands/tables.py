@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from kymflow.cli.errors import warn
-from kymflow.cli.options import dataset_argument, open_dataset, open_tables
+from kymflow.cli.options import Finite, dataset_argument, open_dataset, open_tables
 from kymflow.cli.output import Output, output_options
 
 LIST = "list"
@@ -95,7 +95,7 @@ def adopt_tables(path: Path, moved: bool) -> None:
 @click.option(
     "--keep-days",
     metavar="DAYS",
-    type=click.FloatRange(min=0),
+    type=Finite(min=0, max=1_000_000),
     default=7,
     show_default=True,
     help="Forget older versions; the newest always stays.",

@@ -22,6 +22,7 @@ from kymflow.cli.output import TABLE
 from kymflow.cli.shell.completion import KnownWords, SqlCompleter, Words
 from kymflow.cli.shell.shell import Leave, Shell
 from kymflow.cli.shell.statements import is_finished
+from kymflow_zarr.store.files import open_plain
 
 if TYPE_CHECKING:
     from kymflow.core.kym_dataset import KymDataset
@@ -86,6 +87,7 @@ def _history() -> History:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.touch(mode=0o600)
+        open_plain(path).close()
         path.open("ab").close()
     except OSError as error:
         warn(f"what you type is not kept: {error}")

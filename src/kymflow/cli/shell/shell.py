@@ -15,6 +15,7 @@ from kymflow.cli.question import Question, decoded, split_params
 from kymflow.cli.shell.statements import split
 from kymflow.core.formats import TEXTS
 from kymflow_zarr.errors import DatasetError, UsageError
+from kymflow_zarr.store.reads import read_file
 
 if TYPE_CHECKING:
     import polars as pl
@@ -110,7 +111,7 @@ class Shell:
 
     def _do_read(self, file: str) -> None:
         path = Path(file).expanduser()
-        self._ask_all(decoded(path.read_bytes(), str(path)))
+        self._ask_all(decoded(read_file(path), str(path)))
 
     def _do_queries(self, name: str) -> None:
         from kymflow.core.queries.columns import describe_queries

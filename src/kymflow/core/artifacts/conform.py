@@ -6,6 +6,8 @@ from collections.abc import Mapping
 
 import polars as pl
 
+from kymflow_zarr.frames import named, without_index
+
 
 def conform(
     rows: pl.DataFrame, schema: Mapping[str, pl.DataType], aliases: Mapping[str, str]
@@ -13,7 +15,7 @@ def conform(
     """Return rows with the declared columns first, in order, and all others behind them.
 
     Whole numbers kept as floats, as pandas does where a null crept in, become integers again, and
-    NaN in such a column null. A column without a name, which is pandas' index, goes.
+    NaN in such a column null. An index of pandas is left out.
 
     Args:
         rows: The rows as an artifact holds them.
@@ -23,17 +25,18 @@ def conform(
     Raises:
         ValueError: If a column can't be brought to its dtype; the message names it.
     """
+    rows = without_index(rows, from_pandas=True)
     renames = {
         old: new for old, new in aliases.items() if old in rows.columns and new not in rows.columns
     }
     rows = rows.rename(renames)
     declared = [
-        _cast(rows[name], name, dtype)
+        _cast(rows[name].alias("values"), name, dtype).alias(name)
         if name in rows.columns
         else pl.Series(name, [None], dtype=dtype).new_from_index(0, rows.height)
         for name, dtype in schema.items()
     ]
-    others = [rows[name] for name in rows.columns if name and name not in schema]
+    others = [rows[name] for name in rows.columns if name not in schema]
     return pl.DataFrame([*declared, *others])
 
 
@@ -58,7 +61,7 @@ def _cast(column: pl.Series, name: str, dtype: pl.DataType) -> pl.Series:
 
 def _float_texts(column: pl.Series) -> pl.Series:
     """Return numbers as texts, value by value: 1.0 as "1", 1.5 as "1.5", NaN as null."""
-    number = pl.col(column.name)
+    number = named(column.name)
     whole = number.cast(pl.Int64, strict=False)
     text = pl.when(number == whole).then(whole.cast(pl.String)).otherwise(number.cast(pl.String))
     return column.fill_nan(None).to_frame().select(text.alias(column.name)).to_series()

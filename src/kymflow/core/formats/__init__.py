@@ -3,8 +3,10 @@
 Their bytes are a contract, see ``tests/golden``:
 
 ========  ==========================================================================================
-csv, tsv  header; null is empty, empty text ``""``; nested values as JSON; binary as hex digits
-json      one array of objects, a line each; NaN and infinity become null, as JSON has neither
+csv, tsv  header; null is empty, empty text ``""``; nested values as JSON; binary as hex digits.
+          In a file of one column null is ``""`` as well: a blank line would be no row.
+json      one array of objects, a line each; NaN and infinity become null, as JSON has neither;
+          whole numbers and decimals have all their digits, which not every reader keeps
 jsonl     one object a line
 markdown  a pipe table, padded by the first batch
 parquet   zstd
@@ -12,7 +14,8 @@ arrow     an Arrow IPC file (Feather V2)
 xlsx      one sheet; needs the extra ``excel``, and holds all rows in memory
 ========  ==========================================================================================
 
-Times are ISO 8601, with their offset where there is a time zone, intervals ISO 8601 durations.
+Times are ISO 8601, with their offset where there is a time zone, intervals ISO 8601 durations. In
+texts and workbooks infinite times are ``infinity`` and ``-infinity``.
 """
 
 from __future__ import annotations

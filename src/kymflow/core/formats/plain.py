@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, cast
 import polars as pl
 import pyarrow as pa
 
+from kymflow_zarr.frames import named
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -23,13 +25,22 @@ _MARKED = rf'"{_DECIMAL}(-?[0-9.]+)"'
 
 
 def frames(batches: pa.RecordBatchReader) -> Iterator[pl.DataFrame]:
-    """Yield batches as frames, one without rows if there are none; see :func:`portable`.
-
-    Maps become lists of key and value, for not every Polars knows them.
-    """
+    """Yield batches as frames, one without rows if there are none; see :func:`as_frame`."""
     for table in portable(batches):
-        schema = pa.schema([(field.name, _without_maps(field.type)) for field in table.schema])
-        yield cast(pl.DataFrame, pl.from_arrow(table.cast(schema)))
+        yield as_frame(table)
+
+
+def as_frame(table: pa.Table) -> pl.DataFrame:
+    """Return rows in types that :func:`plain` and :func:`texts` know.
+
+    Maps become lists of key and value, for not every Polars knows them. Columns with times beyond
+    the calendar become text, see :func:`~kymflow.core.formats.calendar.within_calendar`.
+    """
+    from kymflow.core.formats.calendar import within_calendar
+
+    schema = pa.schema([(field.name, _without_maps(field.type)) for field in table.schema])
+    columns = [within_calendar(column) for column in table.cast(schema).columns]
+    return cast(pl.DataFrame, pl.from_arrow(pa.table(columns, names=table.column_names)))
 
 
 def portable(batches: pa.RecordBatchReader) -> Iterator[pa.Table]:
@@ -70,7 +81,7 @@ def plain(frame: pl.DataFrame) -> pl.DataFrame:
     digits; times ISO 8601.
     """
     return frame.with_columns(
-        plain_column(pl.col(name), dtype).alias(name) for name, dtype in frame.schema.items()
+        plain_column(named(name), dtype).alias(name) for name, dtype in frame.schema.items()
     )
 
 
@@ -83,7 +94,7 @@ def texts(frame: pl.DataFrame) -> pl.DataFrame:
     """Return a frame as it stands in a text table: nested values as JSON, decimals exact."""
     columns = []
     for name, dtype in frame.schema.items():
-        column = pl.col(name)
+        column = named(name)
         if dtype.is_nested():
             # As a field of a struct, for a bare list has no JSON: {"_":[…]} less its frame.
             inside = pl.struct(plain_column(column, dtype).alias("_")).struct.json_encode()
@@ -118,11 +129,13 @@ def plain_column(column: pl.Expr, dtype: pl.DataType) -> pl.Expr:
             items = column.arr.to_list() if isinstance(dtype, pl.Array) else column
             return items.list.eval(plain_column(pl.element(), cast(pl.DataType, dtype.inner)))
         case pl.Struct():
+            # Fields by number: their names would be taken for patterns.
+            numbered = column.struct.rename_fields([str(n) for n in range(len(dtype.fields))])
             fields = [
-                plain_column(column.struct.field(field.name), cast(pl.DataType, field.dtype)).alias(
+                plain_column(numbered.struct.field(str(n)), cast(pl.DataType, field.dtype)).alias(
                     field.name
                 )
-                for field in dtype.fields
+                for n, field in enumerate(dtype.fields)
             ]
             return pl.when(column.is_not_null()).then(pl.struct(fields))
     return column

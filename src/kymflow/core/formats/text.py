@@ -28,7 +28,11 @@ def _write_separated(
     batches: pa.RecordBatchReader, sink: BinaryIO, *, separator: str, header: bool
 ) -> None:
     for frame in frames(batches):
-        lines = texts(frame).write_csv(separator=separator, include_header=header)
+        lines = texts(frame).write_csv(
+            separator=separator,
+            include_header=header,
+            null_value='""' if frame.width == 1 else None,  # a blank line would be no row
+        )
         sink.write(lines.encode())
         header = False
 

@@ -10,7 +10,7 @@ import polars as pl
 
 from kymflow.core.extras import needs_extra
 from kymflow.core.plots.columns import choose
-from kymflow.core.plots.style import FAINT, KINDS, config
+from kymflow.core.plots.style import FAINT, KINDS, check_size, config
 from kymflow_zarr.errors import UsageError
 
 if TYPE_CHECKING:
@@ -55,7 +55,8 @@ def plot(
         The chart, ready for :func:`kymflow.core.plots.save` or a notebook.
 
     Raises:
-        UsageError: If a column is not there or does not fit, or there are no rows.
+        UsageError: If a column is not there or does not fit, there are no rows or none with a
+            value to draw, or the size can't be drawn.
         MissingExtraError: If Altair is not installed.
 
     Warns:
@@ -63,6 +64,7 @@ def plot(
     """
     if kind not in KINDS:
         raise UsageError(f"no plot of kind {kind!r}; there are {', '.join(KINDS)}")
+    check_size(width, height)
     if frame.is_empty():
         raise UsageError("no rows to plot: the frame is empty")
     with needs_extra("plot", "plots"):

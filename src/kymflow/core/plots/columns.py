@@ -6,9 +6,12 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 import polars as pl
+import polars.selectors as cs
 
 from kymflow_zarr.errors import UsageError
 
+_MEASURED = (("hist", "x"), ("bar", "y"), ("box", "y"))
+"""The channels that are summed up, and so take numbers only."""
 SERIES = 20
 """More kinds than this can't be told apart by colour."""
 
@@ -53,6 +56,13 @@ def choose(
         dtype = frame.schema[name]
         if not (is_kind(name, dtype) or dtype.is_numeric() or _is_time(name, dtype)):
             raise UsageError(f"column {name!r} ({dtype}) can't be plotted as {channel}")
+        if (kind, channel) in _MEASURED and not (
+            dtype.is_numeric() or (kind == "hist" and _is_time(name, dtype))
+        ):
+            raise UsageError(
+                f"column {name!r} ({dtype}) can't be plotted as {channel} of a {kind} plot, which "
+                f"takes numbers"
+            )
     return chosen
 
 
@@ -134,7 +144,7 @@ def _bar(free: _Free, x: str | None, y: str | None, color: str | None) -> Column
 
 
 def _tell_apart(frame: pl.DataFrame, keys: list[str]) -> bool:
-    return not frame.select(keys).is_duplicated().any()
+    return not frame.select(cs.by_name(*keys)).is_duplicated().any()
 
 
 def _hist(free: _Free, x: str | None, y: str | None, color: str | None) -> Columns:

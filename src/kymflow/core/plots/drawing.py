@@ -12,10 +12,13 @@ import polars as pl
 from kymflow.core.plots.columns import SERIES, Columns, is_kind
 from kymflow.core.plots.style import FIRST
 from kymflow.core.units import label
+from kymflow_zarr.errors import UsageError
+from kymflow_zarr.frames import named
 
 Type = Literal["quantitative", "temporal", "nominal"]
 
 WIDTH, HEIGHT = 640, 360
+_MOST_MS = 8_200_000_000_000_000  # the year 261,000; Polars and JavaScript end soon after
 
 
 @dataclass(slots=True)
@@ -56,9 +59,16 @@ class Drawing:
         return alt.Axis(tickMinStep=1) if whole else alt.Axis()
 
     def drop_missing(self, *channels: str) -> None:
-        """Leave out rows without a value, and note it."""
+        """Leave out rows without a value, and note it.
+
+        Raises:
+            UsageError: If none is left.
+        """
         kept = self.frame.drop_nulls(list(channels))
         gone = self.frame.height - kept.height
+        if kept.is_empty():
+            columns = " and ".join(repr(self.names[channel]) for channel in channels)
+            raise UsageError(f"no rows to plot: none has a finite value of {columns}")
         if gone:
             self.notes.append(f"{gone:,} of {self.frame.height:,} rows without a value left out")
         self.frame = kept
@@ -79,11 +89,16 @@ class Drawing:
     def tooltips(self, **more: str) -> list[alt.Tooltip]:
         """Return what shows under the mouse: the channels, and further fields by title."""
         shown = [
-            alt.Tooltip(channel, type=self.types[channel], title=self.title(channel))
+            alt.Tooltip(channel, type=self.types[channel], title=_plain(self.title(channel)))
             for channel in self.names
             if channel in self.frame.columns
         ]
         return [*shown, *(alt.Tooltip(f"{field}:Q", title=title) for field, title in more.items())]
+
+
+def _plain(title: str) -> str:
+    """Return a field's title in a tooltip; Vega makes a picture or a heading of these two."""
+    return f"{title}\N{NO-BREAK SPACE}" if title in ("image", "title") else title
 
 
 def begin(
@@ -108,11 +123,16 @@ def begin(
     types = {channel: _type(name, frame.schema[name]) for channel, name in columns.named.items()}
     if not shades and "color" in types:
         types["color"] = "nominal"
-    shown = [
-        _prepared(pl.col(name), frame.schema[name], types[channel]).alias(channel)
+    shown = frame.select(
+        _prepared(named(name), frame.schema[name], types[channel]).alias(channel)
         for channel, name in columns.named.items()
-    ]
-    return Drawing(frame.select(shown), columns.named, types, width, height, labels or {})
+    )
+    drawing = Drawing(shown, columns.named, types, width, height, labels or {})
+    for channel, name in columns.named.items():
+        lost = shown[channel].null_count() - frame[name].null_count()
+        if types[channel] == "temporal" and lost:
+            drawing.notes.append(f"{lost:,} times of {name} beyond the calendar left out")
+    return drawing
 
 
 def values(frame: pl.DataFrame) -> alt.InlineData:
@@ -130,11 +150,24 @@ def _type(name: str, dtype: pl.DataType) -> Type:
 
 def _prepared(column: pl.Expr, dtype: pl.DataType, type_: Type) -> pl.Expr:
     if type_ == "temporal":
+        known = pl.when(_within_calendar(column.to_physical(), dtype)).then(column)
         zoned = isinstance(dtype, pl.Datetime) and dtype.time_zone is not None
-        return (column.dt.replace_time_zone(None) if zoned else column).cast(pl.Datetime("ms"))
+        return (known.dt.replace_time_zone(None) if zoned else known).cast(pl.Datetime("ms"))
     if type_ == "nominal":
         return column.cast(pl.String).fill_null("(none)")
     if dtype.is_integer():
         return column
     number = column.cast(pl.Float64)
     return pl.when(number.is_finite()).then(number)
+
+
+def _within_calendar(number: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    """Tell which times are neither infinite nor so far away that Polars can't write them."""
+    unit = dtype.time_unit if isinstance(dtype, pl.Datetime) else None
+    most = {
+        "us": _MOST_MS * 1000,
+        "ms": _MOST_MS,
+        "ns": (1 << 63) - 2,
+        None: _MOST_MS // 86_400_000,
+    }
+    return number.is_between(-most[unit], most[unit])

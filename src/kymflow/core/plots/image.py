@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,7 @@ from kymflow.core.artifacts.scale import stored_scale
 from kymflow.core.artifacts.trace import load_measured
 from kymflow.core.extras import needs_extra
 from kymflow.core.kym_dataset.indexers.velocity_events import VelocityEventIndexer
-from kymflow.core.plots.style import WIDTH, config
+from kymflow.core.plots.style import WIDTH, check_size, config
 from kymflow_zarr.errors import ArtifactNotFoundError, ImageNotFoundError, UsageError
 
 if TYPE_CHECKING:
@@ -51,7 +52,8 @@ def draw_image(
 
     Raises:
         ImageNotFoundError: If there is no such image.
-        UsageError: If there is nothing to draw, or the pixels are not 2-D, or a ROI is not there.
+        UsageError: If there is nothing to draw, or the pixels are not 2-D, a ROI is not there, or
+            the time or the width can't be drawn.
         ArtifactError: If the pixels, the trace or the events can't be read.
         MissingExtraError: If Altair or Pillow is not installed.
     """
@@ -81,11 +83,18 @@ def draw_image(
         "s" if seconds or pixels is None else "line",
         width,
     )
-    if not span.start < span.end:
-        raise UsageError(f"the time drawn must end after it starts: {span.start} to {span.end} s")
+    if not (math.isfinite(span.start) and math.isfinite(span.end) and span.start < span.end):
+        raise UsageError(
+            f"the time drawn must end after it starts, and both be finite: {span.start:g} to "
+            f"{span.end:g} s"
+        )
+    check_size(width)
     rows: list[Any] = []
     if pixels is not None:
-        rois_drawn = [roi for roi in metadata.get("rois", []) if isinstance(roi, dict)]
+        listed = metadata.get("rois")
+        rois_drawn = [
+            roi for roi in (listed if isinstance(listed, list) else []) if isinstance(roi, dict)
+        ]
         shown = trace.filter(pl.col("channel") == pl.col("channel").min())  # that of the pixels
         last_panel = trace.is_empty()
         rows.append(
@@ -133,8 +142,18 @@ def _metadata(rec: ZarrImageRecord) -> dict[str, Any]:
 
 def _voxels(metadata: dict[str, Any]) -> tuple[float | None, float | None]:
     """Return s per line and µm per pixel; None where the metadata does not tell."""
-    scale = stored_scale(metadata.get("header") or {})
-    return scale.seconds_per_line, scale.um_per_pixel
+    scale = stored_scale(_section(metadata, "header"))
+    return _drawable(scale.seconds_per_line), _drawable(scale.um_per_pixel)
+
+
+def _section(metadata: dict[str, Any], name: str) -> dict[str, Any]:
+    section = metadata.get(name)
+    return section if isinstance(section, dict) else {}
+
+
+def _drawable(size: float | None) -> float | None:
+    """Return a size; None where it can't be drawn."""
+    return size if size is not None and 1e-12 < size < 1e12 else None
 
 
 def _pixels(rec: ZarrImageRecord, trace: pl.DataFrame) -> np.ndarray[Any, Any] | None:
@@ -177,7 +196,7 @@ def _events(rec: ZarrImageRecord) -> pl.DataFrame:
 
 
 def _title(rec: ZarrImageRecord, metadata: dict[str, Any]) -> str:
-    return str((metadata.get("source") or {}).get("path") or rec.image_id)
+    return str(_section(metadata, "source").get("path") or rec.image_id)
 
 
 def _subtitle(

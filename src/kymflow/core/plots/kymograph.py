@@ -79,7 +79,7 @@ def _box(
 ) -> dict[str, Any] | None:
     """Return a ROI's outline; None where it is the whole image, out of sight, or not given."""
     corners = [roi.get(name) for name in ("x0", "x1", "y0", "y1")]
-    if not all(isinstance(corner, int | float) for corner in corners):
+    if not all(isinstance(corner, int | float) and abs(corner) < 1e12 for corner in corners):
         return None
     x0, x1, y0, y1 = (float(corner or 0) for corner in corners)
     if x0 <= 0 and y0 <= 0 and x1 >= shape[1] and y1 >= shape[0]:

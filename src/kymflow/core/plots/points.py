@@ -16,7 +16,10 @@ FEW, MANY = 60, 1_000
 def draw_line(drawing: Drawing) -> alt.Chart:
     """Draw lines along x, one a colour; a missing y is a gap."""
     line = [name for name in drawing.frame.columns if name == "color"]
-    whole = drawing.frame.drop_nulls("x").sort([*line, "x"])
+    drawing.drop_missing("x")
+    if drawing.frame["y"].null_count() == drawing.frame.height:
+        drawing.drop_missing("y")
+    whole = drawing.frame.sort([*line, "x"])
     frame = thin_line(whole)
     if frame.height < whole.height:
         drawing.notes.append(

@@ -9,12 +9,15 @@ import math
 
 import polars as pl
 
+from kymflow_zarr.errors import UsageError
+
 POINTS = 5_000
 """As many as a browser still moves smoothly, and about as many as a picture has room for."""
 CELLS = 40
 """Along each axis of a scatter plot: a point by itself in its cell lies alone."""
 BINS = 60
 OUTLIERS = 1_000
+_NUMBERED = 1 << 50
 
 
 def thin_line(frame: pl.DataFrame, points: int = POINTS) -> pl.DataFrame:
@@ -44,11 +47,15 @@ def thin_points(frame: pl.DataFrame, points: int = POINTS) -> pl.DataFrame:
     """Return a random sample, so that dense places stay dense, and all points that lie alone.
 
     Args:
-        frame: (x, y, perhaps color), x and y numbers or times.
+        frame: (x, y, perhaps color); points lie alone where x and y are numbers or times.
         points: How many to keep at most.
     """
     if frame.height <= points:
         return frame
+    if not all(
+        frame.schema[axis].is_numeric() or frame.schema[axis].is_temporal() for axis in "xy"
+    ):
+        return frame[frame.with_row_index("place")["place"].sample(points, seed=0).sort()]
     numbers = pl.col("x", "y").to_physical().cast(pl.Float64)
     share = (numbers - numbers.min()) / (numbers.max() - numbers.min())
     cells = frame.select((share.fill_nan(0) * CELLS).floor()).with_row_index("place")
@@ -75,11 +82,15 @@ def binned(frame: pl.DataFrame) -> pl.DataFrame:
     """
     values = frame["x"]
     low, high = float(values.min()), float(values.max())  # type: ignore[arg-type]
+    if not math.isfinite(high - low):
+        raise UsageError("the values lie too far apart for a histogram: leave the extremes out")
     spread = float(values.quantile(0.75)) - float(values.quantile(0.25))  # type: ignore[arg-type]
     sturges = (high - low) / (1 + math.log2(values.len()))
     diaconis = 2 * spread / values.len() ** (1 / 3)
     width = min(sturges, diaconis or sturges) or 1.0
-    width = _nice(max(width, (high - low) / BINS), whole=values.dtype.is_integer())
+    # Bins are numbered from 0 in 64 bits, and no narrower than floats are apart.
+    width = max(width, (high - low) / BINS, max(abs(low), abs(high)) / _NUMBERED)
+    width = _nice(width, whole=values.dtype.is_integer())
     colors = [name for name in frame.columns if name == "color"]
     places = frame.with_columns(place=(pl.col("x") / width).floor().cast(pl.Int64))
     counts = places.group_by("place", *colors).agg(pl.len().alias("count"))

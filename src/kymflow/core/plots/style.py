@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from kymflow_zarr.errors import UsageError
+
 KINDS = ("line", "bar", "hist", "scatter", "box")
 ENDINGS = (".png", ".svg", ".html")
 WIDTH = 1000
@@ -26,6 +28,21 @@ last four are for the rare plot with more than six kinds."""
 
 FIRST = PALETTE[0]
 INK, FAINT, GRID = "#222222", "#666666", "#E6E6E6"
+
+
+LARGEST = 8_000
+"""Px of a plot's width or height; a PNG has twice as many, and takes a gigabyte to draw."""
+
+
+def check_size(*sizes: int | None) -> None:
+    """Refuse a width or height that can't be drawn.
+
+    Raises:
+        UsageError: If one is below 1 or above 8,000 px.
+    """
+    for size in sizes:
+        if size is not None and not 1 <= size <= LARGEST:
+            raise UsageError(f"a plot is 1 to {LARGEST:,} px wide and high, not {size:,}")
 
 
 def config() -> dict[str, Any]:

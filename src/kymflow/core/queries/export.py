@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kymflow.core.formats import format_of, write
 from kymflow_zarr.duck import quoted
-from kymflow_zarr.errors import UsageError
+from kymflow_zarr.errors import QueryError, UsageError
+from kymflow_zarr.reasons import first_line
 from kymflow_zarr.store.files import atomic_path
+from kymflow_zarr.store.targets import check_target
 
 if TYPE_CHECKING:
     from kymflow_zarr.sql.queryable import Queryable
 
 DATABASE = ".duckdb"
+_PINNED = re.compile(r'"open://\d+"')  # as a session calls its files
 
 
 def export(kym: Queryable, path: Path, tables: Sequence[str] = ()) -> None:
@@ -28,12 +32,14 @@ def export(kym: Queryable, path: Path, tables: Sequence[str] = ()) -> None:
         tables: Views of the SQL session, tables among them. For a database all if empty.
 
     Raises:
-        UsageError: If the ending is not known, does not go with so many tables, or the format
-            can't hold the rows.
+        UsageError: If the ending is not known, does not go with so many tables, the format
+            can't hold the rows, or the file may not be written over; see
+            :func:`~kymflow_zarr.store.targets.check_target`.
         TableNotFoundError: If there is no such table.
         QueryError: If a table can't be read.
         MissingExtraError: If a library that the format needs is not installed.
     """
+    check_target(path)
     if path.suffix.lower() == DATABASE:
         _write_database(kym, path, tables)
         return
@@ -57,7 +63,10 @@ def _write_database(kym: Queryable, path: Path, tables: Sequence[str]) -> None:
     ):
         views = session.sql("SELECT view_name FROM duckdb_views() WHERE NOT internal").fetchall()
         for (name,) in views:
-            rows = session.sql(f"FROM {quoted(name)}").to_arrow_reader()
-            database.register("_rows", rows)
-            database.execute(f"CREATE TABLE {quoted(name)} AS FROM _rows")
+            try:
+                database.register("_rows", session.sql(f"FROM {quoted(name)}").to_arrow_reader())
+                database.execute(f"CREATE TABLE {quoted(name)} AS FROM _rows")
+            except duckdb.Error as error:
+                why = _PINNED.sub(name, first_line(error))
+                raise QueryError(f"table {name!r} can't be exported: {why}") from error
             database.unregister("_rows")

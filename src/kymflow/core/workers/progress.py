@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from kymflow_zarr.errors import DatasetError
+from kymflow_zarr.reasons import first_line
 
 Stage = Literal["survey", "extract", "commit", "velocity", "detect", "import"]
 
@@ -43,4 +44,6 @@ class Failure:
         """Return the failure that an error of one image stands for."""
         if isinstance(error, DatasetError):
             return cls(image_id, error.artifact, error.code, error.message)
-        return cls(image_id, None, type(error).__name__, str(error))
+        name = type(error).__name__
+        why = first_line(error)
+        return cls(image_id, None, name, why if why == name else f"{name}: {why}")

@@ -68,7 +68,7 @@ def attempt(do: Callable[[Task], Result], task: Task, key: str = "") -> Outcome[
     try:
         return Outcome(do(task))
     except Exception as error:  # noqa: BLE001 - it is raised where the result is asked for
-        return Outcome(error=_that_travels(error))
+        return Outcome(error=that_travels(error))
 
 
 def check_in_reach(dataset: ZarrDataset) -> None:
@@ -85,8 +85,12 @@ def check_in_reach(dataset: ZarrDataset) -> None:
         )
 
 
-def _that_travels(error: Exception) -> Exception:
-    """Return an error, or a plain one that says the same where it can't be pickled."""
+def that_travels(error: Exception) -> Exception:
+    """Return an error, or a plain one that says the same where it can't be pickled.
+
+    Args:
+        error: The error; where it was raised is noted on it.
+    """
     place = f"in process {os.getpid()} of {socket.gethostname()}:\n"
     error.add_note(place + "".join(traceback.format_tb(error.__traceback__)))
     try:

@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING
 
 from kymflow_zarr.duck import engine_connection, literal
 from kymflow_zarr.errors import TableUnreadableError
-from kymflow_zarr.reasons import first_line
+from kymflow_zarr.reasons import first_line, reason
 from kymflow_zarr.store import layout
 from kymflow_zarr.store.containment import delete_within, resolve_within
-from kymflow_zarr.store.files import atomic_path, writing
+from kymflow_zarr.store.files import atomic_path, check_plain_tree, open_plain, writing
 from kymflow_zarr.store.reads import reading, stamp
 from kymflow_zarr.tables.ducklake.extensions import load, options
 from kymflow_zarr.tables.ducklake.inspection import inspect_copy
@@ -68,6 +68,22 @@ class Catalog(ABC):
     @abstractmethod
     def metadata(self) -> str:
         """The schema of the catalog's own tables where the lake is attached, in SQL."""
+
+    def check_data(self) -> None:
+        """Refuse data that DuckDB would wait for, as for a pipe.
+
+        Raises:
+            TableUnreadableError: If there is such.
+        """
+        try:
+            check_plain_tree(Path(self.data))
+        except FileNotFoundError:
+            pass
+        except OSError as error:
+            raise TableUnreadableError(
+                f"a file of the tables can't be read ({reason(error)}); restore it from a backup",
+                artifact=str(error.filename or self.data),
+            ) from error
 
     @abstractmethod
     def writing(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
@@ -183,6 +199,7 @@ class FileCatalog(Catalog):
     def writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """Yield a connection to a lake that takes the place of this one when all went well."""
         self.check_place()
+        self.check_data()
         with self._lock(), atomic_path(self.path) as temporary, self.connection() as con:
             load(con, "ducklake")
             new = not layout.lake_config(self._dataset).exists()
@@ -217,8 +234,8 @@ class FileCatalog(Catalog):
         """Copy the file."""
         own = resolve_within(self._dataset, self.path)
         try:
-            with reading(self.path):
-                catalog = own.read_bytes()
+            with reading(self.path), open_plain(own) as file:
+                catalog = file.read()
         except FileNotFoundError as error:
             raise TableUnreadableError(
                 "the catalog of the tables is missing; restore it from a backup",

@@ -46,6 +46,7 @@ class PostgresCatalog(Catalog):
     @contextmanager
     def writing(self) -> Iterator[duckdb.DuckDBPyConnection]:
         """Yield a connection that changes the lake as PostgreSQL commits."""
+        self.check_data()
         with self._connected() as con:
             if layout.lake_config(self._dataset).exists():
                 self._check_own(con)

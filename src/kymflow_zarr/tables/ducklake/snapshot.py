@@ -49,6 +49,7 @@ class Snapshot:
     def __init__(self, catalog: Catalog) -> None:
         import duckdb
 
+        catalog.check_data()
         with ExitStack() as held:
             self.con = held.enter_context(catalog.connection())
             load(self.con, "ducklake")

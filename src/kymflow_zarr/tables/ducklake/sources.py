@@ -70,6 +70,7 @@ class LakeSources:
         """Attach the copy; see :class:`~kymflow_zarr.tables.types.Sources`."""
         self._catalog.check_place()
         self._state = self._catalog.version()
+        self._catalog.check_data()
         self._catalog.copy_to(self._copy)
         files = self._look_into_copy()
         if not descriptors:

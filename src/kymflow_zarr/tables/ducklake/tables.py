@@ -74,9 +74,14 @@ class LakeTables(Backend):
     kind: ClassVar[Kind] = "ducklake"
 
     def __init__(self, dataset: Path, config: LakeConfig) -> None:
+        self._dataset = dataset
+        self._config = config
         self.catalog = _catalog_of(dataset, config)
         self._snapshot: tuple[Hashable, Snapshot] | None = None
         self._one_at_a_time = threading.Lock()
+
+    def __reduce__(self) -> tuple[type[LakeTables], tuple[Path, LakeConfig]]:
+        return type(self), (self._dataset, self._config)
 
     def options(self) -> Mapping[str, bool]:
         """Return the options that loading extensions needs."""

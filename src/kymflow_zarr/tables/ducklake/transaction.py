@@ -17,6 +17,7 @@ from kymflow_zarr.store.files import flush
 from kymflow_zarr.tables.columns import (
     count_new,
     duckdb_types,
+    fitting,
     new_source,
     scan_new,
     select_list,
@@ -85,7 +86,8 @@ def apply(con: duckdb.DuckDBPyConnection, change: Change, place: Path) -> Merged
     added = count_new(con, change.rows)
     new = scan_new(change.rows)
     standing = [con.table(table).pl(lazy=True)] if kept else []
-    schema = duckdb_types(con, united([*standing, *new, change.empty.lazy()], place))
+    whole = united([*standing, *new, change.empty.lazy()], place)
+    schema = duckdb_types(con, whole)
     present = {name for source in new for name in source.collect_schema()}
     rows = render(
         "ducklake/new_rows",
@@ -95,7 +97,8 @@ def apply(con: duckdb.DuckDBPyConnection, change: Change, place: Path) -> Merged
     if not kept:
         create(con, change.table, rows)
     elif any(schema[name] != dtype for name, dtype in old.items()):
-        standing_rows = f"SELECT {select_list(schema, 'old', old)} FROM {table} AS old"
+        fit = fitting(standing[0].collect_schema(), whole)
+        standing_rows = f"SELECT {select_list(schema, 'old', fit)} FROM {table} AS old"
         create(con, change.table, f"{standing_rows} UNION ALL BY NAME {rows}")
     else:
         for name in (name for name in schema if name not in old):

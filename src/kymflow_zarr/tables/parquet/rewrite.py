@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,11 +13,12 @@ from kymflow_zarr.duck import literal, quoted, value
 from kymflow_zarr.errors import CommitError
 from kymflow_zarr.reasons import first_line
 from kymflow_zarr.store import parquet
-from kymflow_zarr.store.files import atomic_path, sweep_temporaries
+from kymflow_zarr.store.files import NO_FILE, atomic_path, sweep_temporaries
 from kymflow_zarr.store.parquet import duckdb_path
 from kymflow_zarr.tables.columns import (
     count_new,
     duckdb_types,
+    fitting,
     new_source,
     scan_new,
     select_list,
@@ -68,12 +70,20 @@ def replace_rows(
     return Merged(kept, added, removed)
 
 
+def _kept_rows(old: pl.LazyFrame, change: Change) -> pl.LazyFrame:
+    """Return the table's rows that stay: what the others hold does not bind a column's type."""
+    gone = change.replaced.lazy().select(change.key)
+    return old.join(gone, on=change.key, how="anti", nulls_equal=True)
+
+
 def _mark_replaced(con: duckdb.DuckDBPyConnection, file: Path, key: str) -> tuple[int, int]:
     """Mark the rows of the replaced keys; return how many are kept and how many go."""
     import duckdb
 
     if not file.exists():
         return 0, 0
+    if not file.is_file():
+        raise parquet.unreadable(file, OSError(errno.EINVAL, NO_FILE))
     try:
         rows = parquet.count_rows(con, [file])
         if rows == 0:
@@ -102,8 +112,9 @@ def _copy(
 ) -> int:
     """Write the rows kept, of the old ones if there are any, and the new ones; count them."""
     new = scan_new(change.rows)
-    held = [*([] if old is None else [old]), *new, change.empty.lazy()]
-    schema = duckdb_types(con, united(held, file))
+    standing = [] if old is None else [_kept_rows(old, change)]
+    whole = united([*standing, *new, change.empty.lazy()], file)
+    schema = duckdb_types(con, whole)
     present = {name for source in new for name in source.collect_schema()}
     fragments = {
         "added": select_list(schema, "new", present),
@@ -113,7 +124,7 @@ def _copy(
     inputs: dict[str, object] = {"output": os.fspath(output)}
     if old is not None:
         name = "tables/replace_rows"
-        fragments["kept"] = select_list(schema, "old", set(old.collect_schema()))
+        fragments["kept"] = select_list(schema, "old", fitting(old.collect_schema(), whole))
         inputs["table"] = duckdb_path(file)
         con.execute("RESET threads")
     else:

@@ -14,7 +14,7 @@ from kymflow_zarr.duck import engine_connection
 from kymflow_zarr.errors import NoHistoryError, TableSchemaError, TableUnreadableError
 from kymflow_zarr.store import layout, parquet
 from kymflow_zarr.store.containment import is_within
-from kymflow_zarr.store.files import atomic_path, sweep_temporaries
+from kymflow_zarr.store.files import NO_FILE, atomic_path, sweep_temporaries
 from kymflow_zarr.store.names import check_table_name, drop_invalid
 from kymflow_zarr.store.reads import read_unchanged, reading, stamp
 from kymflow_zarr.tables.backend import Backend
@@ -162,9 +162,13 @@ class _PlainReader:
 
     def relation(self, table: TableKey) -> duckdb.DuckDBPyRelation | None:
         """Return the rows of a file."""
+        import duckdb
+
         path = self.tables.location(table)
         if not path.exists():
             return None
+        if not path.is_file():
+            raise duckdb.IOException(NO_FILE)  # DuckDB would wait for a pipe
         return self.con.read_parquet(parquet.duckdb_path(path), hive_partitioning=False)
 
     def names_table(self, sidecar: TableKey) -> bool:

@@ -12,7 +12,7 @@ import polars as pl
 from kymflow.core.artifacts.conform import conform
 from kymflow.core.artifacts.provenance import dumps_parsed, stable_json_dumps, text_hash
 from kymflow.core.errors import ParamsError
-from kymflow.core.kym_dataset.conflicts import conflicting_columns, without
+from kymflow.core.kym_dataset.conflicts import fitted
 from kymflow.core.kym_dataset.indexers.base import (
     BaseIndexer,
     DueImages,
@@ -21,12 +21,10 @@ from kymflow.core.kym_dataset.indexers.base import (
     WatchedFiles,
 )
 from kymflow.core.kym_dataset.indexers.bulk import (
-    MAX_CELLS,
     ROWS_ENDINGS,
     RowsFile,
     find_rows_file,
     hash_readable,
-    is_too_large,
     scan_rows,
 )
 from kymflow_zarr import ZarrImageRecord
@@ -176,13 +174,10 @@ class ArtifactIndexer(BaseIndexer):
         self, dataset: Store, frames: Sequence[pl.DataFrame], errors: dict[str, Exception]
     ) -> list[pl.DataFrame]:
         """Return the frames less the images whose columns don't fit the others'; these failed."""
-        fitting = []
-        for frame, odd in zip(frames, conflicting_columns([f.lazy() for f in frames]), strict=True):
-            rest, out = without(frame, odd)
-            fitting.append(rest)
-            for image_id, why in out.items():
-                errors[image_id] = self._bad_rows(ZarrImageRecord(dataset, image_id), why)
-        return fitting
+        rest, out = fitted(frames)
+        for image_id, why in out.items():
+            errors[image_id] = self._bad_rows(ZarrImageRecord(dataset, image_id), why)
+        return rest
 
     def _scan(self, paths: Mapping[str, str]) -> pl.DataFrame | None:
         """Read many Parquet files of one schema at once; None where they are not so alike."""
@@ -203,9 +198,6 @@ class ArtifactIndexer(BaseIndexer):
             ArtifactSchemaError: If a column can't be brought to its dtype.
         """
         for artifact in self.rows_artifacts:
-            if is_too_large(rec.artifact_path(artifact, ".parquet")):
-                why = f"it unpacks to more than {MAX_CELLS:,} values"
-                raise self._bad_rows(rec, why, artifact)
             for load in (rec.load_df_parquet, partial(rec.load_df_csv_gz, texts=self._texts)):
                 try:
                     rows = load(artifact)

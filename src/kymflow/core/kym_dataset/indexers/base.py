@@ -7,10 +7,11 @@ import re
 from abc import ABC, abstractmethod
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, runtime_checkable
 
 from kymflow.core.artifacts.provenance import params_hash as hash_params
 from kymflow.core.errors import InvalidIndexerError
+from kymflow_zarr.errors import ArtifactError, OutsideError
 
 if TYPE_CHECKING:
     import polars as pl
@@ -46,9 +47,16 @@ class BaseIndexer(ABC):
 
     A subclass gives ``params`` and lets the hash follow, or gives ``params_hash`` itself. With
     ``params`` the engine can also say which key changed.
+
+    Attributes:
+        name: The indexer's name; its table is ``kym_<name>``.
+        image_errors: The exceptions of its own that mean "this image can't be indexed", beside
+            :class:`~kymflow_zarr.errors.ArtifactError`. Such an image fails alone under
+            ``on_error="record"``; any other exception is a bug and stops the update.
     """
 
     name: str
+    image_errors: ClassVar[tuple[type[Exception], ...]] = ()
 
     @abstractmethod
     def analysis_version(self) -> str:
@@ -67,6 +75,7 @@ class BaseIndexer(ABC):
 
         Raises:
             ArtifactError: If an artifact is missing, unreadable or of the wrong schema.
+            Exception: One of ``image_errors``, if the image can't be indexed for another reason.
         """
 
     def params(self, rec: ZarrImageRecord) -> Mapping[str, Any] | None:
@@ -194,6 +203,23 @@ class BulkExtractor(Protocol):
     def extract_batch(self, dataset: Store, image_ids: Sequence[str]) -> ExtractedBatch:
         """Return the rows of many images."""
         ...
+
+
+def image_errors(indexer: Indexer) -> tuple[type[Exception], ...]:
+    """Return the exceptions by which an indexer says that one image can't be indexed.
+
+    Raises:
+        InvalidIndexerError: If its ``image_errors`` are not a tuple of exceptions.
+    """
+    own = getattr(indexer, "image_errors", ())
+    if isinstance(own, tuple) and all(
+        isinstance(kind, type) and issubclass(kind, Exception) for kind in own
+    ):
+        return (ArtifactError, OutsideError, *own)
+    raise InvalidIndexerError(
+        f"indexer {indexer.name!r} has image_errors {own!r}; give a tuple of exception classes, "
+        f"such as (ValueError,)"
+    )
 
 
 def table_name(indexer: Indexer) -> str:

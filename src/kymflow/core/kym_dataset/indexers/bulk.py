@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import NamedTuple
 
 import polars as pl
@@ -13,8 +11,8 @@ from kymflow_zarr.store import parquet
 from kymflow_zarr.store.reads import is_plain, read_many
 from kymflow_zarr.store.stamps import content_hash
 
-MAX_CELLS = 200_000_000
-"""The most rows times columns that one artifact may hold: a small file can unpack to any number."""
+MAX_CELLS = 50_000_000
+"""The most rows times columns to read at once from many files; those of more are read singly."""
 
 ROWS_ENDINGS = (".parquet", ".csv.gz")
 """Endings of a rows artifact's file, first choice first."""
@@ -68,30 +66,25 @@ def scan_rows(paths: Mapping[str, str]) -> pl.DataFrame | None:
 
     Returns:
         The rows with their ``image_id``, None where the files are not so alike, one can't be
-        read, or all hold too much together.
+        read, or all hold too much together: lists count as one value, so that files with such
+        are read singly.
     """
     images = pl.DataFrame({_PATH: list(paths), "image_id": list(paths.values())})
     try:
         files = parquet.scan_many(list(paths), include_file_paths=_PATH)
+        if any(dtype.is_nested() for dtype in files.collect_schema().dtypes()):
+            return None
         room = _room(files)
         rows = files.head(room + 1).collect()
         if rows.height > room:
             return None
+        parquet.check_texts(rows)
         own = rows.drop("image_id", strict=False)
         return own.join(images, on=_PATH, how="left", maintain_order="left").drop(_PATH)
     except parquet.read_errors():
         return None
-
-
-def is_too_large(path: Path) -> bool:
-    """Tell by its footer whether a Parquet file holds too much; one that can't be read does not."""
-    if not is_plain(os.fspath(path)):
-        return False
-    try:
-        rows = parquet.scan(path)
-        return bool(rows.select(pl.len()).collect().item() > _room(rows))
-    except parquet.read_errors():
-        return False
+    except ValueError:  # too much text
+        return None
 
 
 def _room(rows: pl.LazyFrame) -> int:

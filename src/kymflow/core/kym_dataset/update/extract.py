@@ -13,19 +13,22 @@ import polars as pl
 
 from kymflow.core.artifacts.provenance import stable_json_dumps, text_hash
 from kymflow.core.errors import IndexerOutputError, ParamsError
+from kymflow.core.kym_dataset.conflicts import fitted, stored
 from kymflow.core.kym_dataset.indexers.base import (
     BulkExtractor,
     DueImages,
     ExtractedBatch,
     Indexer,
+    image_errors,
 )
-from kymflow.core.kym_dataset.schemas import PARAMS, PROVENANCE, RUNS
+from kymflow.core.kym_dataset.schemas import PARAMS, RUNS
 from kymflow.core.kym_dataset.update.evidence import RowsWatch, watched
 from kymflow.core.kym_dataset.update.staging import Made, Part, StagedPart, Staging
 from kymflow.core.workers.job import BatchJob, BatchResult, do_each
 from kymflow.core.workers.pool import Pool, batch_size
 from kymflow.core.workers.progress import Failure
-from kymflow_zarr.errors import ArtifactError, UsageError
+from kymflow.core.workers.work import that_travels
+from kymflow_zarr.errors import DatasetError, UsageError
 from kymflow_zarr.frames import as_polars, stack, storable
 
 if TYPE_CHECKING:
@@ -201,53 +204,101 @@ def told_by_rows(job: Job, images: pl.DataFrame) -> list[Made]:
 
 
 def _extract_batch(job: Job, due: pl.DataFrame) -> ExtractedBatch:
+    """Return the rows of a batch in the types of tables, each with its image_id."""
     hashes = dict(due.select("image_id", "params_hash").iter_rows())
     texts = dict(due.select("params_hash", "params").drop_nulls().unique().iter_rows())
     image_ids = DueImages(hashes, hashes, texts)
     if isinstance(job.indexer, BulkExtractor):
-        try:
-            return job.indexer.extract_batch(job.dataset, image_ids)
-        except Exception as error:
-            error.add_note(f"while extracting image_ids {image_ids[0]} … {image_ids[-1]}")
-            raise
-    return _extract_one_by_one(job, image_ids)
+        batch = _extract_in_bulk(job, job.indexer, image_ids)
+    else:
+        batch = _extract_one_by_one(job, image_ids)
+    rows, odd = stored(batch.rows)
+    unstorable = {image_id: _unstorable(job, image_id, why) for image_id, why in odd.items()}
+    return ExtractedBatch(rows, {**batch.errors, **unstorable}, batch.contents)
+
+
+def _extract_in_bulk(job: Job, indexer: BulkExtractor, image_ids: DueImages) -> ExtractedBatch:
+    """Extract many images at once; where one can't be, in halves until it is found."""
+    try:
+        batch = indexer.extract_batch(job.dataset, image_ids)
+    except image_errors(job.indexer) as error:
+        if len(image_ids) < 2:
+            none = pl.DataFrame(schema={"image_id": pl.String})
+            return ExtractedBatch(none, {image_ids[0]: _of_image(error)})
+    except Exception as error:
+        error.add_note(f"while extracting image_ids {image_ids[0]} … {image_ids[-1]}")
+        raise
+    else:
+        return ExtractedBatch(_with_image_ids(job, batch.rows), batch.errors, batch.contents)
+    middle = len(image_ids) // 2
+    halves = (image_ids.without(image_ids[middle:]), image_ids.without(image_ids[:middle]))
+    first, second = (_extract_in_bulk(job, indexer, half) for half in halves)
+    return _stacked(
+        job,
+        [first.rows, second.rows],
+        {**first.errors, **second.errors},
+        {**first.contents, **second.contents},
+    )
 
 
 def _extract_one_by_one(job: Job, image_ids: Sequence[str]) -> ExtractedBatch:
     def rows_of(image_id: str) -> pl.DataFrame:
         rows = as_polars(job.indexer.extract_rows(job.dataset.record(image_id)))
-        reserved = PROVENANCE.keys() & rows.columns
-        return rows.drop(*reserved) if reserved else rows
+        own = rows.with_columns(pl.lit(image_id, dtype=pl.String).alias("image_id"))
+        try:
+            return storable(own.drop("analysis_version", "params_hash", strict=False))
+        except UsageError as error:
+            raise _unstorable(job, image_id, error.message) from error
 
-    frames, errors = do_each(rows_of, zip(image_ids, image_ids, strict=True), "extracting image_id")
-    try:
-        return ExtractedBatch(_stacked(frames), errors)
-    except UsageError as error:
-        raise IndexerOutputError(
-            f"indexer {job.indexer.name!r}: {error.message}", dataset=str(job.dataset.path)
-        ) from error
-
-
-def _stacked(frames: Mapping[str, pl.DataFrame]) -> pl.DataFrame:
-    """Return the rows of all images under one another, with their ``image_id``."""
-    ids = pl.DataFrame(
-        {"image_id": list(frames), "n": [frame.height for frame in frames.values()]},
-        schema={"image_id": pl.String, "n": pl.Int64},
+    frames, errors = do_each(
+        rows_of,
+        zip(image_ids, image_ids, strict=True),
+        "extracting image_id",
+        failures=(*image_errors(job.indexer), IndexerOutputError),
     )
-    owners = ids.select(pl.col("image_id").repeat_by("n").list.explode(empty_as_null=False))
-    return stack(list(frames.values())).with_columns(owners["image_id"])
+    none = pl.DataFrame(schema={"image_id": pl.String})
+    failed = {image_id: _of_image(error) for image_id, error in errors.items()}
+    return _stacked(job, list(frames.values()) or [none], failed)
 
 
-def _with_provenance(job: Job, rows: pl.DataFrame, good: pl.DataFrame) -> pl.DataFrame:
-    """Return the rows in the order of their images, with the engine's provenance columns."""
+def _stacked(
+    job: Job,
+    frames: Sequence[pl.DataFrame],
+    errors: Mapping[str, Exception],
+    contents: Mapping[str, bytes] | None = None,
+) -> ExtractedBatch:
+    """Put rows under one another; images whose columns don't fit the others' failed."""
+    try:
+        return ExtractedBatch(stack(frames), errors, contents or {})
+    except UsageError:
+        rest, out = fitted(frames)
+    unfit = {image_id: _unstorable(job, image_id, why) for image_id, why in out.items()}
+    return ExtractedBatch(stack(rest), {**errors, **unfit}, contents or {})
+
+
+def _with_image_ids(job: Job, rows: pl.DataFrame) -> pl.DataFrame:
     if "image_id" not in rows.columns:
         raise IndexerOutputError(
             f"indexer {job.indexer.name!r} returned a batch without image_id; "
             f"extract_batch must say which image each row is of",
             dataset=str(job.dataset.path),
         )
-    if rows["image_id"].dtype != pl.String:
-        rows = rows.with_columns(pl.col("image_id").cast(pl.String))
+    return rows.with_columns(pl.col("image_id").cast(pl.String))
+
+
+def _of_image(error: Exception) -> Exception:
+    """Return the error of one image, fit to be sent from a worker."""
+    return error if isinstance(error, DatasetError) else that_travels(error)
+
+
+def _unstorable(job: Job, image_id: str, why: str) -> IndexerOutputError:
+    return IndexerOutputError(
+        f"its rows can't be stored: {why}", dataset=str(job.dataset.path), image_id=image_id
+    )
+
+
+def _with_provenance(job: Job, rows: pl.DataFrame, good: pl.DataFrame) -> pl.DataFrame:
+    """Return the rows in the order of their images, with the engine's provenance columns."""
     own = rows.drop("analysis_version", "params_hash", strict=False)
     placed = good.join(own, on="image_id", how="inner", maintain_order="left_right")
     if placed.height != own.height:
@@ -257,20 +308,12 @@ def _with_provenance(job: Job, rows: pl.DataFrame, good: pl.DataFrame) -> pl.Dat
             dataset=str(job.dataset.path),
             image_id=stray,
         )
-    columns = [name for name in own.columns if name != "image_id"]
-    ordered = placed.select(
+    return placed.select(
         "image_id",
-        *columns,
+        pl.all().exclude("image_id", "params_hash"),
         pl.lit(job.analysis_version).alias("analysis_version"),
         "params_hash",
     )
-    try:
-        return storable(ordered)
-    except UsageError as error:
-        raise IndexerOutputError(
-            f"indexer {job.indexer.name!r} returned rows that can't be stored: {error.message}",
-            dataset=str(job.dataset.path),
-        ) from error
 
 
 def _runs(job: Job, good: pl.DataFrame, rows: pl.DataFrame) -> pl.DataFrame:
@@ -308,7 +351,12 @@ def _params(job: Job, new: pl.DataFrame) -> pl.DataFrame:
 
 def _read_params(job: Job, image_id: str) -> str | None:
     read = getattr(job.indexer, "params", None)
+    unreadable: tuple[type[Exception], ...] = (
+        *image_errors(job.indexer),
+        ParamsError,
+        NotImplementedError,
+    )
     try:
         return stable_json_dumps(read(job.dataset.record(image_id))) if callable(read) else None
-    except (ArtifactError, ParamsError, NotImplementedError):
+    except unreadable:
         return None

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterator, Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from shlex import quote
 
 import polars as pl
 
 from kymflow.core.errors import WorkerError
 from kymflow.core.kym_dataset.conflicts import (
+    Odd,
     affected_images,
     conflicting_columns,
     fit_together,
@@ -195,29 +198,37 @@ class Update:
             return list(made)
         rows = [parquet.scan(one.rows) for one in made if one.rows is not None]
         odd = conflicting_columns(rows, table)
-        if table is not None and any(odd) and not self._rows_stay(made):
-            again = conflicting_columns(rows)
-            # An image that is left out keeps its old rows, and then these decide after all.
-            if not self._have_rows(affected_images(rows, again)):
-                odd = again
+        if table is not None and any(odd):
+            odd = self._odd_beside_kept(rows, table, made)
         return [
             self._without_odd(staging, one, part.collect(), columns) if columns else one
             for one, part, columns in zip(made, rows, odd, strict=True)
         ]
 
-    def _rows_stay(self, made: Sequence[Made]) -> bool:
-        """Tell whether any of the table's rows is there after the commit."""
-        old = self.decision.filter(pl.col("n_rows") > 0, ~pl.col("image_id").is_in(self.gone))
-        return not self.survey.whole or not _without(old, made).is_empty()
+    def _odd_beside_kept(
+        self, rows: Sequence[pl.LazyFrame], table: pl.LazyFrame, made: Sequence[Made]
+    ) -> list[dict[str, Odd]]:
+        """Return the odd columns of new rows beside those of the table that stay."""
+        # Rows that go bind no type; but an image that is left out keeps its old ones.
+        replaced: set[str | None] = {*self.gone}
+        replaced.update(image_id for one in made for image_id in one.runs["image_id"])
+        while True:
+            going = pl.LazyFrame({"image_id": list(replaced)}, {"image_id": pl.String})
+            odd = conflicting_columns(
+                rows, table.join(going, on="image_id", how="anti", nulls_equal=True)
+            )
+            kept = self._with_rows(affected_images(rows, odd) & replaced)
+            if not kept:
+                return odd
+            replaced -= kept
 
-    def _have_rows(self, image_ids: set[str]) -> bool:
-        """Tell whether any of these images has rows in the table."""
-        return not self.decision.filter(
-            pl.col("n_rows") > 0, pl.col("image_id").is_in(list(image_ids))
-        ).is_empty()
+    def _with_rows(self, image_ids: AbstractSet[str | None]) -> set[str | None]:
+        """Return those of some images that have rows in the table."""
+        known = pl.col("image_id").is_in([i for i in image_ids if i is not None])
+        return set(self.decision.filter(pl.col("n_rows") > 0, known)["image_id"])
 
     def _without_odd(
-        self, staging: Staging, made: Made, rows: pl.DataFrame, odd: Mapping[str, str]
+        self, staging: Staging, made: Made, rows: pl.DataFrame, odd: Mapping[str, Odd]
     ) -> Made:
         left, out = without(rows, odd)
         self.images.n_done -= len(out)
@@ -226,9 +237,10 @@ class Update:
         return staging.next_part().write(left, runs, made.params)
 
     def _odd(self, image_id: str, why: str) -> TableSchemaError:
+        dataset, name = quote(str(self.job.dataset.path)), self.job.indexer.name
         return TableSchemaError(
-            f"{why}, which have no common type; cast it, or make the whole table again with "
-            f'mode="replace"',
+            f'{why}; cast it in this image, or rebuild the whole table with mode="replace": '
+            f"kymflow index {dataset} {name} --mode replace",
             dataset=str(self.job.dataset.path),
             image_id=image_id,
         )

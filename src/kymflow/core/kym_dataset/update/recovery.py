@@ -25,6 +25,7 @@ from kymflow.core.kym_dataset.update.staging import (
 from kymflow_zarr.reasons import escaped, first_line
 from kymflow_zarr.store import layout, parquet
 from kymflow_zarr.store.leases import delete, take_over
+from kymflow_zarr.store.reads import read_file
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -90,7 +91,7 @@ class DeadRuns:
         found: set[str] = set()
         for mark in (path for folder in self._folders for path in folder.glob(f"*{BEGUN}")):
             try:
-                found.update(json.loads(mark.read_bytes()))
+                found.update(json.loads(read_file(mark)))
             except (OSError, ValueError):
                 continue  # it was killed while it wrote the mark
         return found
@@ -160,7 +161,7 @@ class DeadRuns:
         """Yield each staged part made alike; damaged ones are left out."""
         for folder in self._folders:
             try:
-                maker = json.loads((folder / MAKER).read_bytes())
+                maker = json.loads(read_file(folder / MAKER))
             except (OSError, ValueError):
                 continue  # it was killed before it had begun
             if maker != self._staging.maker:

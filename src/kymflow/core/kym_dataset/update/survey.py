@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 import polars as pl
 
 from kymflow.core.errors import InvalidIndexerError, ParamsError
-from kymflow.core.kym_dataset.indexers.base import BulkHasher, Indexer, ParamsHashes, WatchedFiles
+from kymflow.core.kym_dataset.indexers.base import (
+    BulkHasher,
+    Indexer,
+    ParamsHashes,
+    WatchedFiles,
+    image_errors,
+)
 from kymflow.core.kym_dataset.schemas import SEEN
 from kymflow.core.kym_dataset.update.evidence import (
     ABSENT,
@@ -22,7 +28,7 @@ from kymflow.core.kym_dataset.update.evidence import (
 )
 from kymflow.core.workers.job import do_each
 from kymflow.core.workers.progress import Progress, ProgressCallback
-from kymflow_zarr.errors import ArtifactError, WriteError
+from kymflow_zarr.errors import WriteError
 from kymflow_zarr.store import layout
 from kymflow_zarr.store.names import check_image_id
 from kymflow_zarr.store.stamps import clock_ns
@@ -267,7 +273,7 @@ def _clock(dataset: ZarrDataset) -> int:
 
 def _hash_chunk(dataset: ZarrDataset, indexer: Indexer, image_ids: Sequence[str]) -> ParamsHashes:
     if isinstance(indexer, BulkHasher):
-        answer = indexer.params_hashes(dataset, image_ids)
+        answer = _hash_in_bulk(dataset, indexer, image_ids, _failures(indexer))
     else:
         answer = _hash_one_by_one(dataset, indexer, image_ids)
     if len(answer.hashes) != len(image_ids):
@@ -276,6 +282,41 @@ def _hash_chunk(dataset: ZarrDataset, indexer: Indexer, image_ids: Sequence[str]
             f"{len(image_ids)} images; params_hashes must answer one an image, in order"
         )
     return answer
+
+
+def _failures(indexer: Indexer) -> tuple[type[Exception], ...]:
+    return (*image_errors(indexer), ParamsError)
+
+
+def _hash_in_bulk(
+    dataset: ZarrDataset,
+    indexer: BulkHasher,
+    image_ids: Sequence[str],
+    failures: tuple[type[Exception], ...],
+) -> ParamsHashes:
+    """Hash many images at once; where one can't be, in halves until it is found."""
+    try:
+        return indexer.params_hashes(dataset, image_ids)
+    except failures as error:
+        if len(image_ids) < 2:
+            return ParamsHashes([None], {image_ids[0]: error})
+    except Exception as error:
+        error.add_note(f"while hashing the params of image_ids {image_ids[0]} … {image_ids[-1]}")
+        raise
+    middle = len(image_ids) // 2
+    first, second = (
+        _hash_in_bulk(dataset, indexer, half, failures)
+        for half in (image_ids[:middle], image_ids[middle:])
+    )
+    return ParamsHashes(
+        [*first.hashes, *second.hashes],
+        {**first.errors, **second.errors},
+        {**first.texts, **second.texts},
+        [
+            *(first.contents or [None] * len(first.hashes)),
+            *(second.contents or [None] * len(second.hashes)),
+        ],
+    )
 
 
 def _hash_one_by_one(
@@ -293,6 +334,6 @@ def _hash_one_by_one(
         hash_of,
         zip(image_ids, image_ids, strict=True),
         "hashing the params of image_id",
-        failures=(ArtifactError, ParamsError),
+        failures=_failures(indexer),
     )
     return ParamsHashes([found.get(image_id) for image_id in image_ids], errors)
