@@ -15,7 +15,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from kymflow.core.plots import KINDS, draw_image, plot, save
+from kymflow.core.plots import draw_image, plot, save
+from kymflow.core.plots.style import KINDS
 from kymflow_zarr import UsageError, ZarrDataset
 
 HOSTILE = [
