@@ -114,6 +114,8 @@ class _Question:
         con.register("current", self.survey.current)
         con.register("ledger", self._known_runs())
         con.execute("DROP VIEW IF EXISTS held")
+        # A lake's connection answers for one table after another, and a frame hides a view.
+        con.unregister("existing")
         told = not self.verify and reader.is_for_table(self.runs_key)
         if told and self.runs.filter(pl.col("status") != "ok").is_empty():
             con.register("existing", pl.DataFrame(schema=PROVENANCE))
