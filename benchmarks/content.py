@@ -131,6 +131,7 @@ def events(rows: int, rng: np.random.Generator) -> pl.DataFrame:
         peak_t_s=pl.col("i_peak") * seconds,
         t_end_s=pl.col("i_end") * seconds,
         duration_s=(pl.col("i_end") - pl.col("i_start")) * seconds,
+        candidate=(pl.col("event_type") == "baseline_drop") & (pl.col("strength") < 1),
     ).select(pl.col(name).cast(dtype) for name, dtype in EVENT_SCHEMA.items())
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from kymflow.core.kym_dataset import params_hash
+from kymflow.core.artifacts.provenance import params_hash
 from kymflow_zarr import ZarrImageRecord
 
 

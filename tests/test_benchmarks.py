@@ -16,7 +16,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from benchmarks import child, commits, engine, floors, overhead, rivals, velocity
+from benchmarks import child, commits, engine, floors, overhead, rivals, velocity, views
 from benchmarks.cases import BY_NAME, CASES, Phase
 from benchmarks.compare import compare, comparison
 from benchmarks.decision import Decision
@@ -380,6 +380,15 @@ def test_the_docs_page_says_what_its_results_say(tmp_path: Path) -> None:
 
 
 @pytest.mark.long
+def test_views_are_measured_beside_the_table() -> None:
+    figures, queries = views.measure(images=3, rows=20, repeats=1)
+    assert list(figures) == list(views.QUESTIONS)
+    assert all(len(own) == 3 and min(own.values()) > 0 for own in figures.values())
+    assert len(queries) >= 18
+    lines = views.tables(figures, queries).splitlines()
+    assert len(lines) == 2 + len(figures) + 3 + len(queries)
+
+
 def test_what_a_batch_costs_is_measured_everywhere() -> None:
     figures = overhead.measure(batches=3, repeats=1)
     assert list(figures) == ["in process", "1 process", "2 processes", "Dask, 2 processes"]

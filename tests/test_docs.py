@@ -11,10 +11,16 @@ from itertools import takewhile
 from pathlib import Path
 
 import click
+import polars as pl
 import pytest
 
 from kymflow.cli.main import app
-from kymflow.core.kym_dataset import ImageIndexer, KymDataset, VelocityEventIndexer
+from kymflow.core.kym_dataset import (
+    ImageIndexer,
+    KymDataset,
+    VelocityEventIndexer,
+    VelocityIndexer,
+)
 from kymflow.core.kym_dataset.update.decide import REASONS
 from kymflow.core.plots.events import EVENT_COLOURS
 from kymflow.core.velocity import VelocityParams
@@ -51,9 +57,10 @@ def test_an_indexer_of_the_docs_indexes(dataset: ZarrDataset, add_image) -> None
 
 
 def test_sql_in_the_docs_is_answered(dataset: ZarrDataset, add_image) -> None:
-    add_image("a", 2)
+    trace = pl.DataFrame({"time": [0.0, 0.1], "velocity": [1.0, 2.0]})
+    add_image("a", 2).save_df_parquet("velocity/trace", trace)
     kym = KymDataset(dataset)
-    for indexer in (ImageIndexer(), VelocityEventIndexer()):
+    for indexer in (ImageIndexer(), VelocityIndexer(), VelocityEventIndexer()):
         kym.update_index(indexer)
     for path in OF_ANY_DATASET:
         for query in blocks(path, "sql"):

@@ -10,7 +10,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from kymflow.core.kym_dataset import KymDataset, params_hash
+from kymflow.core.artifacts.provenance import params_hash
+from kymflow.core.kym_dataset import KymDataset
 from kymflow.core.kym_dataset.integrity.check import check
 from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow_zarr import TableUnreadableError

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -23,8 +23,10 @@ from kymflow_zarr.errors import (
     TableUnreadableError,
     UsageError,
 )
+from kymflow_zarr.tables.backend import Backend
 from kymflow_zarr.tables.ducklake import extensions, transaction
-from kymflow_zarr.tables.types import Merged, TableKey
+from kymflow_zarr.tables.table_store import TableStore
+from kymflow_zarr.tables.types import Kind, Merged, TableKey
 from tests.support.bustle import bustle
 from tests.support.crew import Crew
 from tests.support.generations import TABLE, GenerationIndexer, held, put, with_rows
@@ -93,6 +95,40 @@ def test_tables_are_moved_there_and_back(plain: KymDataset, catalog: str | None)
     assert not (plain.dataset.path / "tables" / "lake").exists()
     with pytest.raises(UsageError, match="already"):
         tables.convert("parquet")
+
+
+READS: dict[str, Callable[[KymDataset], object]] = {
+    "load": lambda kym: kym.dataset.load_table(TABLE).height,
+    "count": lambda kym: kym.dataset.tables.count(TABLE),
+    "sql": lambda kym: kym.sql(f"SELECT count(*) FROM {TABLE}").item(),
+    "stream": lambda kym: kym.sql_lazy(f"FROM {TABLE}").read_all().num_rows,
+    "connect": lambda kym: kym.connect().sql(f"SELECT count(*) FROM {TABLE}").fetchone()[0],  # type: ignore[index]
+    "names": lambda kym: kym.dataset.list_table_names(),
+    "staleness": lambda kym: set(kym.staleness(INDEXER)["action"]),
+}
+
+
+@pytest.mark.parametrize("moves", [("ducklake",), ("ducklake", "parquet")])
+@pytest.mark.parametrize("read", READS)
+def test_a_reader_of_tables_that_are_moved_meanwhile_reads_them_where_they_went(
+    plain: KymDataset, monkeypatch: pytest.MonkeyPatch, read: str, moves: tuple[Kind, ...]
+) -> None:
+    expected = READS[read](plain)
+    reader = KymDataset(ZarrDataset(plain.dataset.path, mode="r"))
+    left = list(moves)
+    backend_of = TableStore.backend.fget
+    assert backend_of is not None
+
+    def moved_once_it_is_found(tables: TableStore) -> Backend:
+        found = backend_of(tables)
+        if left and tables is reader.dataset.tables:
+            for to in [left.pop(0) for _ in moves]:
+                plain.dataset.tables.convert(to)
+        return found
+
+    monkeypatch.setattr(TableStore, "backend", property(moved_once_it_is_found))
+    assert READS[read](reader) == expected
+    assert left == []
 
 
 def test_another_process_finds_them(kym: KymDataset) -> None:

@@ -20,7 +20,8 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from kymflow.core.kym_dataset import ArtifactIndexer, KymDataset, params_hash
+from kymflow.core.artifacts.provenance import params_hash
+from kymflow.core.kym_dataset import ArtifactIndexer, KymDataset
 from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow.core.kym_dataset.update import extract
 from kymflow_zarr import ZarrDataset
@@ -35,7 +36,8 @@ KINDS: dict[str, pl.DataType | None] = {
     "text": pl.String(),
 }
 BEFORE_TABLE = ("before part", "after part", "before copy tables/", "before rename tables/")
-BEFORE_LEDGER = ("after rename tables/", "before apply sidecar='runs'")
+BEFORE_SEEN = ("after rename tables/", "before apply sidecar='seen'")
+BEFORE_LEDGER = ("after apply sidecar='seen'", "before apply sidecar='runs'")
 AFTER_LEDGER = ("after apply sidecar='runs'", "before clear")
 
 images = st.sampled_from("abcde")
@@ -70,6 +72,12 @@ class Image:
     kind: str
     damage: str | None = None
 
+    @property
+    def file(self) -> object:
+        """What tells the bytes of its rows file from others."""
+        damage = self.damage if self.damage != "params cut" else None
+        return self.rows, self.kind, damage
+
 
 @dataclass(frozen=True)
 class Run:
@@ -88,6 +96,14 @@ class Held:
     rows: tuple[tuple[int, Any], ...]
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What an image's rows in the table were made of, and which those were."""
+
+    file: object
+    rows: Held | None
+
+
 class Engine(RuleBasedStateMachine):
     """The engine and its model, side by side."""
 
@@ -100,6 +116,7 @@ class Engine(RuleBasedStateMachine):
         self.images: dict[str, Image] = {}
         self.table: dict[str, Held] | None = None
         self.ledger: dict[str, Run] = {}
+        self.seen: dict[str, Seen] = {}
         self.version = 0
         self.tags = 0
 
@@ -153,12 +170,12 @@ class Engine(RuleBasedStateMachine):
         asked = self._asked(some)
         redone = self._redone(mode, asked)
         self._update(mode, asked)
-        self.table, self.ledger = self._expected(redone, asked, self._failed(redone))
+        self._expect(redone, asked, self._failed(redone))
 
     @rule(
         mode=modes,
         some=some,
-        point=st.sampled_from([*BEFORE_TABLE, *BEFORE_LEDGER, *AFTER_LEDGER]),
+        point=st.sampled_from([*BEFORE_TABLE, *BEFORE_SEEN, *BEFORE_LEDGER, *AFTER_LEDGER]),
     )
     def update_and_die(self, mode: str, some: set[str] | None, point: str) -> None:
         asked = self._asked(some)
@@ -169,10 +186,14 @@ class Engine(RuleBasedStateMachine):
         except Killed:
             if point in BEFORE_TABLE:
                 return
-            if point in BEFORE_LEDGER:
-                self.table, _ = self._expected(redone, asked, self._not_in_table(redone))
+            if point in (*BEFORE_SEEN, *BEFORE_LEDGER):
+                ledger, seen = self.ledger, self.seen
+                self._expect(redone, asked, self._not_in_table(redone))
+                self.ledger = ledger
+                if point in BEFORE_SEEN:
+                    self.seen = seen
                 return
-        self.table, self.ledger = self._expected(redone, asked, self._failed(redone))
+        self._expect(redone, asked, self._failed(redone))
 
     # What must hold after every step
 
@@ -223,18 +244,23 @@ class Engine(RuleBasedStateMachine):
             if run.status == "failed":
                 return True
             if held is None or held.made_with == made_with:
-                return run.n_rows != (len(held.rows) if held else 0)
-        return held is None or held.made_with != made_with
+                return run.n_rows != (len(held.rows) if held else 0) or self._is_otherwise(image_id)
+        return held is None or held.made_with != made_with or self._is_otherwise(image_id)
+
+    def _is_otherwise(self, image_id: str) -> bool:
+        """Tell whether its rows in the table were made of another file, or are others."""
+        held = (self.table or {}).get(image_id)
+        return self.seen.get(image_id) != Seen(self.images[image_id].file, held)
+
+    def _asked_of(self, asked: set[str] | None) -> set[str]:
+        return set(self.images) if asked is None else asked & set(self.images)
 
     def _redone(self, mode: str, asked: set[str] | None) -> set[str]:
         """Return the images that an update makes again."""
-        present = set(self.images) if asked is None else asked & set(self.images)
-        return {i for i in present if mode == "replace" or self._is_due(i)}
+        return {i for i in self._asked_of(asked) if mode == "replace" or self._is_due(i)}
 
-    def _expected(
-        self, redone: set[str], asked: set[str] | None, odd: set[str]
-    ) -> tuple[dict[str, Held], dict[str, Run]]:
-        """Return the table and the ledger after an update.
+    def _expect(self, redone: set[str], asked: set[str] | None, odd: set[str]) -> None:
+        """Do to the model what an update does.
 
         Args:
             redone: The images it made again.
@@ -242,7 +268,8 @@ class Engine(RuleBasedStateMachine):
             odd: Those that did not fit the rest. Which of two equals goes is the engine's choice.
         """
         self._check_odd(redone, odd)
-        table, ledger = dict(self.table or {}), dict(self.ledger)
+        fresh = {i for i in self._asked_of(asked) - redone if not self._is_due(i)}
+        table, ledger, seen = dict(self.table or {}), dict(self.ledger), dict(self.seen)
         version = f"modelled@{self.version}"
         for image_id in redone:
             image = self.images[image_id]
@@ -254,11 +281,15 @@ class Engine(RuleBasedStateMachine):
             table.pop(image_id, None)
             if image.rows:
                 table[image_id] = Held(made_with, image.rows)
-        for image_id in (set(table) | set(ledger)) - set(self.images):
+            seen[image_id] = Seen(image.file, table.get(image_id))
+        for image_id in fresh & set(table):  # what the ledger had lost is told by the rows
+            held = table[image_id]
+            ledger[image_id] = Run("ok", held.made_with, len(held.rows))
+        for image_id in (set(table) | set(ledger) | set(seen)) - set(self.images):
             if asked is None or image_id in asked:
-                table.pop(image_id, None)
-                ledger.pop(image_id, None)
-        return table, ledger
+                for each in (table, ledger, seen):
+                    each.pop(image_id, None)
+        self.table, self.ledger, self.seen = table, ledger, seen
 
     def _check_odd(self, redone: set[str], odd: set[str]) -> None:
         """Check that all values fit, and that images were left out for no other reason."""

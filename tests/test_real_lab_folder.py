@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from pathlib import Path
 
+import polars as pl
 import pytest
 
 from kymflow.core.kym_dataset import ImageIndexer, KymDataset, VelocityEventIndexer
@@ -114,6 +116,53 @@ def test_events_detected_in_real_traces_are_those_expected(kym: KymDataset, lab_
 
     assert detect_dataset(kym.dataset).skipped == 4
     assert kym.update_index(indexer, mode="incremental").skipped == 4
+
+
+def test_a_review_outlives_an_import_of_a_changed_folder(
+    lab_folder: Path, dataset: ZarrDataset, tmp_path: Path
+) -> None:
+    lab = tmp_path / "lab"
+    shutil.copytree(lab_folder, lab)
+    import_folder(lab, dataset)
+    detect_dataset(dataset)
+    judged = {}
+    for number, rec in enumerate(dataset.iter_records()):
+        events = rec.load_df_parquet("velocity_events/events")
+        work = events.with_row_index("n").with_columns(
+            user_type=pl.lit("true_stall"),
+            note=pl.format("{} of {}", "n", pl.lit(number)),
+            rating=pl.col("n") % 5,
+        )
+        rec.save_df_parquet("velocity_events/events", work.drop("n"))
+        judged[rec.image_id] = work.drop("n")
+    for sidecar in lab.rglob("*.json"):
+        content = json.loads(sidecar.read_text())
+        if "experiment_metadata" in content:
+            content["experiment_metadata"]["note"] = "corrected in the lab"
+            sidecar.write_text(json.dumps(content, indent=2))
+    (lab / "28d AngII").rename(lab / "AngII 28d")
+    report = import_folder(lab, dataset, changed=True)
+    assert (len(report.updated), len(report.moved), report.conflicts) == (4, 3, [])
+    for rec in dataset.iter_records():
+        assert rec.load_df_parquet("velocity_events/events").equals(judged[rec.image_id])
+        experiment = rec.load_metadata_payload()["experiment_metadata"]
+        assert experiment["note"] == "corrected in the lab"
+
+    # The lab's own program judges an event, adds one and writes the file again.
+    path = lab / "flow-analysis" / "Capillary1_0001_events.json"
+    content = json.loads(path.read_text())
+    events = content["velocity_events"]["1:1"]
+    events[0]["note"] = "seen in the lab"
+    added = {**events[0], "event_type": "User Added", "t_start": 1.0, "t_end": 1.5, "t_peak": None}
+    content["velocity_events"]["1:1"] = [*events, added]
+    path.write_text(json.dumps(content))
+    report = import_folder(lab, dataset, changed=True)
+    [(_, image_id)] = report.updated
+    now = dataset.record(image_id).load_df_parquet("velocity_events/events")
+    assert now.height == judged[image_id].height + 1
+    kept = now.filter(pl.col("event_type") != "User Added")
+    assert kept.equals(judged[image_id])
+    assert [each.clash.theirs for each in report.conflicts] == ["seen in the lab"]
 
 
 @pytest.mark.long

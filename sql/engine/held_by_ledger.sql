@@ -6,7 +6,7 @@
 --
 -- An image whose last run went well has the rows of that run. One whose last run failed keeps
 -- older rows, of which the ledger knows nothing: of these alone the table is asked.
-CREATE TEMP VIEW held AS
+CREATE OR REPLACE TEMP VIEW held AS
 SELECT
     image_id,
     n_rows,

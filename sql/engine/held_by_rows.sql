@@ -5,7 +5,7 @@
 --
 -- Hashes and versions are compared by their MD5 as a number: DuckDB takes it once per dictionary
 -- entry of the Parquet file, and numbers aggregate four times as fast as 64-character texts.
-CREATE TEMP VIEW held AS
+CREATE OR REPLACE TEMP VIEW held AS
 SELECT
     image_id,
     count(*) AS n_rows,

@@ -1,13 +1,22 @@
 -- How a number is distributed over events: durations, strengths, scores, baselines, ….
--- Tables   kym_images, kym_velocity_events
--- Params   of  column of kym_velocity_events, kym_images  = strength    the number
---          by  column of kym_velocity_events, kym_images  = event_type  what groups the events
--- Output   group; n_events; n_values of them that have the number and no NaN; min; p05, p25,
---          median, p75, p95: quantiles, interpolated; max; mean
+-- The events that count, see kym_events.
+-- Tables   kym_images, kym_events
+-- Params   of  column of kym_events, kym_images  = strength    the number
+--          by  column of kym_events, kym_images  = event_type  what groups the events
+-- Output   group; n_events; n_values of them that have the number, which NaN and ±infinity are
+--          not; min; p05, p25, median, p75, p95: quantiles, interpolated; max; mean
+-- Units    group {by}, min {of}, p05 {of}, p25 {of}, median {of}, p75 {of}, p95 {of}, max {of},
+--          mean {of}
+-- Plot     bar, x=group, y=median
 WITH given AS (
-    SELECT {by} AS "group", nullif({of}::DOUBLE, 'NaN'::DOUBLE) AS x
-    FROM kym_velocity_events
+    SELECT {by} AS "group", {of}::DOUBLE AS x
+    FROM kym_events
     LEFT JOIN kym_images USING (image_id)
+),
+
+finite AS (
+    SELECT "group", CASE WHEN isfinite(x) THEN x END AS x
+    FROM given
 )
 
 SELECT
@@ -22,6 +31,6 @@ SELECT
     quantile_cont(x, 0.95) AS p95,
     max(x) AS max,
     avg(x) AS mean
-FROM given
+FROM finite
 GROUP BY "group"
 ORDER BY "group" NULLS LAST

@@ -1,16 +1,26 @@
 -- Which events may be the same one recorded twice.
--- Tables   kym_images, kym_velocity_events
--- Params   within_s  number, s  = 0.05  how far apart the starts of one event may be
+-- Two events of one type, ROI and channel whose peaks lie close together. An event without a peak,
+-- such as a gap, lies where it starts. The events that count, see kym_events.
+-- Tables   kym_images, kym_events
+-- Params   within_s  number, s  = 0.05  how far apart the peaks of one event may be
 -- Output   image_id; source_path; roi_id; channel; event_type; event_id and other_id of the two;
---          t_start_s of the first; apart_s: how much later the other starts
+--          at_s: where the first lies; apart_s: how much later the other lies
+-- Units    at_s s, apart_s s
+-- Plot     hist, x=apart_s
 WITH numbered AS (
     SELECT
-        *,
+        image_id,
+        roi_id,
+        channel,
+        event_type,
+        event_id,
+        coalesce(peak_t_s, t_start_s) AS at_s,
         row_number() OVER (
-            PARTITION BY image_id, roi_id, channel, event_type ORDER BY t_start_s, event_id
+            PARTITION BY image_id, roi_id, channel, event_type
+            ORDER BY coalesce(peak_t_s, t_start_s), event_id
         ) AS place
-    FROM kym_velocity_events
-    WHERE t_start_s IS NOT NULL
+    FROM kym_events
+    WHERE coalesce(peak_t_s, t_start_s) IS NOT NULL
 )
 
 SELECT
@@ -21,8 +31,8 @@ SELECT
     a.event_type,
     a.event_id,
     b.event_id AS other_id,
-    a.t_start_s,
-    b.t_start_s - a.t_start_s AS apart_s
+    a.at_s,
+    b.at_s - a.at_s AS apart_s
 FROM numbered AS a
 JOIN numbered AS b
     ON
@@ -31,6 +41,6 @@ JOIN numbered AS b
         AND a.channel IS NOT DISTINCT FROM b.channel
         AND a.event_type IS NOT DISTINCT FROM b.event_type
         AND a.place < b.place
-        AND b.t_start_s - a.t_start_s <= $within_s::DOUBLE
+        AND b.at_s - a.at_s <= $within_s::DOUBLE
 LEFT JOIN kym_images AS images ON a.image_id = images.image_id
-ORDER BY images.source_path, a.image_id, a.roi_id, a.channel, a.t_start_s, a.event_id, b.event_id
+ORDER BY images.source_path, a.image_id, a.roi_id, a.channel, a.at_s, a.event_id, b.event_id

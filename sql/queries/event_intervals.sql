@@ -1,23 +1,32 @@
--- How much time passes from one event to the next in the same region and channel.
--- Tables   kym_images, kym_velocity_events
+-- How much time passes from one event to the next in the same ROI and channel.
+-- From peak to peak; an event without a peak, such as a gap, lies where it starts. The events that
+-- count, see kym_events.
+-- Tables   kym_images, kym_events
 -- Params   by          column of kym_images  = condition  what groups the events
 --          event_type  text                  = NULL       only events of this type
 -- Output   group; n_intervals; min_s; p25_s, median_s, p75_s: quantiles, interpolated; max_s; mean_s
-WITH following AS (
+-- Units    group {by}, min_s s, p25_s s, median_s s, p75_s s, max_s s, mean_s s
+-- Plot     bar, x=group, y=median_s
+WITH placed AS (
+    SELECT
+        image_id,
+        roi_id,
+        channel,
+        coalesce(peak_t_s, t_start_s) AS at_s
+    FROM kym_events
+    WHERE
+        coalesce(peak_t_s, t_start_s) IS NOT NULL
+        AND ($event_type::VARCHAR IS NULL OR event_type = $event_type)
+),
+
+following AS (
     SELECT
         {by} AS "group",
-        lead(kym_velocity_events.t_start_s) OVER (
-            PARTITION BY
-                kym_velocity_events.image_id,
-                kym_velocity_events.roi_id,
-                kym_velocity_events.channel
-            ORDER BY kym_velocity_events.t_start_s
-        ) - kym_velocity_events.t_start_s AS seconds
-    FROM kym_velocity_events
-    LEFT JOIN kym_images USING (image_id)
-    WHERE
-        kym_velocity_events.t_start_s IS NOT NULL
-        AND ($event_type::VARCHAR IS NULL OR kym_velocity_events.event_type = $event_type)
+        lead(placed.at_s) OVER (
+            PARTITION BY placed.image_id, placed.roi_id, placed.channel ORDER BY placed.at_s
+        ) - placed.at_s AS seconds
+    FROM placed
+    LEFT JOIN kym_images ON placed.image_id = kym_images.image_id
 )
 
 SELECT

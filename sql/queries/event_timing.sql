@@ -1,49 +1,64 @@
--- When in a recording events begin: their rate in each stretch of time since its start.
--- Every image that was analysed counts for as long as it lasts.
--- Tables   kym_images, kym_velocity_events, kym_velocity_events_params, kym_velocity_events_runs
--- Params   bin_s       number, s  = 5     length of a stretch
---          event_type  text       = NULL  only events of this type
--- Output   from_s, to_s of the stretch; n_images that reach it; recorded_s in it over all images;
---          n_events; events_per_min
-WITH analysed AS (
-    SELECT kym_images.image_id, kym_images.duration_s
-    FROM kym_images
-    JOIN kym_velocity_events_runs AS runs USING (image_id)
-    LEFT JOIN kym_velocity_events_params AS params ON runs.params_hash = params.params_hash
-    WHERE
-        runs.status = 'ok'
-        AND params.params IS DISTINCT FROM 'null'
-        AND kym_images.duration_s > 0
+-- When in a recording events occur: their rate in each stretch of time since its start.
+-- An event counts where its peak lies; one without a peak, such as a gap, where it starts. Each
+-- ROI and channel that was analysed counts for the time it covers. The events that count, see
+-- kym_events.
+-- Tables   kym_analysed, kym_events
+-- Params   bin_s       number > 0, s  = 5     length of a stretch
+--          event_type  text           = NULL  only events of this type
+-- Output   from_s, to_s of the stretch; n_images and n_rois that reach into it; recorded_s of it in
+--          all ROIs together; n_events; events_per_roi_min
+-- Units    from_s s, to_s s, recorded_s s, events_per_roi_min 1/min
+-- Plot     line, x=from_s, y=events_per_roi_min
+WITH searched AS MATERIALIZED (
+    SELECT image_id, start_s, end_s
+    FROM kym_analysed
+    WHERE duration_s > 0
 ),
 
-recorded AS (
+reached AS (
     SELECT
-        unnest(range(ceil(duration_s / $bin_s::DOUBLE)::BIGINT)) AS bin,
-        least(duration_s - bin * $bin_s::DOUBLE, $bin_s::DOUBLE) AS seconds
-    FROM analysed
+        image_id,
+        start_s,
+        end_s,
+        unnest(
+            range(
+                floor(start_s / $bin_s::DOUBLE)::BIGINT, ceil(end_s / $bin_s::DOUBLE)::BIGINT
+            )
+        ) AS bin
+    FROM searched
 ),
 
 bins AS (
-    SELECT bin, count(*) AS n_images, sum(seconds) AS recorded_s
-    FROM recorded
+    SELECT
+        bin,
+        count(DISTINCT image_id) AS n_images,
+        count(*) AS n_rois,
+        sum(
+            least(end_s, (bin + 1) * $bin_s::DOUBLE) - greatest(start_s, bin * $bin_s::DOUBLE)
+        ) AS recorded_s
+    FROM reached
     GROUP BY bin
 ),
 
-begun AS (
-    SELECT floor(events.t_start_s / $bin_s::DOUBLE)::BIGINT AS bin, count(*) AS n_events
-    FROM kym_velocity_events AS events
-    SEMI JOIN analysed USING (image_id)
-    WHERE $event_type::VARCHAR IS NULL OR events.event_type = $event_type
-    GROUP BY ALL
+counted AS (
+    SELECT
+        try_cast(floor(coalesce(peak_t_s, t_start_s) / $bin_s::DOUBLE) AS BIGINT) AS bin,
+        count(*) AS n_events
+    FROM kym_events
+    WHERE
+        image_id IN (SELECT image_id FROM searched)
+        AND ($event_type::VARCHAR IS NULL OR event_type = $event_type)
+    GROUP BY bin
 )
 
 SELECT
     bins.bin * $bin_s::DOUBLE AS from_s,
     (bins.bin + 1) * $bin_s::DOUBLE AS to_s,
     bins.n_images,
+    bins.n_rois,
     bins.recorded_s,
-    coalesce(begun.n_events, 0) AS n_events,
-    60 * coalesce(begun.n_events, 0) / bins.recorded_s AS events_per_min
+    coalesce(counted.n_events, 0) AS n_events,
+    60 * coalesce(counted.n_events, 0) / bins.recorded_s AS events_per_roi_min
 FROM bins
-LEFT JOIN begun USING (bin)
+LEFT JOIN counted ON bins.bin = counted.bin
 ORDER BY from_s

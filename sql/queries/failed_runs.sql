@@ -3,6 +3,7 @@
 -- Params   table  table  = kym_velocity_events  the table
 -- Output   image_id; error; failed_at, UTC; analysis_version that failed; n_old_rows: rows of an
 --          earlier run that are still in the table
+-- Plot     bar, x=error
 SELECT
     runs.image_id,
     runs.error,

@@ -1,9 +1,12 @@
--- Which events of one region and channel overlap in time, whatever their types.
--- An event without a recorded end can't be judged and is left out.
--- Tables   kym_images, kym_velocity_events
+-- Which events of one ROI and channel overlap in time, whatever their types.
+-- An event without a recorded end can't be judged and is left out. The events that count, see
+-- kym_events.
+-- Tables   kym_images, kym_events
 -- Params   min_overlap_s  number, s  = 0  only pairs that share more time than this
 -- Output   image_id; source_path; roi_id; channel; event_id, event_type of the event that begins
 --          first; other_id, other_type of the other; overlap_s
+-- Units    overlap_s s
+-- Plot     hist, x=overlap_s
 WITH ended AS (
     SELECT
         image_id,
@@ -16,7 +19,7 @@ WITH ended AS (
         row_number() OVER (
             PARTITION BY image_id, roi_id, channel ORDER BY t_start_s, event_id
         ) AS place
-    FROM kym_velocity_events
+    FROM kym_events
     WHERE coalesce(t_end_s, t_start_s + duration_s) > t_start_s
 )
 

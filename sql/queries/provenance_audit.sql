@@ -1,9 +1,9 @@
 -- Which versions and params a table's rows were made with, how many of each, and how old they are.
 -- Tables   {table}, {table}_params, {table}_runs
 -- Params   table  table  = kym_velocity_events  the table
--- Output   analysis_version; params_hash; n_images last run with these; n_failed of them; n_rows;
---          oldest, newest: when they were run, UTC; n_codes: how many versions of the code were
---          used; params
+-- Output   analysis_version; params_hash; n_images last run with these; n_failed of them; n_rows; oldest,
+--          newest: when they were run, UTC; n_codes: how many versions of the code were used; params
+-- Plot     bar, x=analysis_version, y=n_rows, colour=params_hash
 WITH made AS (
     SELECT analysis_version, params_hash, count(*) AS n_rows
     FROM {table}

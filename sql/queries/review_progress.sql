@@ -1,13 +1,16 @@
--- How far the review of events has come.
--- Tables   kym_images, kym_velocity_events
--- Params   by  column of kym_velocity_events, kym_images  = folder  what groups the events
+-- How far people have come with reviewing events.
+-- The events that count, see kym_events: candidates count once a person labelled them.
+-- Tables   kym_images, kym_events
+-- Params   by  column of kym_events, kym_images  = folder  what groups the events
 -- Output   group; n_events; n_reviewed; reviewed_percent; and how many were called true_stall,
 --          reversal or other
+-- Units    group {by}, reviewed_percent %
+-- Plot     bar, x=group, y=reviewed_percent
 WITH judged AS (
     SELECT
         {by} AS "group",
-        coalesce(nullif(kym_velocity_events.user_type, ''), 'unreviewed') AS verdict
-    FROM kym_velocity_events
+        coalesce(nullif(kym_events.user_type, ''), 'unreviewed') AS verdict
+    FROM kym_events
     LEFT JOIN kym_images USING (image_id)
 )
 

@@ -1,12 +1,13 @@
 -- Which images were analysed with other params than most, and what differs.
--- Tables   kym_images, kym_velocity_events_params, kym_velocity_events_runs
--- Output   image_id; source_path; params_hash; n_alike: images with exactly these params; differs:
---          per key the usual value → this one, `–` if there is none
+-- Tables   kym_images, kym_analysed, kym_velocity_events_params, kym_velocity_events_runs
+-- Output   image_id; source_path; params_hash; n_alike: images with exactly these params; differs: for
+--          each key the usual value → this one, `–` if there is none
+-- Plot     bar, x=differs
 WITH used AS (
     SELECT runs.image_id, runs.params_hash, params.params
     FROM kym_velocity_events_runs AS runs
     JOIN kym_velocity_events_params AS params ON runs.params_hash = params.params_hash
-    WHERE runs.status = 'ok' AND params.params <> 'null'
+    WHERE runs.image_id IN (SELECT image_id FROM kym_analysed)
 ),
 
 variants AS (

@@ -26,6 +26,7 @@ from kymflow_zarr.store.groups import (
     create_root,
     group_format,
     is_root_metadata,
+    is_unfinished,
 )
 from kymflow_zarr.store.leases import lease
 from kymflow_zarr.store.names import check_image_id, drop_invalid
@@ -286,4 +287,5 @@ class ZarrDataset(Store, Queryable):
         )
 
     def _is_empty_folder(self) -> bool:
-        return self.path.is_dir() and next(self.path.iterdir(), None) is None
+        """Tell whether there is nothing but what another process writes who makes it as well."""
+        return self.path.is_dir() and all(map(is_unfinished, self.path.iterdir()))

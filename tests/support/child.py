@@ -13,8 +13,10 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from itertools import count
 from pathlib import Path
 from typing import Any
+from unittest.mock import patch
 
 import numpy as np
 import polars as pl
@@ -24,6 +26,7 @@ from filelock import FileLock
 from kymflow.core.kym_dataset import KymDataset
 from kymflow.core.kym_dataset.integrity.check import check
 from kymflow.core.kym_dataset.update import extract
+from kymflow.core.lab_folder import import_folder
 from kymflow_zarr import DatasetError, ZarrDataset
 from tests.support.generations import TABLE, GenerationIndexer, held, put
 from tests.support.points import die_at
@@ -159,6 +162,42 @@ def examine(dataset: str, faults: Sequence[str] = ()) -> list[list[str]]:
     return [list(row) for row in found.select("kind", "path", "problem").iter_rows()]
 
 
+def bring(
+    dataset: str,
+    lab: str,
+    changed: bool = False,
+    workers: int | None = None,
+    die_at: int | None = None,
+) -> dict[str, int]:
+    """Import a lab folder, or die at one of the moments at which something is done to a disk."""
+    with dying_at(die_at) if die_at is not None else ExitStack():
+        report = import_folder(lab, dataset, changed=changed, workers=workers)
+    counted = ("added", "updated", "skipped", "changed", "moved", "copies", "conflicts", "failed")
+    return {name: len(getattr(report, name)) for name in counted}
+
+
+@contextmanager
+def dying_at(moment: int) -> Iterator[None]:
+    """Let the process die before its so-many-th flush, rename or deletion."""
+    moments = count()
+
+    def deadly(call: Callable[..., Any]) -> Callable[..., Any]:
+        def called(*given: Any, **options: Any) -> Any:
+            if next(moments) == moment:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return call(*given, **options)
+
+        return called
+
+    with (
+        patch.object(os, "replace", deadly(os.replace)),
+        patch.object(os, "fsync", deadly(os.fsync)),
+        patch.object(os, "unlink", deadly(os.unlink)),
+        patch.object(os, "rmdir", deadly(os.rmdir)),
+    ):
+        yield
+
+
 def hold(dataset: str, table: str) -> str:
     """Take a table's lock and keep it."""
     ZarrDataset(dataset).tables.lock(table).acquire()
@@ -179,6 +218,7 @@ TASKS = {
     "save": save,
     "examine": examine,
     "write": write,
+    "bring": bring,
     "read": read,
     "hold": hold,
 }

@@ -58,6 +58,11 @@ class Child:
             self.answer()
         return came
 
+    def dies(self) -> bool:
+        """Wait until the process answers or ends; tell whether it ended."""
+        assert self._process.stdout is not None
+        return not self._process.stdout.readline()
+
     def died(self, within: float | None = None) -> bool:
         """Wait until the process ends, at most so many seconds; tell whether it did."""
         try:

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import polars as pl
 
-from kymflow.core.kym_dataset import ArtifactIndexer, params_hash
+from kymflow.core.artifacts.provenance import params_hash
+from kymflow.core.kym_dataset import ArtifactIndexer
 from kymflow.core.kym_dataset.indexers.base import ExtractedBatch
 from kymflow_zarr import ZarrDataset
 

@@ -11,7 +11,6 @@ from kymflow.core.errors import MissingExtraError
 from kymflow.core.kym_dataset import ImageIndexer, KymDataset, VelocityEventIndexer
 from kymflow.core.synthetic import Stretch, add_synthetic_image
 from kymflow.core.velocity_events import detect_dataset, set_params
-from kymflow_sql import statement
 from kymflow_zarr import ZarrDataset
 from kymflow_zarr.errors import UsageError
 
@@ -69,7 +68,7 @@ def run_demo(folder: Path) -> None:
     click.echo(kym.update_index(events, mode="incremental").summary)
 
     _say("7. Ask: events per image")
-    Output(TABLE).print(kym.sql(statement("queries/events_per_image")))
+    Output(TABLE).print(kym.query("events_per_image"))
 
     _say(f"8. Draw {CHANGED}")
     _draw(dataset, picture)

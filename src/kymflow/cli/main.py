@@ -16,6 +16,7 @@ COMMANDS = (
     "velocity",
     "detect",
     "params",
+    "review",
     "index",
     "status",
     "sql",

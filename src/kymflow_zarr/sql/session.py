@@ -12,7 +12,7 @@ from kymflow_zarr.duck import value
 from kymflow_zarr.errors import QueryError
 from kymflow_zarr.sql.messages import explained
 from kymflow_zarr.sql.statement import Query, parse
-from kymflow_zarr.sql.views import Views
+from kymflow_zarr.sql.views import Source, Views
 from kymflow_zarr.tables.open_files import OpenFiles, has_descriptors
 
 if TYPE_CHECKING:
@@ -101,11 +101,9 @@ class Session:
             QueryError: If a table can't be read, or two names differ by case only.
         """
         self._check_case(names)
-        tables = {name: self._views.by_name[name].table for name in names}
         views = self._views
-        self._sources = views.backend.sources(
-            self.con, self._files_held, [*tables.values()], views.at
-        )
+        tables = dict.fromkeys(table for name in names for table in views.by_name[name].tables)
+        self._sources = views.backend.sources(self.con, self._files_held, list(tables), views.at)
         self._lock_down(self._sources.open(descriptors=descriptors))
         self._sources.after_lock_down()
         for name in names:
@@ -151,9 +149,9 @@ class Session:
     def _make_view(self, name: str, sources: Sources) -> None:
         view = self._views.by_name[name]
         try:
-            table = view.table
-            select = view.select(sources.con, sources.sql(table), sources.identity(table))
-            sources.show(name, select)
+            table, *others = (Source(sources.sql(t), sources.identity(t)) for t in view.tables)
+            named = dict(zip(view.others, others, strict=True))
+            sources.show(name, view.select(sources.con, table, **named))
         except duckdb.InterruptException:
             raise
         except duckdb.Error as error:

@@ -1,9 +1,9 @@
-"""Which views a session may have, each over one table of a dataset."""
+"""Which views a session may have, over the tables of a dataset."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,12 +16,27 @@ if TYPE_CHECKING:
     import duckdb
 
 
-Select = Callable[["duckdb.DuckDBPyConnection", str, Hashable], str]
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A table as a session reaches it.
+
+    Attributes:
+        sql: What stands for it after ``FROM``.
+        identity: What tells this state of it from any other.
+    """
+
+    sql: str
+    identity: Hashable
 
 
-def as_it_is(con: duckdb.DuckDBPyConnection, source: str, identity: Hashable) -> str:
-    """Write the SELECT of a view that shows its table unchanged."""
-    return f"FROM {source}"
+Select = Callable[..., str]
+"""Writes a view's SELECT, given a connection, the :class:`Source` of its table, and those of its
+other tables by keyword."""
+
+
+def as_it_is(con: duckdb.DuckDBPyConnection, table: Source) -> str:
+    """Write the SELECT of a view that shows its table as it is."""
+    return f"FROM {table.sql}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +45,18 @@ class View:
 
     Attributes:
         table: The table behind it.
-        select: Writes its SELECT, given a connection, the SQL that reads the table, and the
-            identity of the table's state.
+        select: Writes its SELECT.
+        others: Further tables that it reads, by the names under which ``select`` takes them.
     """
 
     table: TableKey
     select: Select = as_it_is
+    others: Mapping[str, TableKey] = field(default_factory=dict)
+
+    @property
+    def tables(self) -> tuple[TableKey, ...]:
+        """All tables that it reads."""
+        return self.table, *self.others.values()
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from kymflow_zarr.errors import DatasetFormatError
 from kymflow_zarr.reasons import first_line
+from kymflow_zarr.store import layout
 from kymflow_zarr.store.codecs import decode_object
 from kymflow_zarr.store.files import write_atomic
 from kymflow_zarr.store.reads import read_file, reading
@@ -77,6 +78,7 @@ def write_group(path: Path, zarr_format: ZarrFormat, attributes: Mapping[str, An
 
 FORMAT = "kymflow_zarr_v1"
 SCHEMA_VERSION = 1
+_FOLDERS = ("images", "tables", "index")
 
 
 def create_root(dataset: Path) -> None:
@@ -84,11 +86,24 @@ def create_root(dataset: Path) -> None:
 
     The root's metadata is written last: a folder without it is not a dataset.
     """
-    for folder in ("images", "tables", "index"):
+    for folder in _FOLDERS:
         write_group(dataset / folder, 3, {})
     created = datetime.now(UTC).isoformat()
     attributes = {"format": FORMAT, "schema_version": SCHEMA_VERSION, "created_utc": created}
     write_group(dataset, 3, attributes)
+
+
+def is_unfinished(entry: Path) -> bool:
+    """Tell whether an entry of a folder is there because a dataset is being made of it.
+
+    That goes on in another process, or did in one that was killed; either way making it again does
+    no harm.
+    """
+    if entry.name in _FOLDERS and entry.is_dir():
+        return all(
+            each.name == "zarr.json" or layout.temporary_of(each) for each in entry.iterdir()
+        )
+    return layout.temporary_of(entry) is not None
 
 
 def check_root(dataset: Path, zarr_format: ZarrFormat) -> None:

@@ -127,6 +127,11 @@ def catalog_lock(dataset: Path) -> Path:
     return dataset / "index" / "locks" / f".lake{LEASE}"
 
 
+def import_lock(dataset: Path) -> Path:
+    """The lock of whoever adds many images from elsewhere: one at a time."""
+    return dataset / "index" / "locks" / f".import{LEASE}"
+
+
 def replacement_lock(dataset: Path) -> Path:
     """The lock that a replacement of an image holds."""
     return dataset / "index" / "locks" / f".swap{LEASE}"

@@ -148,6 +148,9 @@ class Reader(Protocol):
             duckdb.Error: If it can't be read.
         """
 
+    def names_table(self, sidecar: TableKey) -> bool:
+        """Tell whether a sidecar says for which table it was written; older ones do not."""
+
     def is_for_table(self, sidecar: TableKey) -> bool:
         """Tell whether a sidecar was written for its table as it is now.
 

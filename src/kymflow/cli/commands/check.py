@@ -21,12 +21,17 @@ from kymflow.cli.output import Output, output_options
 def command(ctx: click.Context, path: Path, repair: bool, output: Output) -> None:
     """Find what is damaged, left over by killed runs, or at odds.
 
-    Tables, ledgers and artifacts are read to their end; pixels are not. A repair never changes
-    images, artifacts and tables. Exit code 1 if something is found and not repaired.
+    Tables, ledgers, artifacts and the journal of reviews are read to their end; pixels are not. A
+    repair never changes images, artifacts and tables. Exit code 1 if something is found and not
+    repaired.
     """
-    from kymflow.core.kym_dataset.integrity.check import check
+    import polars as pl
 
-    found = check(open_dataset(path, writing=repair), repair=repair)
+    from kymflow.core.kym_dataset.integrity.check import check
+    from kymflow.core.review.findings import check_reviews
+
+    dataset = open_dataset(path, writing=repair)
+    found = pl.concat([check(dataset, repair=repair), check_reviews(dataset)])
     output.print(found)
     if not found["repaired"].all():
         ctx.exit(FAILED)

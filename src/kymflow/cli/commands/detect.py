@@ -58,9 +58,9 @@ def command(
 ) -> None:
     """Find velocity events in the images' traces.
 
-    What people added to events stays: their marks and notes move to the new event that overlaps
-    most; what can't be moved is kept as it was, and listed. `kymflow index` brings the tables up
-    to date afterwards.
+    What people decided on events stays: labels, notes, rejections and corrected times move to the
+    new event that overlaps most; what can't be moved is kept as it was, and listed. `kymflow index`
+    brings the tables up to date afterwards.
     """
     from kymflow.cli.changes import parse_changes, read_params
     from kymflow.cli.progress import update_bar

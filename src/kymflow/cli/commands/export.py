@@ -15,7 +15,7 @@ from kymflow.cli.options import dataset_argument, open_tables
     "tables",
     metavar="[TABLE]...",
     nargs=-1,
-    help="Tables, ledgers (<table>_runs) or params (<table>_params).",
+    help="Tables, or views such as kym_events, <table>_runs or <table>_params.",
 )
 @click.option(
     "-o",
@@ -29,8 +29,8 @@ from kymflow.cli.options import dataset_argument, open_tables
 def command(path: Path, tables: tuple[str, ...], target: Path) -> None:
     """Write tables to parquet, csv, xlsx, duckdb and others.
 
-    A .duckdb file holds all tables, ledgers and params if none is named, and queries run in it as
-    they do here. Other files hold one table: .parquet, .csv, .tsv, .json, .jsonl, .md, .arrow,
+    A .duckdb file holds all tables and views if none is named, and queries run in it as they do
+    here. Other files hold one table: .parquet, .csv, .tsv, .json, .jsonl, .md, .arrow,
     and .xlsx (at most 1,048,575 rows, and 32,767 characters a cell).
     """
     from kymflow.core.queries.export import export

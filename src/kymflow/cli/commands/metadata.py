@@ -12,7 +12,7 @@ from kymflow.cli.output import Output, output_options
 
 @click.group("metadata")
 def command() -> None:
-    """Look at and set what is known of images: their scale, and fields of the experiment.
+    """Show and set images' scale and experiment fields.
 
     seconds_per_line and um_per_pixel are the scale; every other key is a field of the experiment,
     such as condition, treatment or date. An image whose metadata changed is due in kym_images; one

@@ -43,10 +43,11 @@ def command(
     workers: int | None,
     dask: str | None,
 ) -> None:
-    """Do the whole job: import, measure velocities, detect events, build every table.
+    """Do the whole job: from a lab folder to tables.
 
-    Each step does only what is due, so that a second run on an unchanged folder does nothing. What
-    fails is listed and does not stop the rest.
+    Import what is new, measure velocities in the pixels, detect events, bring every table up to
+    date. Each step does only what is due, so that a second run on an unchanged folder does nothing.
+    What fails is listed and does not stop the rest.
     """
     from kymflow.cli.progress import import_bar, update_bar
     from kymflow.core.kym_dataset import KymDataset

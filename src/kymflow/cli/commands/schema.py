@@ -12,7 +12,9 @@ from kymflow.cli.output import Output, output_options
 
 @click.command("schema")
 @dataset_argument
-@click.argument("table", help="A table, or a view as <table>_runs and <table>_params.")
+@click.argument(
+    "table", help="A table, or a view such as kym_events, <table>_runs or <table>_params."
+)
 @output_options
 def command(path: Path, table: str, output: Output) -> None:
     """List a table's columns: types, units, nulls, range."""

@@ -45,7 +45,7 @@ def command(
     """Draw an image: kymograph, traces, events.
 
     They share one time axis. A long kymograph is shrunk by means; --start and --end bring out the
-    single cells.
+    single cells, and segments of the slopes that were measured.
     """
     from kymflow.core.plots import draw_image, save
     from kymflow.core.plots.saving import check_ending

@@ -25,8 +25,10 @@ if TYPE_CHECKING:
 def command(path: Path, question: Question | None, explain: bool, output: Output) -> None:
     """Answer SQL over the tables, read-only; a prompt without QUERY.
 
-    SQL sees every table by its name, and for each its ledger as <table>_runs and the params
-    behind its rows as <table>_params. Nothing else can be read, and nothing is changed.
+    SQL sees every table by its name, and for each its last runs as <table>_runs and the params
+    behind its rows as <table>_params. Events that count are kym_events: no candidates unless a
+    person labelled them, none rejected. Traces that were searched for them are kym_analysed.
+    Nothing else can be read, and nothing is changed.
     """
     kym = open_tables(path)
     if question is None:

@@ -54,11 +54,12 @@ def command(
     workers: int | None,
     dask: str | None,
 ) -> None:
-    """Measure velocities in the images' pixels, by the Radon transform in short windows.
+    """Measure velocities in the images' pixels.
 
-    An image is measured again when its pixels, ROIs, scale or params change, and no other. Traces
-    that came with an imported folder are left alone and counted as imported. `kymflow detect`
-    finds events in the traces afterwards.
+    The Radon transform in short windows tells the slope of the streaks that cells draw. An image is
+    measured again when its pixels, ROIs, scale or params change, and no other. Traces that came
+    with an imported folder are left alone and counted as imported. `kymflow detect` finds events in
+    the traces afterwards.
     """
     from kymflow.cli.changes import parse_changes
     from kymflow.cli.progress import update_bar

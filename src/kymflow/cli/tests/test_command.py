@@ -97,14 +97,14 @@ def test_images_are_picked_by_id_or_condition(indexed: Path) -> None:
 def test_status_counts_lists_and_explains(indexed: Path, dataset: ZarrDataset) -> None:
     dataset.record("a").save_json("velocity_events/params", {"mad_k": 4.0})
     counts = pl.read_csv(io.StringIO(run("status", indexed, "velocity_events").stdout))
-    assert counts.columns == ["indexer", "action", "reason", "images", "rows"]
+    assert counts.columns == ["step", "action", "reason", "images", "rows"]
     assert dict(counts.select("reason", "images").iter_rows()) == {
         "params_changed": 1,
         "fresh_zero_rows": 1,
     }
     listed = run("status", indexed, "velocity_events", "--images", "--format", "json").stdout
     assert json.loads(listed)[0] == {
-        "indexer": "velocity_events",
+        "step": "velocity_events",
         "image_id": "a",
         "action": "update",
         "reason": "params_changed",
@@ -172,7 +172,7 @@ def test_named_queries_are_listed_shown_and_asked(indexed: Path) -> None:
     asked = run("sql", indexed, "--query", "events_per_image", "--format", "jsonl").stdout
     assert [json.loads(line)["n_events"] for line in asked.splitlines()] == [2, 0]
     by_id = run("sql", indexed, "--query", "event_rate", "-p", "by=image_id").stdout
-    assert by_id.startswith("group,n_images,minutes,")
+    assert by_id.startswith("group,n_images,n_rois,roi_minutes,")
     wrong = run("sql", indexed, "--query", "event_rate", "-p", "buy=image_id", check=2).stderr
     assert "Did you mean 'by'?" in wrong
     assert "give one of" in run("sql", indexed, "FROM x", "--query", "event_rate", check=2).stderr
@@ -282,6 +282,16 @@ def test_columns_are_described(indexed: Path) -> None:
     assert "nope" in run("schema", indexed, "nope", check=1).stderr
 
 
+def test_a_named_query_is_drawn_as_it_declares(indexed: Path, tmp_path: Path) -> None:
+    target = tmp_path / "rate.svg"
+    run("plot", indexed, "--query", "event_rate", "-p", "by=image_id", "-o", target)
+    text = target.read_text()
+    assert "events per ROI (1/min)" in text
+    assert "How often events occur" in text
+    run("plot", indexed, "--query", "event_rate", "--y", "n_events", "--title", "T", "-o", target)
+    assert "n events" in target.read_text()
+
+
 def test_a_plot_is_drawn(indexed: Path, tmp_path: Path) -> None:
     target = tmp_path / "events.png"
     query = "SELECT image_id, count(*) AS n FROM kym_velocity_events GROUP BY ALL"
@@ -324,7 +334,11 @@ def test_a_database_holds_everything(indexed: Path, tmp_path: Path) -> None:
     [
         (["index", "none.zarr"], 1, "no such dataset"),
         (["sql", "{data}", "SELEC"], 1, "syntax error"),
-        (["sql", "{data}", "SELECT * FROM nope"], 1, "Tables here: kym_images"),
+        (
+            ["sql", "{data}", "SELECT * FROM nope"],
+            1,
+            "Tables here: kym_analysed, kym_events, kym_images",
+        ),
         (["index", "{data}", "nope"], 2, "there are images, velocity_events"),
         (["index", "{data}", "--mode", "sideways"], 2, "--mode"),
         (["import", "none", "{new}"], 1, "no such lab folder"),

@@ -1,83 +1,124 @@
-"""What ``kymflow import`` says of files that leave something open."""
+"""What ``kymflow import`` prints, and how it ends."""
 
 from __future__ import annotations
 
-import json
+import os
 from pathlib import Path
 
-import numpy as np
 import pytest
-import tifffile
 
 from kymflow.cli.tests.test_command import run
-from kymflow.core.lab_folder.tests.headers import header
-
-SCALE = (
-    "SELECT source_path AS path, seconds_per_line AS s, um_per_pixel AS um, scale_source, "
-    "import_notes FROM kym_images ORDER BY ALL"
-)
+from kymflow_zarr import ZarrDataset
+from tests.support.lab import EVENT, Lab
 
 
 @pytest.fixture
-def lab(tmp_path: Path) -> Path:
-    """Return a lab folder of three images without a scale and one with a header."""
-    folder = tmp_path / "lab"
-    folder.mkdir()
-    for number, name in enumerate("abcd"):
-        tifffile.imwrite(folder / f"{name}.tif", np.full((100, 8), number, np.uint16))
-    (folder / "d.txt").write_text(header())
-    return folder
+def lab(tmp_path: Path) -> Lab:
+    lab = Lab(tmp_path / "lab")
+    lab.image("a", 1)
+    return lab
 
 
-def rows(path: Path) -> list[dict[str, object]]:
-    run("index", path, "images")
-    return json.loads(run("sql", path, SCALE, "--format", "json").stdout)
+@pytest.fixture
+def target(tmp_path: Path) -> Path:
+    return tmp_path / "new.zarr"
 
 
-def test_a_missing_scale_is_said_once_for_all_images(lab: Path, tmp_path: Path) -> None:
-    done = run("import", lab, tmp_path / "x.zarr")
-    assert "added=4" in done.stdout
-    said = "no scale: nothing tells its s per line and µm per pixel"
-    assert done.stderr.splitlines() == [f"warning: a.tif and 2 more: {said}"]
-    found = rows(tmp_path / "x.zarr")
-    assert [row["import_notes"] for row in found] == [said, said, said, None]
-    assert found[3] == {
-        "path": "d.tif",
-        "s": 0.00117,
-        "um": 0.284,
-        "scale_source": "olympus",
-        "import_notes": None,
-    }
+def test_what_is_new_and_what_is_there(lab: Lab, target: Path) -> None:
+    first = run("import", lab.root, target)
+    counts = "changed=0 moved=0 copies=0 conflicts=0 failed=0\n"
+    assert (first.stdout, first.stderr) == (f"import added=1 updated=0 skipped=0 {counts}", "")
+    assert run("import", lab.root, target).stdout == f"import added=0 updated=0 skipped=1 {counts}"
 
 
-def test_a_scale_given_goes_to_the_images_that_lack_one(lab: Path, tmp_path: Path) -> None:
-    options = ("--seconds-per-line", "0.002", "--um-per-pixel", "0.5")
-    done = run("import", lab, tmp_path / "x.zarr", *options)
+def test_what_changed_is_told(lab: Lab, target: Path) -> None:
+    run("import", lab.root, target)
+    lab.sidecar("a", condition="AngII")
+    done = run("import", lab.root, target)
+    assert "changed=1" in done.stdout
+    assert done.stderr == "warning: 1 image differs from its files (a.tif): --changed merges it\n"
+    done = run("import", lab.root, target, "--changed")
+    assert "updated=1" in done.stdout
     assert done.stderr == ""
-    found = rows(tmp_path / "x.zarr")
-    assert [(row["s"], row["um"]) for row in found] == [(0.002, 0.5)] * 3 + [(0.00117, 0.284)]
-    assert [row["scale_source"] for row in found] == ["given"] * 3 + ["olympus"]
 
 
-@pytest.mark.parametrize("value", ["0", "-1", "nan", "inf", "1e400", "half", ""])
-def test_a_scale_that_is_no_positive_number_is_refused(
-    lab: Path, tmp_path: Path, value: str
+def test_a_conflict_is_listed_and_ends_with_1(lab: Lab, target: Path) -> None:
+    run("import", lab.root, target)
+    [rec] = ZarrDataset(target).iter_records()
+    metadata = rec.load_metadata_payload()
+    metadata["experiment_metadata"]["condition"] = "here"
+    rec.save_metadata_payload(metadata)
+    lab.sidecar("a", condition="there", note="")
+    done = run("import", lab.root, target, "--changed", check=1)
+    assert "updated=1" in done.stdout
+    assert "conflicts=1" in done.stdout
+    assert done.stderr == (
+        'conflict: a.tif: experiment_metadata.condition: "here" kept; '
+        'the folder has "there", "control" before\n'
+    )
+    assert run("import", lab.root, target, "--changed").stderr == ""
+
+
+def test_moves_and_copies_are_listed(lab: Lab, target: Path) -> None:
+    run("import", lab.root, target)
+    lab.tif("twice", 1)
+    done = run("import", lab.root, target)
+    assert (
+        done.stderr == "copy: twice.tif holds the pixels of a.tif: left out; --copies imports it\n"
+    )
+    assert "added=1" in run("import", lab.root, target, "--copies").stdout
+    for path in [*lab.root.glob("twice*")]:
+        path.rename(path.with_name("moved.tif"))
+    done = run("import", lab.root, target)
+    assert "moved=1" in done.stdout
+    assert done.stderr == f"moved: moved.tif was {lab.root}/twice.tif\n"
+
+
+def test_other_pixels_are_told(lab: Lab, target: Path) -> None:
+    run("import", lab.root, target)
+    lab.tif("a", 2)
+    done = run("import", lab.root, target, "--changed")
+    assert done.stderr.startswith("reacquired: a.tif: its pixels were replaced")
+
+
+def test_links_are_told(lab: Lab, target: Path, tmp_path: Path) -> None:
+    Lab(tmp_path / "nas").image("b", 2)
+    os.symlink(tmp_path / "nas", lab.root / "day1")
+    done = run("import", lab.root, target)
+    assert (
+        done.stderr == "warning: passed over 1 linked folder (day1); --follow-links searches it\n"
+    )
+    done = run("import", lab.root, target, "--follow-links")
+    assert ("added=1" in done.stdout, done.stderr) == (True, "")
+
+
+@pytest.mark.parametrize("folder", ["empty", "typo", "links"])
+def test_a_wrong_folder_is_an_error_and_makes_no_dataset(
+    tmp_path: Path, target: Path, folder: str
 ) -> None:
-    done = run("import", lab, tmp_path / "x.zarr", "--um-per-pixel", value, check=2)
-    assert "Traceback" not in done.stderr
-    assert done.stdout == ""
+    (tmp_path / "empty").mkdir()
+    (tmp_path / "links").mkdir()
+    os.symlink(tmp_path / "empty", tmp_path / "links" / "day1")
+    done = run("import", tmp_path / folder, target, check=1 if folder == "typo" else 2)
+    assert done.stderr.startswith("error: ")
+    assert len(done.stderr.splitlines()) == 1
+    assert not target.exists()
 
 
-def test_what_is_contradicted_is_said_and_nothing_fails(lab: Path, tmp_path: Path) -> None:
-    (lab / "a.txt").write_text(header(x="8, 0.0 - 9.9 [um], 0.284 [um/pixel]"))
-    (lab / "b.txt").write_text(header(date="02/11/2022 14:30:15"))
-    (lab / "c.txt").write_text("my notes of that day")
-    done = run("import", lab, tmp_path / "x.zarr")
-    assert "added=4" in done.stdout
-    lines = done.stderr.splitlines()
-    assert all(line.startswith("warning: ") for line in lines)
-    about = [line.removeprefix("warning: ").split(":")[0] for line in lines]
-    assert about == ["a.tif", "a.tif", "b.tif", "c.tif", "c.tif"]
-    assert "neither is used" in lines[0]
-    assert "is 2022-11-02 or 2022-02-11" in lines[2]
-    assert "is not an Olympus header" in lines[3]
+def test_long_lists_are_cut_and_say_so(lab: Lab, target: Path) -> None:
+    run("import", lab.root, target)
+    for number in range(205):
+        (lab.root / f"copy{number}.tif").write_bytes((lab.root / "a.tif").read_bytes())
+    lines = run("import", lab.root, target).stderr.splitlines()
+    assert len(lines) == 201
+    assert lines[-1].startswith("copy: … and 5 more")
+
+
+def test_events_of_the_folder_and_of_a_person_meet(lab: Lab, target: Path) -> None:
+    run("import", lab.root, target)
+    run("index", target)
+    lab.events("a", {**EVENT, "user_type": "true_stall"})
+    run("import", lab.root, target, "--changed")
+    run("index", target)
+    rows = run("sql", target, "SELECT user_type FROM kym_velocity_events", "--format", "csv")
+    assert rows.stdout == "user_type\ntrue_stall\n"

@@ -136,7 +136,7 @@ def test_named_queries_are_listed_and_asked(
 ) -> None:
     out, _ = take(kym, capfd, ".mode csv", ".queries", ".queries events_per_image")
     assert 'events_per_image,"How many' in out
-    assert "LEFT JOIN kym_velocity_events" in out
+    assert "FROM kym_events" in out
     out, _ = take(kym, capfd, ".mode jsonl", ".run strongest_events limit=1")
     assert out.startswith('{"image_id":"a"')
     assert len(out.splitlines()) == 1
@@ -182,7 +182,7 @@ def offered(kym: KymDataset, text: str) -> list[str]:
     [
         ("SELECT * FROM kym_i", ["kym_images"]),
         ("SELECT * FROM kym_images, kym_vel", ["kym_velocity_events"]),
-        ("SELECT * FROM kym_images JOIN ", ["kym_images", "kym_images_params"]),
+        ("SELECT * FROM kym_images JOIN ", ["kym_analysed", "kym_events", "kym_images"]),
         ("SELECT kym_images.um", ["um_per_pixel"]),
         ("SELECT i.um", []),
         ("SEL", ["SELECT"]),

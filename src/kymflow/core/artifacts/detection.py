@@ -19,7 +19,7 @@ import polars as pl
 import polars.selectors as cs
 
 from kymflow.core.artifacts.events import EVENTS_ARTIFACT, TRACE_ARTIFACT
-from kymflow_zarr.errors import WriteError
+from kymflow_zarr.errors import ImageNotFoundError, WriteError
 from kymflow_zarr.store import layout
 from kymflow_zarr.store.codecs import decode_json
 from kymflow_zarr.store.files import temporary_path
@@ -95,8 +95,13 @@ class DetectionRecord:
 
         Raises:
             OutsideError: If its place lies behind a link out of the dataset.
+            ImageNotFoundError: If the image is gone.
         """
         path = rec.artifact_path(DETECTION_ARTIFACT, ".json")
+        if not rec.exists():
+            raise ImageNotFoundError(
+                "there is no such image", dataset=str(rec.dataset.path), image_id=rec.image_id
+            )
         rec.dataset.check_writable("save what the events were made with", path.parent)
         _write(self, path)
 
@@ -145,6 +150,24 @@ def read_detections(
         if (trace_now, events_now) != (found.trace, found.events) and not dataset.read_only:
             _refresh(replace(found, trace=trace_now, events=events_now), folder)
         yield Detection(found, same_trace, same_events, trace is not None)
+
+
+def renew_events_stamp(rec: ZarrImageRecord) -> None:
+    """Have an image's detection record hold for its events as they are now.
+
+    For whoever replaces their trace. After a person judged events they are no longer those that
+    the record stands for, and nothing would tell that their trace is gone. An image whose events
+    were never detected here is left without.
+
+    Args:
+        rec: The image, in place or in the hidden folder that it is made in.
+    """
+    folder = str(rec.path / "analysis")
+    with suppress(FileNotFoundError):
+        record = _parsed(Path(folder, f"{DETECTION_ARTIFACT}.json").read_bytes(), folder)
+        path = find_file(folder, EVENTS_FILES)
+        if record is not None:
+            replace(record, events=stamp_file(path) if path else None).save(rec)
 
 
 def record_failure(rec: ZarrImageRecord, version: str, failed: Failed) -> None:

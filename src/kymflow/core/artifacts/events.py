@@ -4,13 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import polars as pl
-
-if TYPE_CHECKING:
-    pass
-
 
 TRACE_ARTIFACT = "velocity/trace"
 EVENTS_ARTIFACT = "velocity_events/events"
@@ -37,12 +33,17 @@ EVENT_SCHEMA: Mapping[str, pl.DataType] = MappingProxyType(
         "n_valid": pl.Int64(),
         "duration_s": pl.Float64(),
         "machine_type": pl.String(),
+        "candidate": pl.Boolean(),
         "user_type": pl.String(),
         "note": pl.String(),
     }
 )
 """Columns of an event: ROI and channel (1-based), sample indices into the trace, times in s,
-velocities and baselines in mm/s."""
+velocities and baselines in mm/s. ``candidate`` is true for drops that only fill up to
+``top_k_total``, false for all others, null where whoever found the event does not say."""
+
+EVENT_TIMES = ("t_start_s", "peak_t_s", "t_end_s", "duration_s")
+"""Columns that hold times, s."""
 
 COLUMN_ALIASES: Mapping[str, str] = MappingProxyType(
     {

@@ -35,6 +35,10 @@ class Stamp:
     signatures: str | None = None
 
 
+INTERRUPTED = Stamp("")
+"""Stands for the trace while it is written: a run that is killed then leaves the image due."""
+
+
 @dataclass(frozen=True, slots=True)
 class MeasurementRecord:
     """What a trace was measured from.
@@ -44,7 +48,7 @@ class MeasurementRecord:
         params_hash: Hash of the params.
         regions: The ROIs with their channels, and the scale, as they were.
         pixels: The files of the pixels.
-        trace: The trace's file, as it was written.
+        trace: The trace's file, as it was written; :data:`INTERRUPTED` before it is.
         statistics: Of the pixels in each ROI: roi_id, channel, min, max, mean, std.
     """
 
@@ -56,8 +60,14 @@ class MeasurementRecord:
     statistics: Sequence[Mapping[str, Any]] = ()
 
     def save(self, rec: ZarrImageRecord) -> None:
-        """Write the artifact."""
+        """Write the artifact.
+
+        Raises:
+            OutsideError: If its place lies behind a link out of the dataset.
+            WriteError: If the system refuses to write it.
+        """
         path = rec.artifact_path(MEASUREMENT_ARTIFACT, ".json")
+        rec.dataset.check_writable("save what the trace was measured from", path.parent)
         write_atomic(path, json.dumps(asdict(self)).encode())
 
 
@@ -95,13 +105,23 @@ def stamp_files(paths: Sequence[str], now_ns: int = 0) -> Stamp:
     return Stamp(content, _texts(before.values()) if at_rest else None)
 
 
-def is_same(stamp: Stamp, paths: Sequence[str]) -> bool:
-    """Tell whether files are as they were; read only where their signatures don't tell."""
+def confirmed(stamp: Stamp, paths: Sequence[str], now_ns: int = 0) -> Stamp | None:
+    """Confirm that files are as they were; they are read only where their signatures don't tell.
+
+    Args:
+        stamp: The files as they were.
+        paths: The files.
+        now_ns: The file system's clock before this call, ns; 0 if it is not known.
+
+    Returns:
+        The stamp, with new signatures where the files were read; None if they are others.
+    """
     with suppress(OSError):
         if stamp.signatures is not None and _texts(map(signature, paths)) == stamp.signatures:
-            return True
-        return stamp_files(paths).content == stamp.content
-    return False
+            return stamp
+        now = stamp_files(paths, now_ns)
+        return now if now.content == stamp.content else None
+    return None
 
 
 def pixel_files(store: Store, image_id: str) -> list[str]:

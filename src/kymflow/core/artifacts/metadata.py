@@ -8,7 +8,13 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from kymflow.core.artifacts.scale import stored_scale
-from kymflow_zarr.errors import ArtifactSchemaError, MetadataNotFoundError, UsageError
+from kymflow.core.quantities import as_whole, parse_quantity
+from kymflow_zarr.errors import (
+    ArtifactSchemaError,
+    ImageNotFoundError,
+    MetadataNotFoundError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrImageRecord
@@ -17,6 +23,8 @@ SCALE = ("seconds_per_line", "um_per_pixel")
 """Keys of the scale: s per line, µm per pixel."""
 BY_HAND = "set by hand"
 """The ``scale_source`` of a scale that a person set."""
+KEPT = "set_by_hand"
+"""Where the metadata keep what people set, by key: an import of changed files leaves it."""
 
 
 def get_fields(rec: ZarrImageRecord) -> dict[str, str]:
@@ -43,7 +51,8 @@ def set_fields(
         What changed, by key: the text before and after, None where there is none.
 
     Raises:
-        UsageError: If a scale is not a positive number, or a key is empty.
+        UsageError: If a scale is not a positive number, depth is not a length, branch_order is not
+            a whole number, or a key is empty.
         ImageNotFoundError: If there is no such image.
         ArtifactError: If its metadata can't be used.
         ReadOnlyError: If the dataset is open for reading only.
@@ -57,20 +66,13 @@ def set_fields(
 def _changed(
     rec: ZarrImageRecord, values: Mapping[str, str], *, save: bool
 ) -> dict[str, tuple[str | None, str | None]]:
-    before = get_fields(rec)
+    if not rec.exists():
+        raise ImageNotFoundError(
+            "there is no such image", dataset=str(rec.dataset.path), image_id=rec.image_id
+        )
     metadata = _load(rec)
-    header = dict(_section(rec, metadata, "header"))
-    experiment = dict(_section(rec, metadata, "experiment_metadata"))
-    for key, text in values.items():
-        if not key.strip():
-            raise UsageError("a key of metadata must not be empty")
-        if key in SCALE:
-            _set_scale(header, key, text)
-        elif text:
-            experiment[key] = text
-        else:
-            experiment.pop(key, None)
-    after_metadata = {**metadata, "header": header, "experiment_metadata": experiment}
+    before = _fields_of(metadata, rec)
+    after_metadata = _with_fields(metadata, values, rec)
     after = _fields_of(after_metadata, rec)
     changes = {
         key: (before.get(key), after.get(key))
@@ -80,6 +82,45 @@ def _changed(
     if changes and save:
         rec.save_metadata_payload(after_metadata)
     return changes
+
+
+def _with_fields(
+    metadata: Mapping[str, Any], values: Mapping[str, str], rec: ZarrImageRecord
+) -> dict[str, Any]:
+    """Put values that a person set into metadata, and keep there that a person did.
+
+    Args:
+        metadata: The metadata; it stays as it is.
+        values: Texts by key; an empty text removes the key.
+        rec: The image, for errors.
+
+    Raises:
+        UsageError: As for :func:`set_fields`.
+        ArtifactSchemaError: If a section of the metadata is not an object.
+    """
+    header = dict(_section(rec, metadata, "header"))
+    experiment = dict(_section(rec, metadata, "experiment_metadata"))
+    for key, text in values.items():
+        if not key.strip():
+            raise UsageError("a key of metadata must not be empty")
+        if key in SCALE:
+            _set_scale(header, key, text)
+        elif text:
+            experiment[key] = _checked(key, text)
+        else:
+            experiment.pop(key, None)
+    kept = {**_section(rec, metadata, KEPT), **values}
+    return {**metadata, "header": header, "experiment_metadata": experiment, KEPT: kept}
+
+
+def _checked(key: str, text: str) -> str:
+    """Return a text, unless ``kym_images`` would hold null in its place."""
+    column = key.strip().lower()
+    if column == "depth" and parse_quantity(text, "length") is None:
+        raise UsageError(f"{key} must be a length in µm, or with its unit, not {text!r}")
+    if column == "branch_order" and as_whole(text) is None:
+        raise UsageError(f"{key} must be a whole number, not {text!r}")
+    return text
 
 
 def _fields_of(metadata: Mapping[str, Any], rec: ZarrImageRecord) -> dict[str, str]:
@@ -105,8 +146,13 @@ def _set_scale(header: dict[str, Any], key: str, text: str) -> None:
     scale = stored_scale(header)
     steps = {"seconds_per_line": scale.seconds_per_line, "um_per_pixel": scale.um_per_pixel}
     steps[key] = value
-    header["voxels"] = [steps["seconds_per_line"], steps["um_per_pixel"]]
+    header["voxels"] = list(steps.values())
     header["voxels_units"] = ["s", "um"]
+    if header.get("physical_size") is not None:  # it would tell the scale where voxels don't
+        header["physical_size"] = [
+            step * count if step and count else None
+            for step, count in zip(steps.values(), scale.shape, strict=True)
+        ]
     sources = header.get("scale_source")
     told = dict(sources) if isinstance(sources, dict) else {}
     header["scale_source"] = {**told, key: BY_HAND}

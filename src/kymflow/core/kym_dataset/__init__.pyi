@@ -9,8 +9,6 @@ from .indexers.registry import load_indexer as load_indexer
 from .indexers.velocity import VelocityIndexer as VelocityIndexer
 from .indexers.velocity_events import VelocityEventIndexer as VelocityEventIndexer
 from .kym_dataset import KymDataset as KymDataset
-from .provenance import params_hash as params_hash
-from .provenance import stable_json_dumps as stable_json_dumps
 from .update.report import Failure as Failure
 from .update.report import Progress as Progress
 from .update.report import UpdateReport as UpdateReport

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from kymflow.core.artifacts.provenance import stable_json_dumps
 from kymflow.core.errors import CodeChangedWarning, InvalidIndexerError, ParamsError, check_choice
 from kymflow.core.kym_dataset.explain import Explanation, explain
 from kymflow.core.kym_dataset.indexers.base import Indexer, check_can_travel, table_name
 from kymflow.core.kym_dataset.ledger import DECISIVE, Ledger
-from kymflow.core.kym_dataset.provenance import stable_json_dumps
 from kymflow.core.kym_dataset.update.decide import Mode, decide
 from kymflow.core.kym_dataset.update.extract import Job
 from kymflow.core.kym_dataset.update.fingerprint import code_fingerprint
@@ -45,7 +45,8 @@ class KymDataset(Queryable):
     """The tables of a Zarr dataset of kymographs.
 
     SQL sees every table by its name, the last run of each image as ``<table>_runs``, and the
-    params behind the rows' hashes as ``<table>_params``: as JSON, and each key as a column.
+    params behind the rows' hashes as ``<table>_params``: as JSON, and each key as a column. The
+    events that count are ``kym_events``, the traces searched for them ``kym_analysed``.
 
     Args:
         dataset: The dataset; opened for writing if tables are to be updated.

@@ -79,11 +79,20 @@ class Ledger:
         """Load what each image's rows were made of; None where that was never kept.
 
         Returns:
-            Frame in the schema ``SEEN``, one row per image.
+            Frame in the schema ``SEEN``, one row per image; empty where it was lost.
         """
-        if not self._tables.exists(self.seen):
-            return None
-        return self._load(self.seen, SEEN)
+        if self._tables.exists(self.seen):
+            return self._load(self.seen, SEEN)
+        return None if self._is_of_earlier_release() else pl.DataFrame(schema=SEEN)
+
+    def _is_of_earlier_release(self) -> bool:
+        """Tell whether the table is one of a release that did not keep what rows were made of."""
+        if not self._tables.exists(self.runs.name):
+            return True  # or of none
+        if not self._tables.exists(self.runs):
+            return False
+        keys = [TableKey(self.runs.name), self.runs]
+        return not self._tables.read(keys, lambda reader: reader.names_table(self.runs))
 
     def seeing(self, seen: pl.DataFrame, replaced: pl.DataFrame) -> Change:
         """Make the change that replaces what some images' rows were made of.

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from kymflow_zarr.errors import DatasetNotFoundError, UsageError
+from kymflow_zarr.reasons import escaped
 
 TIFF_SUFFIXES = (".tif", ".tiff")
 ANALYSIS_FOLDER = "flow-analysis"
+DATASET_SUFFIX = ".zarr"
+_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,21 +45,62 @@ class LabImage:
         return list(dict.fromkeys([self.tif, *(path for path in companions if path is not None)]))
 
 
-def find_images(folder: Path, unreadable: Callable[[OSError], None]) -> list[LabImage]:
-    """Return the images of a folder and the folders in it, sorted by path.
+@dataclass(frozen=True, slots=True)
+class LabFolder:
+    """What a lab folder holds.
 
-    Hidden files and folders and links to folders are passed over.
+    Attributes:
+        root: The folder, with links in its own path followed.
+        images: Its images, sorted by path.
+        links: Links to folders that were not followed, relative to the root, sorted.
+        unreadable: The error of each folder that can't be listed.
+    """
+
+    root: Path
+    images: list[LabImage]
+    links: list[str] = field(default_factory=list)
+    unreadable: list[OSError] = field(default_factory=list)
+
+
+def scan_folder(
+    folder: str | Path, *, follow_links: bool = False, dataset: Path | None = None
+) -> LabFolder:
+    """Find the images of a folder and of the folders in it.
+
+    Hidden files and folders and datasets (``….zarr``) are passed over. So are links to folders,
+    unless they are to be followed; then each folder is visited once, by its own path rather than
+    by a link.
 
     Args:
         folder: The folder.
-        unreadable: Told of each folder in it that can't be listed.
+        follow_links: Whether to follow links to folders.
+        dataset: Where the images are to go, so that it is not searched for images itself.
 
     Raises:
         DatasetNotFoundError: If there is no such folder.
-        UsageError: If it is not a folder.
+        UsageError: If it is not a folder, lies in the dataset, or holds no image.
     """
-    check_lab_folder(folder)
-    return sorted(_walk(folder, unreadable), key=lambda image: image.path)
+    check_lab_folder(Path(folder))
+    root = Path(folder).resolve()
+    home = dataset.resolve() if dataset else None
+    if home is not None and root.is_relative_to(home):
+        raise UsageError(
+            "this folder lies in the dataset that its images are to go to; name the lab's folder",
+            artifact=str(root),
+        )
+    walk = _Walk(root, home)
+    images = list(walk.images(root))
+    while follow_links and walk.links:
+        images += walk.images(walk.links.pop(0))
+    found = LabFolder(
+        root,
+        sorted(images, key=lambda image: image.path),
+        sorted(link.relative_to(root).as_posix() for link in walk.links),
+        walk.unreadable,
+    )
+    if not images and not walk.unreadable:
+        raise UsageError(_nothing_in(found), artifact=str(root))
+    return found
 
 
 def check_lab_folder(folder: Path) -> None:
@@ -74,22 +118,90 @@ def check_lab_folder(folder: Path) -> None:
         raise UsageError("a lab folder is a folder, not a file", artifact=str(folder))
 
 
-def _walk(root: Path, unreadable: Callable[[OSError], None]) -> Iterator[LabImage]:
-    for place, folders, names in os.walk(root, onerror=unreadable):
-        folders[:] = sorted(name for name in folders if not name.startswith("."))
-        here = Path(place)
-        tifs = [
-            here / name
-            for name in names
-            if name.lower().endswith(TIFF_SUFFIXES) and not name.startswith(".")
-        ]
-        if not tifs:
-            continue
-        stems = {tif.stem for tif in tifs}
-        beside = _Companions([here / name for name in names], stems)
-        made = _Companions(_listed(here / ANALYSIS_FOLDER, unreadable), stems)
-        for tif in tifs:
-            yield _image(root, tif, beside, made)
+def _nothing_in(found: LabFolder) -> str:
+    """Say why there is nothing to import."""
+    if (found.root / "zarr.json").exists() or (found.root / ".zgroup").exists():
+        return "this is a Zarr store, not a lab folder; name the folder that holds the TIFFs"
+    if found.links:
+        return (
+            f"there is no TIFF in this folder, but {named_links(found.links)}: "
+            f"--follow-links (follow_links=True) searches linked folders"
+        )
+    return "there is no TIFF (.tif, .tiff) in this folder or the folders in it; check the path"
+
+
+def named_links(links: list[str]) -> str:
+    """Return how many links there are, and the first of them."""
+    named = ", ".join(escaped(link) for link in links[:_NAMED])
+    more = ", …" if len(links) > _NAMED else ""
+    return f"{len(links)} linked folder{'s' if len(links) > 1 else ''} ({named}{more})"
+
+
+class _Walk:
+    """A walk over a folder, and later over what links in it lead to.
+
+    Args:
+        root: The folder.
+        dataset: A folder to leave out.
+
+    Attributes:
+        links: Links to folders that were met and not followed.
+        unreadable: The error of each folder that can't be listed.
+    """
+
+    def __init__(self, root: Path, dataset: Path | None) -> None:
+        self.links: list[Path] = []
+        self.unreadable: list[OSError] = []
+        self._root = root
+        self._visited: set[tuple[int, int]] = set()
+        if dataset is not None and dataset.is_dir():
+            self._visited.add(_identity(dataset))
+
+    def images(self, top: Path) -> Iterator[LabImage]:
+        """Yield the images of a folder and the folders in it that were not visited before."""
+        for place, folders, names in os.walk(top, onerror=self.unreadable.append):
+            here = Path(place)
+            if not self._is_new(here):
+                folders.clear()
+                continue
+            folders[:] = sorted(name for name in folders if self._is_entered(here, name))
+            tifs = [
+                here / name
+                for name in names
+                if name.lower().endswith(TIFF_SUFFIXES) and not name.startswith(".")
+            ]
+            if not tifs:
+                continue
+            stems = {tif.stem for tif in tifs}
+            beside = _Companions([here / name for name in names], stems)
+            made = _Companions(_listed(here / ANALYSIS_FOLDER, self.unreadable.append), stems)
+            for tif in tifs:
+                yield _image(self._root, tif, beside, made)
+
+    def _is_new(self, folder: Path) -> bool:
+        """Tell whether a folder was not visited yet, and note that it is now."""
+        try:
+            identity = _identity(folder)
+        except OSError:
+            return True  # it fails when it is listed
+        if identity in self._visited:
+            return False
+        self._visited.add(identity)
+        return True
+
+    def _is_entered(self, here: Path, name: str) -> bool:
+        if name.startswith(".") or name.lower().endswith(DATASET_SUFFIX):
+            return False
+        if not (here / name).is_symlink():
+            return True
+        if name != ANALYSIS_FOLDER:  # which is looked into, wherever it lies
+            self.links.append(here / name)
+        return False
+
+
+def _identity(folder: Path) -> tuple[int, int]:
+    status = folder.stat()
+    return status.st_dev, status.st_ino
 
 
 def _listed(folder: Path, unreadable: Callable[[OSError], None]) -> list[Path]:

@@ -82,7 +82,9 @@ def _of_roi(key: str, events: object, path: Path) -> Iterator[dict[str, Any]]:
             raise broken(path, f"event {number} of ROI {key} is not an object")
         own = {name: value for name, value in event.items() if name not in ("roi_id", "id")}
         for old, new in COLUMN_ALIASES.items():
-            if own.get(new) is None and own.get(old) is not None:
+            if old in own and own[old] is None:
+                del own[old]  # else a column of its own beside the one that other events' went to
+            elif own.get(new) is None and old in own:
                 own[new] = own.pop(old)
         ids = (event.get(name) for name in ("event_id", "id"))
         own["event_id"] = _text(next((each for each in ids if each is not None), number))

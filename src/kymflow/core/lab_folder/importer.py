@@ -2,70 +2,42 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+import logging
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Executor
-from dataclasses import dataclass, field, replace
+from contextlib import contextmanager
+from dataclasses import replace
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kymflow.core.errors import SourceFileError
 from kymflow.core.lab_folder.dates import DateOrders
-from kymflow.core.lab_folder.discover import LabImage, find_images
+from kymflow.core.lab_folder.discover import LabFolder, LabImage, scan_folder
+from kymflow.core.lab_folder.fingerprint import FINGERPRINTING, Fingerprint, Unread
 from kymflow.core.lab_folder.import_image import IMPORT, Task
+from kymflow.core.lab_folder.known import KnownImages
 from kymflow.core.lab_folder.metadata import Hints
-from kymflow.core.lab_folder.source import KnownSources, same_source
-from kymflow.core.workers.job import ImageRun
-from kymflow.core.workers.pool import worker_pool
-from kymflow.core.workers.progress import Failure
+from kymflow.core.lab_folder.recognition import Recognition, Verdict
+from kymflow.core.lab_folder.report import ImportReport
+from kymflow.core.lab_folder.seen import SeenFiles
+from kymflow.core.workers.pool import Pool, run, worker_pool
+from kymflow_zarr.store.names import check_dataset_path
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
 
+log = logging.getLogger(__name__)
+
 ImportProgress = Callable[[int, int, str], None]
-
-
-@dataclass(frozen=True, slots=True)
-class ImportReport:
-    """What an import did. Paths are relative to the folder.
-
-    Attributes:
-        added: New images: path and image_id.
-        updated: Images imported again because their files changed: path and image_id.
-        skipped: Images already there.
-        changed: Images whose files changed, left as they are.
-        failed: Images that could not be imported and folders that could not be listed: path and
-            message.
-        warnings: What the files of images leave open or contradict, such as a missing scale: path
-            and message. It is in their metadata as well, and in ``import_notes`` of ``kym_images``.
-    """
-
-    added: list[tuple[str, str]] = field(default_factory=list)
-    updated: list[tuple[str, str]] = field(default_factory=list)
-    skipped: list[str] = field(default_factory=list)
-    changed: list[str] = field(default_factory=list)
-    failed: list[tuple[str, str]] = field(default_factory=list)
-    warnings: list[tuple[str, str]] = field(default_factory=list)
-
-    @property
-    def summary(self) -> str:
-        """The one line that is printed."""
-        return (
-            f"import added={len(self.added)} updated={len(self.updated)} "
-            f"skipped={len(self.skipped)} changed={len(self.changed)} failed={len(self.failed)}"
-        )
-
-    @property
-    def failures(self) -> list[Failure]:
-        """The images that could not be imported, under their paths."""
-        code = SourceFileError.code
-        return [Failure(path, None, code, message) for path, message in self.failed]
 
 
 def import_folder(
     folder: str | Path,
-    dataset: ZarrDataset,
+    dataset: ZarrDataset | str | Path,
     *,
     changed: bool = False,
+    copies: bool = False,
+    follow_links: bool = False,
     workers: int | None = None,
     executor: Executor | None = None,
     seconds_per_line: float | None = None,
@@ -74,20 +46,28 @@ def import_folder(
 ) -> ImportReport:
     """Import the images of a lab folder.
 
-    Every image comes in whole or not at all. One already there is skipped: its path, sizes,
-    modification times and content hashes are in its metadata. A broken file is reported and does
-    not stop the rest.
+    Every image comes in whole or not at all. One already there is skipped: its path, and the
+    sizes, times and content hashes of its files are in its metadata. One whose TIFF was renamed or
+    moved is recognised by its content, and its new path put on record. A broken file is reported
+    and does not stop the rest. One import into a dataset runs at a time; others wait.
 
     Args:
         folder: The lab folder.
-        dataset: The dataset, open for writing.
-        changed: Whether to import images again whose files changed. The image keeps its id and
-            the artifacts that did not come from the folder.
+        dataset: The dataset, open for writing; or the path of one, which is made if the folder
+            holds images.
+        changed: Whether to merge what changed in the files of images with what was done to these
+            in the dataset since: field by field, three ways, the base being what was last
+            imported. What both changed differently stays as it is in the dataset and is listed
+            in ``conflicts``. An image imported before a base was kept keeps its values wherever
+            the two differ, which is listed too.
+        copies: Whether a TIFF with the pixels of another, which is still where it was, is an image
+            of its own. Else it is left out and listed.
+        follow_links: Whether to follow links to folders. Else they are listed.
         workers: Read and write images in this many local processes; in this one if None.
         executor: Do it on this ``concurrent.futures.Executor`` instead. Its workers must reach
             both folders by the same paths.
-        seconds_per_line: Time between lines, s, of images whose files say nothing of it.
-        um_per_pixel: Distance between pixels, µm, of images whose files say nothing of it.
+        seconds_per_line: Time between lines, s, of images whose files don't tell it.
+        um_per_pixel: Distance between pixels, µm, of images whose files don't tell it.
         progress: Called with (done, total, path) at the beginning and after each image.
 
     Returns:
@@ -95,67 +75,137 @@ def import_folder(
 
     Raises:
         NotFoundError: If there is no such folder.
-        UsageError: If it is not a folder, or a scale given is not a positive number.
+        UsageError: If it is not a folder, lies in the dataset, or holds no TIFF; or if a scale
+            given is not a positive number.
         ReadOnlyError: If the dataset is open for reading only.
         WorkerError: If the executor is lost; images imported before stay.
     """
-    dataset.check_writable("import a lab folder")
+    from kymflow_zarr import ZarrDataset
+
     hints = Hints(None, seconds_per_line, um_per_pixel)
-    root = Path(folder).resolve()
-    report = ImportReport()
-    images = find_images(root, lambda error: report.failed.append(_unreadable(error, root)))
-    unlisted = len(report.failed)
-
-    def tell(path: str) -> None:
-        if progress:
-            lists = (report.added, report.updated, report.skipped, report.changed, report.failed)
-            progress(sum(len(each) for each in lists) - unlisted, len(images), path)
-
-    tell("")
-    tasks = _tasks(images, root, dataset, report, changed, hints, tell)
-    batches = IMPORT.batches(dataset, ((task.image.path, task) for task in tasks), size=1)
-    run = ImageRun("import", on_error="record")
-    with worker_pool(workers, executor) as pool:
-        for batch in run.over(IMPORT.in_batches(), batches, pool):
-            for imported in batch.value or []:
-                path = imported.task.image.path
-                done = report.added if imported.task.replaced is None else report.updated
-                done.append((path, imported.image_id))
-                report.warnings.extend((path, note) for note in imported.notes)
-                tell(path)
-            for path, error in batch.errors.items():
-                report.failed.append((path, Failure.of(path, error).message))
-                tell(path)
-    for done in (report.added, report.updated, report.failed):
-        done.sort()  # they came as they were done
-    report.warnings.sort(key=lambda warning: warning[0])
-    return report
+    if isinstance(dataset, str | Path):
+        place = check_dataset_path(dataset)
+        found = scan_folder(folder, follow_links=follow_links, dataset=place)
+        dataset = ZarrDataset(place)
+    else:
+        dataset.check_writable("import a lab folder")
+        found = scan_folder(folder, follow_links=follow_links, dataset=dataset.path)
+    with _only_import(dataset), worker_pool(workers, executor) as pool:
+        return _Import(found, dataset, changed, hints, progress).run(pool, copies=copies)
 
 
-def _tasks(
-    images: Sequence[LabImage],
-    root: Path,
-    dataset: ZarrDataset,
-    report: ImportReport,
-    changed: bool,
-    hints: Hints,
-    tell: Callable[[str], None],
-) -> Iterator[Task]:
-    """Yield what is to be brought in, and report what is not."""
-    known, dates = KnownSources(dataset), DateOrders(images)
-    for image in images:
+class _Import:
+    """One import at work.
+
+    Args:
+        found: What the folder holds.
+        dataset: The dataset.
+        changed: Whether to merge what changed.
+        hints: The scale of images whose files don't tell it.
+        progress: Called after each image.
+    """
+
+    def __init__(
+        self,
+        found: LabFolder,
+        dataset: ZarrDataset,
+        changed: bool,
+        hints: Hints,
+        progress: ImportProgress | None,
+    ) -> None:
+        self._found = found
+        self._dataset = dataset
+        self._changed = changed
+        self._hints, self._dates = hints, DateOrders(found.images)
+        self._progress = progress
+        self._done = 0
+        self._known = KnownImages(dataset)
+        self._seen = SeenFiles(dataset)
+        self._report = ImportReport(links=found.links)
+        self._report.failed.extend(_unreadable(error, found.root) for error in found.unreadable)
+
+    def run(self, pool: Pool | None, *, copies: bool) -> ImportReport:
+        """Bring in all that is to come."""
+        if self._progress:
+            self._progress(0, len(self._found.images), "")
+        recognition = Recognition(
+            self._found.root, self._found.images, self._known, self._seen, copies=copies
+        )
+        placed = list(recognition.by_place())
+        others = recognition.by_content(lambda unread: _prints(unread, pool))
         try:
-            image_id = known.find(image, root)
-            same = image_id is not None and same_source(image, root, known.sources[image_id])
-        except SourceFileError as error:
-            report.failed.append((image.path, error.message))
-        else:
-            if image_id is None or (changed and not same):
-                own = replace(hints, date_order=dates.of(image))
-                yield Task(image, root, dataset, image_id, own)
-                continue
-            (report.skipped if same else report.changed).append(image.path)
-        tell(image.path)
+            for brought in run(IMPORT, self._tasks(chain(placed, others)), pool):
+                self._report.take_brought(brought)
+                self._tell(brought.task.image)
+        finally:
+            self._seen.save()
+            self._known.save()
+        self._report.sort()
+        return self._report
+
+    def _tasks(self, verdicts: Iterable[Verdict]) -> Iterator[Task]:
+        """Yield what is to be brought in, and report what is not."""
+        for verdict in verdicts:
+            is_due = verdict.is_moved or (verdict.changed and self._changed)
+            if verdict.error or verdict.copy_of or (verdict.image_id is not None and not is_due):
+                self._report.take_verdict(verdict)
+                self._tell(verdict.image)
+            else:
+                yield self._task(verdict)
+
+    def _task(self, verdict: Verdict) -> Task:
+        root, known = self._found.root, self._known.sources.get(verdict.image_id or "")
+        if known is not None and not verdict.is_moved:
+            root = Path(known.root)  # the folder that was imported may be around this one
+        return Task(
+            verdict.image,
+            root,
+            self._dataset,
+            verdict.pixels,
+            known,
+            verdict.image_id,
+            verdict.is_moved,
+            is_merged=self._changed,
+            hints=replace(self._hints, date_order=self._dates.of(verdict.image)),
+        )
+
+    def _tell(self, image: LabImage) -> None:
+        self._done += 1
+        if self._progress:
+            self._progress(self._done, len(self._found.images), image.path)
+
+
+def _prints(unread: Iterable[Unread], pool: Pool | None) -> Iterator[Fingerprint]:
+    """Yield the fingerprints of images in their order, whichever is taken first."""
+    taken: dict[str, Fingerprint] = {}
+    ordered = list(unread)
+    waiting = iter(ordered)
+    next_one = next(waiting, None)
+    for fingerprint in run(FINGERPRINTING, ordered, pool):
+        taken[fingerprint.image.path] = fingerprint
+        while next_one is not None and next_one.image.path in taken:
+            yield taken.pop(next_one.image.path)
+            next_one = next(waiting, None)
+
+
+@contextmanager
+def _only_import(dataset: ZarrDataset) -> Iterator[None]:
+    """Let one import into a dataset run at a time."""
+    from kymflow_zarr.store import layout
+    from kymflow_zarr.store.locks import Timeout, file_lock
+
+    place = layout.import_lock(dataset.path)
+    dataset.check_writable("take a lock", place.parent)
+    lock = file_lock(place)
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        log.warning("another import into %s is at work; waiting for it to end", dataset.path)
+        lock.acquire()
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def _unreadable(error: OSError, root: Path) -> tuple[str, str]:

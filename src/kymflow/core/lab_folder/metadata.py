@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from kymflow.core.artifacts.scale import UNITS
@@ -55,6 +55,24 @@ class Hints:
             value = getattr(self, name)
             if value is not None and not (math.isfinite(value) and value > 0):
                 raise UsageError(f"{name} is {value}; give a number above 0")
+
+    def or_as_given(self, metadata: Mapping[str, Any]) -> Hints:
+        """Return these, and where they lack a scale, the one given at an earlier import.
+
+        Args:
+            metadata: The image's metadata.
+        """
+        header = metadata.get("header")
+        known = header if isinstance(header, Mapping) else {}
+        sources, voxels = known.get("scale_source"), known.get("voxels")
+        if not isinstance(sources, Mapping) or not isinstance(voxels, list) or len(voxels) < 2:
+            return self
+        earlier = {
+            name: value
+            for name, value in zip(FIGURES, voxels, strict=False)
+            if getattr(self, name) is None and sources.get(name) == "given"
+        }
+        return replace(self, **earlier) if earlier else self
 
 
 def build_metadata(

@@ -2,8 +2,8 @@
 
 Each source makes a claim. For each of the two figures the first source that gives it counts, in
 the order of :data:`SOURCES`. A source that tells of another number of lines or pixels than the
-image has is not believed along that axis; where one says that the image is turned, only sources
-that say otherwise are. What is contradicted, or not told at all, is noted.
+image has is not believed along that axis; where one says that the image is turned, only those are
+that know time from space. What is contradicted, or not told at all, is noted.
 """
 
 from __future__ import annotations
@@ -19,6 +19,9 @@ SOURCES = ("sidecar", "olympus", "fluoview", "ome", "imagej", "scanimage", "tiff
 """Where a scale comes from, the most trusted first: the JSON sidecar; the Olympus header; inside
 the TIFF the metadata of FluoView, OME, ImageJ and ScanImage, and its resolution tags; what the
 person who imports gives for files that say nothing."""
+
+KNOW_THE_AXES = ("sidecar", "olympus", "fluoview")
+"""Sources that say which axis is time. To the others X is space, however the image lies."""
 
 FIGURES = ("seconds_per_line", "um_per_pixel")
 AGREE = 0.01
@@ -84,7 +87,7 @@ def decide_scale(claims: Iterable[Claim], shape: Sequence[int]) -> Scale:
     notes = [f"{_NAMES[claim.source]}: {note}" for claim in ranked for note in claim.notes]
     notes += [note for claim in ranked if (note := _shape_note(claim, shape))]
     if any(_is_turned(claim, shape) for claim in ranked):
-        ranked = [claim for claim in ranked if claim.shape != (None, None)]
+        ranked = [claim for claim in ranked if claim.source in KNOW_THE_AXES and any(claim.shape)]
     values: dict[str, float | None] = {}
     sources: dict[str, str] = {}
     for axis, figure in enumerate(FIGURES):

@@ -63,11 +63,18 @@ class Bands:
         return {"yOffset" if self.lying else "xOffset": spread}
 
     def measure(
-        self, start: str, end: str = "", *, title: str, axis: alt.Axis, zero: bool = False
+        self,
+        start: str,
+        end: str = "",
+        *,
+        title: str,
+        axis: alt.Axis,
+        zero: bool = False,
+        domain: list[int] | None = None,
     ) -> dict[str, Any]:
         """Return the encodings of a length, or of a stretch from start to end."""
         channel, along = (alt.X, "x") if self.lying else (alt.Y, "y")
-        scale = alt.Scale(zero=zero)
+        scale = alt.Scale(domain=domain) if domain else alt.Scale(zero=zero)
         measure = channel(start, type="quantitative", title=title, scale=scale, axis=axis)
         return {along: measure} | ({f"{along}2": end} if end else {})
 
@@ -86,11 +93,13 @@ def draw_bar(drawing: Drawing) -> alt.Chart:
         title = f"mean {title}"
     drawing.frame = _most(drawing, rows, pl.col("y").abs().max(), "bars shown, the longest")
     bands = _lay(drawing)
+    # Where all are 0, Vega-Lite puts the 0 in the middle of an axis without other numbers.
+    domain = None if drawing.frame["y"].cast(pl.Boolean).any() else [0, 1]
     return (
         alt.Chart(values(drawing.frame), mark=alt.MarkDef(type="bar", cornerRadiusEnd=2))
         .encode(
             **bands.place(drawing.title("x"), gap=0),
-            **bands.measure("y", title=title, axis=drawing.axis("y"), zero=True),
+            **bands.measure("y", title=title, axis=drawing.axis("y"), zero=True, domain=domain),
             color=drawing.color(),
             tooltip=drawing.tooltips() if measured else drawing.tooltips(y="count"),
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -30,6 +31,7 @@ def plot(
     title: str | None = None,
     width: int | None = None,
     height: int | None = None,
+    labels: Mapping[str, str] | None = None,
 ) -> alt.Chart | alt.LayerChart:
     """Return a chart of a frame.
 
@@ -47,6 +49,7 @@ def plot(
         title: The plot's title.
         width: Of the plot without axes and legend, px; by default what fits the kind.
         height: Likewise.
+        labels: What stands at the axes for some columns, in place of their names and units.
 
     Returns:
         The chart, ready for :func:`kymflow.core.plots.save` or a notebook.
@@ -75,7 +78,7 @@ def plot(
         "box": bands.draw_box,
     }[kind]
     columns = choose(frame, kind, x, y, color)
-    drawing = begin(frame, columns, width, height, shades=kind == "scatter")
+    drawing = begin(frame, columns, width, height, shades=kind == "scatter", labels=labels)
     chart: alt.Chart | alt.LayerChart = draw(drawing)
     for note in drawing.notes:
         warnings.warn(note, PlotNote, stacklevel=2)

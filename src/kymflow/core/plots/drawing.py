@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -27,6 +28,7 @@ class Drawing:
         types: The channels' Vega-Lite types.
         width: Of the plot, px; None for what fits the kind.
         height: Likewise.
+        labels: What stands for some columns in place of their names.
         notes: What is left out or summed up.
     """
 
@@ -35,6 +37,7 @@ class Drawing:
     types: dict[str, Type]
     width: int | None
     height: int | None
+    labels: Mapping[str, str] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
 
     @property
@@ -44,7 +47,8 @@ class Drawing:
 
     def title(self, channel: str) -> str:
         """Return the label of a channel."""
-        return label(self.names[channel])
+        name = self.names[channel]
+        return self.labels.get(name) or label(name)
 
     def axis(self, channel: str) -> alt.Axis:
         """Return the axis of a channel; whole numbers get no ticks between them."""
@@ -83,7 +87,13 @@ class Drawing:
 
 
 def begin(
-    frame: pl.DataFrame, columns: Columns, width: int | None, height: int | None, *, shades: bool
+    frame: pl.DataFrame,
+    columns: Columns,
+    width: int | None,
+    height: int | None,
+    *,
+    shades: bool,
+    labels: Mapping[str, str] | None = None,
 ) -> Drawing:
     """Return a drawing of these columns: numbers finite or null, times without their zone.
 
@@ -93,6 +103,7 @@ def begin(
         width: As asked for.
         height: As asked for.
         shades: Whether a number told by colour is one, rather than the name of a kind.
+        labels: What stands for some columns in place of their names.
     """
     types = {channel: _type(name, frame.schema[name]) for channel, name in columns.named.items()}
     if not shades and "color" in types:
@@ -101,7 +112,7 @@ def begin(
         _prepared(pl.col(name), frame.schema[name], types[channel]).alias(channel)
         for channel, name in columns.named.items()
     ]
-    return Drawing(frame.select(shown), columns.named, types, width, height)
+    return Drawing(frame.select(shown), columns.named, types, width, height, labels or {})
 
 
 def values(frame: pl.DataFrame) -> alt.InlineData:

@@ -15,6 +15,9 @@ GAP_SHADE, SHIFT_SHADE, STRIP = 0.28, 0.08, 5
 """How dark a gap is shaded, and the way of a shift from its onset to its peak, which may be long;
 the strip (px) on top shows it as well."""
 
+CANDIDATE = 0.4
+"""How opaque the line and arrow of a candidate are; other events' are wholly so."""
+
 EVENT_COLOURS: Mapping[str, str] = {
     "baseline_drop": "#D55E00",
     "baseline_rise": "#009E73",
@@ -54,7 +57,10 @@ def within(events: pl.DataFrame, span: Span) -> pl.DataFrame:
 
 
 def event_marks(events: pl.DataFrame, kinds: Sequence[str], *, legend: bool) -> list[alt.Chart]:
-    """Return the marks of events: a band from start to end, a line and an arrow at the peak."""
+    """Return the marks of events: a band from start to end, a line and an arrow at the peak.
+
+    Candidates, which don't count, are pale and called so.
+    """
     colour = alt.Color(
         "event_type",
         type="nominal",
@@ -72,12 +78,16 @@ def event_marks(events: pl.DataFrame, kinds: Sequence[str], *, legend: bool) -> 
     strip = base.mark_rect(clip=True, opacity=0.75).encode(
         x="begin:Q", x2="until:Q", y=alt.value(0), y2=alt.value(STRIP)
     )
-    rule = base.mark_rule(strokeWidth=1.6, clip=True).encode(x="peak_t_s:Q")
+    weight = alt.Opacity("weight:Q", scale=None)
+    rule = base.mark_rule(strokeWidth=1.6, clip=True).encode(x="peak_t_s:Q", opacity=weight)
     arrow = (
-        base.mark_point(filled=True, size=70, opacity=1, clip=False)
+        base.mark_point(filled=True, size=70, clip=False)
         .transform_filter("datum.shape != ''")
         .encode(
-            x="peak_t_s:Q", y=alt.value(-5), shape=alt.Shape("shape:N", scale=None, legend=None)
+            x="peak_t_s:Q",
+            y=alt.value(-5),
+            shape=alt.Shape("shape:N", scale=None, legend=None),
+            opacity=weight,
         )
     )
     word = (
@@ -106,6 +116,7 @@ def _drawn(events: pl.DataFrame) -> pl.DataFrame:
     """Return events with what their marks need."""
     start = pl.col("t_start_s")
     reviewed = pl.col("user_type").fill_null("unreviewed")
+    candidate = pl.col("candidate").fill_null(value=False) & (reviewed == "unreviewed")
     shapes = {"baseline_drop": "triangle-down", "baseline_rise": "triangle-up"}
     return events.select(
         *_TOLD,
@@ -114,7 +125,10 @@ def _drawn(events: pl.DataFrame) -> pl.DataFrame:
         at=pl.coalesce("peak_t_s", "t_start_s"),
         shade=pl.when(pl.col("t_end_s").is_null()).then(SHIFT_SHADE).otherwise(GAP_SHADE),
         shape=pl.col("event_type").replace_strict(shapes, default=""),
-        review=pl.when(reviewed == "unreviewed")
+        weight=pl.when(candidate).then(CANDIDATE).otherwise(1.0),
+        review=pl.when(candidate)
+        .then(pl.lit("candidate"))
+        .when(reviewed == "unreviewed")
         .then(pl.lit(""))
         .otherwise(reviewed.str.replace_all("_", " ")),
     )

@@ -10,7 +10,7 @@ import polars as pl
 from kymflow.core.artifacts.events import EVENT_SCHEMA
 from kymflow.core.artifacts.kymograph import load_kymograph
 from kymflow.core.artifacts.scale import stored_scale
-from kymflow.core.artifacts.trace import load_trace
+from kymflow.core.artifacts.trace import load_measured
 from kymflow.core.extras import needs_extra
 from kymflow.core.kym_dataset.indexers.velocity_events import VelocityEventIndexer
 from kymflow.core.plots.style import WIDTH, config
@@ -35,7 +35,9 @@ def draw_image(
     """Draw an image: its kymograph, and on the same time axis its traces with their events.
 
     A kymograph with more lines than the picture has columns is shrunk by means, a trace keeps the
-    extremes of each column. Velocities far from all others are cut off, and how many is said.
+    extremes of each column. On a kymograph short enough to show them, segments of the measured
+    slopes tell whether the velocity is right; beneath a trace that was measured, a strip shows the
+    quality. Velocities far from all others are cut off, and how many is said.
 
     Args:
         rec: The image.
@@ -84,7 +86,11 @@ def draw_image(
     rows: list[Any] = []
     if pixels is not None:
         rois_drawn = [roi for roi in metadata.get("rois", []) if isinstance(roi, dict)]
-        rows.append(draw_kymograph(pixels, span, seconds, um, rois_drawn, last=trace.is_empty()))
+        shown = trace.filter(pl.col("channel") == pl.col("channel").min())  # that of the pixels
+        last_panel = trace.is_empty()
+        rows.append(
+            draw_kymograph(pixels, span, seconds, um, rois_drawn, trace=shown, last=last_panel)
+        )
     rows += _trace_panels(trace, events, span)
     title = alt.TitleParams(_title(rec, metadata), subtitle=list(_subtitle(rec, metadata, pixels)))
     chart: alt.VConcatChart = alt.vconcat(*rows, spacing=14, title=title).configure(**config())
@@ -93,6 +99,7 @@ def draw_image(
 
 def _trace_panels(trace: pl.DataFrame, events: pl.DataFrame, span: Span) -> Iterator[Any]:
     from kymflow.core.plots.events import event_kinds, within
+    from kymflow.core.plots.streaks import draw_quality
     from kymflow.core.plots.trace import draw_trace
 
     events = within(events, span)
@@ -101,6 +108,8 @@ def _trace_panels(trace: pl.DataFrame, events: pl.DataFrame, span: Span) -> Iter
     channels = trace["channel"].n_unique()
     for number, ((roi_id, channel), part) in enumerate(sorted(parts.items())):
         name = f"ROI {roi_id}" + (f", channel {channel}" if channels > 1 else "")
+        final = number == len(parts) - 1
+        measured = part["quality"].null_count() < part.height
         own = events.filter(pl.col("roi_id") == roi_id, pl.col("channel").fill_null(1) == channel)
         yield draw_trace(
             part.select("time", "velocity"),
@@ -109,8 +118,10 @@ def _trace_panels(trace: pl.DataFrame, events: pl.DataFrame, span: Span) -> Iter
             name=name,
             kinds=kinds,
             legend=number == 0,
-            last=number == len(parts) - 1,
+            last=final and not measured,
         )
+        if measured:
+            yield draw_quality(part.select("time", "quality"), span, last=final)
 
 
 def _metadata(rec: ZarrImageRecord) -> dict[str, Any]:
@@ -137,13 +148,14 @@ def _pixels(rec: ZarrImageRecord, trace: pl.DataFrame) -> np.ndarray[Any, Any] |
 
 def _trace(rec: ZarrImageRecord, rois: Sequence[int] | None) -> pl.DataFrame:
     try:
-        trace = load_trace(rec)
+        trace = load_measured(rec)
     except ArtifactNotFoundError:
         schema = {
             "roi_id": pl.Int32,
             "channel": pl.Int32,
             "time": pl.Float64,
             "velocity": pl.Float64,
+            "quality": pl.Float64,
         }
         trace = pl.DataFrame(schema=schema)
     for roi_id in rois or []:

@@ -7,9 +7,11 @@ from typing import Any
 
 import altair as alt
 import numpy as np
+import polars as pl
 
 from kymflow.core.plots.pixels import picture_url
 from kymflow.core.plots.span import Span, y_axis
+from kymflow.core.plots.streaks import Frame, draw_slopes, slope_segments
 
 HEIGHT = 150
 SHARP = 2
@@ -24,9 +26,12 @@ def draw_kymograph(
     um: float | None,
     rois: Sequence[Mapping[str, Any]],
     *,
+    trace: pl.DataFrame,
     last: bool,
 ) -> alt.LayerChart:
     """Draw the pixels, time to the right, with the outlines of ROIs that are not the whole.
+
+    Measured slopes are drawn on them where the scale is known and the time is short enough.
 
     Args:
         pixels: Axis 0 time, axis 1 space.
@@ -34,6 +39,7 @@ def draw_kymograph(
         seconds: Of a line; None if not known.
         um: Of a pixel; None if not known.
         rois: With x0, x1 along space and y0, y1 along time, px.
+        trace: Frame (roi_id, time in s, velocity in mm/s).
         last: Whether no panel follows.
     """
     line, step = seconds or 1.0, um or 1.0
@@ -59,7 +65,11 @@ def draw_kymograph(
     axes = nowhere.mark_point(opacity=0).encode(x=span.x("x", last=last), y=y)
     boxes = [_box(roi, pixels.shape, line, step, span) for roi in rois]
     outlines = _outlines([box for box in boxes if box is not None])
-    chart: Any = alt.layer(axes, picture, *outlines)
+    slopes: list[Any] = []
+    if seconds and um:
+        frame = Frame(span, depth, HEIGHT)
+        slopes = draw_slopes(slope_segments(trace, rois, um, frame))
+    chart: Any = alt.layer(axes, picture, *outlines, *slopes)
     drawn: alt.LayerChart = chart.properties(width=span.width, height=HEIGHT)
     return drawn
 

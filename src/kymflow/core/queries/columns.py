@@ -44,7 +44,7 @@ def describe_columns(kym: Queryable, table: str) -> pl.DataFrame:
 
     Args:
         kym: The dataset's tables.
-        table: A table, ledger or params view, as SQL names it.
+        table: A table or another view, as SQL names it.
 
     Returns:
         Frame (column, type as SQL names it, unit or null, nulls, distinct, min, max), a row a

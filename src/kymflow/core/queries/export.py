@@ -25,7 +25,7 @@ def export(kym: Queryable, path: Path, tables: Sequence[str] = ()) -> None:
         path: Its ending decides. ``.duckdb`` is a database of many tables, each a copy of the
             view of that name, so that queries run in it as they do here; the endings of
             ``kymflow.core.formats`` hold one table.
-        tables: Views of the SQL session: tables, ledgers, params. For a database all if empty.
+        tables: Views of the SQL session, tables among them. For a database all if empty.
 
     Raises:
         UsageError: If the ending is not known, does not go with so many tables, or the format

@@ -7,28 +7,36 @@
     -- Tables   kym_images, kym_velocity_events
     -- Params   by        column of kym_images  = condition  what groups the images
     --          within_s  number, s             = 0.05       how far apart they may be
-    -- Output   group; n_images: how many
+    -- Output   group; n_images: how many; mean_s
+    -- Units    group {by}, mean_s s
+    -- Plot     bar, x=group, y=mean_s
 
 A parameter is a ``text``, an ``integer``, a ``number`` or a ``boolean``, with its unit after a
 comma, bound as ``$name``; or it names a ``column of`` some tables or a ``table``, and has a
 fragment ``{name}``. A table's ledger and params have the fragments ``{name_runs}`` and
-``{name_params}``.
+``{name_params}``. A ``number > 0`` must be above 0.
+
+``Units`` are those of the answer's columns: ``{by}`` is that of the column which the parameter
+names. ``Plot`` is how to draw the answer: the kind of plot, and the columns on its axes.
 """
 
 from __future__ import annotations
 
+import math
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kymflow_zarr.errors import UsageError
 
-_SECTION = re.compile(r"(Tables|Params|Output)\s+(.*)")
+_SECTION = re.compile(r"(Tables|Params|Output|Units|Plot)\s+(.*)")
 _PARAMETER = re.compile(
     r"(?P<name>\w+)\s{2,}"
-    r"(?P<kind>text|integer|number|boolean|table|column)"
+    r"(?P<kind>text|integer|number|boolean|table|column)(?P<above> > 0)?"
     r"(?: of (?P<tables>\w+(?:, \w+)*)|, (?P<unit>\S+))?\s+"
     r"= (?P<default>\S+)\s{2,}(?P<about>.+)"
 )
+_AXES = re.compile(r"(?P<kind>\w+), x=(?P<x>\w+)(?:, y=(?P<y>\w+))?(?:, colour=(?P<colour>\w+))?")
 _BOOLEANS = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 
 
@@ -43,6 +51,7 @@ class Parameter:
         about: What it does.
         unit: Of a number; None if it has none.
         tables: The tables that a column may be of.
+        positive: Whether a number must be above 0.
     """
 
     name: str
@@ -51,6 +60,7 @@ class Parameter:
     about: str
     unit: str | None = None
     tables: tuple[str, ...] = ()
+    positive: bool = False
 
     def value(self, given: object) -> object:
         """Return a value in this parameter's type; texts are read, as from a command line.
@@ -64,7 +74,30 @@ class Parameter:
         if value is None:
             article = "an" if self.kind == "integer" else "a"
             raise UsageError(f"{self.name} must be {article} {self.kind}, not {given!r}")
+        if self.kind == "number" and not self._accepts(float(str(value))):
+            least = " above 0" if self.positive else ""
+            raise UsageError(f"{self.name} must be a finite number{least}, not {given!r}")
         return value
+
+    def _accepts(self, number: float) -> bool:
+        return math.isfinite(number) and (number > 0 or not self.positive)
+
+
+@dataclass(frozen=True, slots=True)
+class Axes:
+    """How to draw the answer of a named query.
+
+    Attributes:
+        kind: The kind of plot.
+        x: The column on the x axis.
+        y: The column on the y axis; None where rows are counted.
+        colour: The column told by colour, None for none.
+    """
+
+    kind: str
+    x: str
+    y: str | None
+    colour: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,6 +111,9 @@ class NamedQuery:
         tables: The tables it reads; ``{table}`` stands for the one that a parameter names.
         parameters: Its parameters.
         output: The columns of its answer.
+        units: The unit of each column that has one; ``{name}`` stands for that of the column which
+            the parameter of this name names.
+        axes: How to draw the answer.
         sql: Its text, fragments and header included.
     """
 
@@ -87,6 +123,8 @@ class NamedQuery:
     tables: tuple[str, ...]
     parameters: tuple[Parameter, ...]
     output: str
+    units: Mapping[str, str]
+    axes: Axes
     sql: str
 
 
@@ -106,8 +144,10 @@ def read_header(name: str, sql: str) -> NamedQuery:
             section, text = found.groups()
         sections.setdefault(section, []).append(text)
     about = sections[""]
-    if not about or "Tables" not in sections or "Output" not in sections:
-        raise ValueError(f"query {name!r} does not say what it answers, its Tables and its Output")
+    if not about or not {"Tables", "Output", "Plot"} <= sections.keys():
+        raise ValueError(
+            f"query {name!r} does not say what it answers, its Tables, its Output and its Plot"
+        )
     return NamedQuery(
         name=name,
         summary=about[0],
@@ -115,6 +155,8 @@ def read_header(name: str, sql: str) -> NamedQuery:
         tables=tuple(re.split(r",\s*", " ".join(sections["Tables"]))),
         parameters=tuple(_parameter(name, line) for line in sections.get("Params", [])),
         output=" ".join(sections["Output"]),
+        units=_units(name, " ".join(sections.get("Units", []))),
+        axes=_axes(name, " ".join(sections["Plot"])),
         sql=sql,
     )
 
@@ -131,7 +173,22 @@ def _parameter(query: str, line: str) -> Parameter:
         about=found["about"],
         unit=found["unit"],
         tables=tuple(re.split(r",\s*", tables)) if tables else (),
+        positive=found["above"] is not None,
     )
+
+
+def _units(query: str, text: str) -> dict[str, str]:
+    pairs = [entry.split() for entry in text.split(",")] if text else []
+    if any(len(pair) != 2 for pair in pairs):
+        raise ValueError(f"query {query!r}: these are no columns with their units: {text!r}")
+    return dict(pairs)
+
+
+def _axes(query: str, text: str) -> Axes:
+    found = _AXES.fullmatch(text)
+    if found is None:
+        raise ValueError(f"query {query!r}: this is no plot: {text!r}")
+    return Axes(**found.groupdict())
 
 
 def _converted(kind: str, given: object) -> object:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import kymflow_sql
 from kymflow.core.queries.header import NamedQuery, Parameter, read_header
-from kymflow.core.queries.views import kym_views
+from kymflow.core.queries.views import hidden, kym_views
 from kymflow_zarr.duck import quoted
 from kymflow_zarr.errors import TableNotFoundError, UsageError
 from kymflow_zarr.sql.answers import answer
@@ -96,7 +96,7 @@ def fill(
     for parameter in query.parameters:
         if parameter.kind == "column":
             fragments[parameter.name] = _column(views, parameter, str(given.pop(parameter.name)))
-    return query.sql.format(**fragments), given
+    return kymflow_sql.render(f"{_FOLDER}{name}", **fragments), given
 
 
 def _check_names(query: NamedQuery, params: Mapping[str, object]) -> None:
@@ -118,6 +118,12 @@ def _check_tables(query: NamedQuery, views: Views, fragments: Mapping[str, str])
     unquoted = {fragment: name[1:-1].replace('""', '"') for fragment, name in fragments.items()}
     for table in query.tables:
         name = table.format(**unquoted)
+        if hidden(views, name):
+            raise UsageError(
+                f"query {query.name!r} needs the view {name!r}, and a table of that name hides it; "
+                f"rename the indexer that makes that table",
+                dataset=str(views.dataset),
+            )
         if name not in views.by_name:
             raise TableNotFoundError(
                 f"query {query.name!r} needs the table {name!r}, which is not there; "

@@ -15,6 +15,8 @@ from kymflow_zarr.duck import literal, quoted, value
 if TYPE_CHECKING:
     import duckdb
 
+    from kymflow_zarr.sql.views import Source
+
 SEPARATOR = "__"
 MAX_COLUMNS = 500
 _REMEMBERED = 100
@@ -52,7 +54,7 @@ class _Key:
 _known: dict[Hashable, list[_Key]] = {}
 
 
-def select_params(con: duckdb.DuckDBPyConnection, source: str, identity: Hashable) -> str:
+def select_params(con: duckdb.DuckDBPyConnection, table: Source) -> str:
     """Write the SELECT of a params view.
 
     Columns: ``params_hash``; ``params``, the JSON text; then one for each key, sorted as in the
@@ -65,9 +67,9 @@ def select_params(con: duckdb.DuckDBPyConnection, source: str, identity: Hashabl
 
     Args:
         con: The connection; it reads all params to find the keys.
-        source: The SQL that reads the file.
-        identity: Of the file; the keys of one state of it are looked for once.
+        table: The params; the keys of one state of them are looked for once.
     """
+    source, identity = table.sql, table.identity
     if identity not in _known:
         if len(_known) >= _REMEMBERED:
             _known.clear()

@@ -1,29 +1,39 @@
 """What people added to events outlives a new detection.
 
 An event bears a person's work if its ``user_type`` is no longer ``unreviewed``, if it has a note,
-or if a person added it. On a new detection the work moves to the new event that overlaps the old
-one most; an event that overlaps none, and every event that a person added, stays as it was.
+if a person rejected it, corrected its times, or added it. On a new detection the work moves to the
+new event that overlaps the old one most, and corrected times stay as the person set them; an event
+that overlaps none, and every event that a person added, stays as it was.
+
+The times compared are those at which people decided, as the journal has them. Those of the last
+detection would let an event walk to its neighbour, a little per detection.
 """
 
 from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence, Set
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence, Set
+from dataclasses import dataclass, field
 from itertools import count
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import polars as pl
 
 from kymflow.core.artifacts.events import EVENT_SCHEMA
+from kymflow.core.review.decision import TIMES, Decision
+from kymflow.core.review.event_rows import ADDED, FLAGS
+from kymflow.core.review.labels import UNREVIEWED
 
-UNREVIEWED = "unreviewed"
-ADDED = "User Added"
 HUMAN = ("user_type", "note")
+CORRECTED = (*TIMES, "duration_s")
 
 Row = dict[str, Any]
 Owner = tuple[int, int]
+Times = tuple[float | None, float | None, float | None]
+Id = tuple[int, int, str]
+"""ROI, channel and event id: names an event within its image."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,50 +44,81 @@ class Merged:
         events: Frame in the event schema, with the old events' further columns behind it.
         moved: How many new events took over a person's work.
         kept: The old events that stay as they were, other than those that a person added.
+        beside: Of those kept whose new event took over another one's work: the other's id.
     """
 
     events: pl.DataFrame
     moved: int
     kept: list[Row]
+    beside: Mapping[Id, str] = field(default_factory=dict)
+
+
+def decided_times(image_id: str, decisions: Sequence[Decision]) -> dict[Id, list[Times]]:
+    """List when each event of an image was whenever somebody decided on it, undone or not."""
+    found: dict[Id, list[Times]] = defaultdict(list)
+    for decision in decisions:
+        for change in decision.changes:
+            if change.key.image_id == image_id:
+                row = change.key._asdict()
+                found[id_of(row)].append(change.at)
+    return found
 
 
 def merge_reviewed(
-    old: pl.DataFrame, new: Sequence[Row], searched: Set[Owner], *, reach: float
+    old: pl.DataFrame,
+    new: Sequence[Row],
+    searched: Set[Owner],
+    *,
+    reach: float,
+    decided: Mapping[Id, Sequence[Times]] = MappingProxyType({}),
 ) -> Merged:
-    """Return new events in place of old ones, without losing what people added.
+    """Put new events in place of old ones, without losing what people added.
 
-    ``user_type``, ``note``, ``event_id`` and the columns beyond the schema move from an old event
-    to the new event of the same type, ROI and channel that shares most time with it, each to one.
-    Old events of a ROI and channel that was not searched stay too.
+    ``user_type``, ``note``, ``event_id``, corrected times and the columns beyond the schema move
+    from an old event to the new event of the same type, ROI and channel that shares most time with
+    it, each to one. Old events of a ROI and channel that was not searched stay too. An event that
+    people decided on keeps its id even if all is undone, and its id is never given to another.
 
     Args:
         old: The old events, in the event schema; further columns are a person's or another tool's.
         new: The new events, values by column of the event schema; their ids are set here.
         searched: The (ROI, channel) that the new events were searched in.
         reach: How far an event without an end reaches beyond its peak, either way, s.
+        decided: When events were as people decided on them, see :func:`decided_times`.
     """
     further = [name for name in old.columns if name not in EVENT_SCHEMA]
-    new_rows = [dict(row) for row in new]
+    unflagged = {name: False for name in FLAGS if name in further}
+    new_rows = [{**unflagged, **row} for row in new]
     stay: list[Row] = []
-    reviewed: list[Row] = []
+    known: list[Row] = []
     for row in old.to_dicts():
         if _is_added(row) or _owner(row) not in searched:
             stay.append(row)
-        elif _is_reviewed(row):
-            reviewed.append(row)
-    partners = _partners(reviewed, new_rows, reach)
-    for place, row in enumerate(reviewed):
+        elif _is_reviewed(row) or id_of(row) in decided:
+            known.append(row)
+    known.sort(key=_is_reviewed, reverse=True)  # work comes before what was undone
+    overlaps = sorted(_overlaps(known, new_rows, reach, decided))
+    partners = _partners(overlaps)
+    taken_by = {partner: str(known[place]["event_id"]) for place, partner in partners.items()}
+    beside: dict[Id, str] = {}
+    moved = 0
+    for place, row in enumerate(known):
         partner = partners.get(place)
-        if partner is None:
+        if partner is not None:
+            corrected = CORRECTED if row.get("edited") else ()
+            names = ("event_id", *HUMAN, *corrected, *further)
+            new_rows[partner].update({name: row[name] for name in names})
+            moved += _is_reviewed(row)
+        elif _is_reviewed(row):
             stay.append(row)
-        else:
-            moved = ("event_id", *HUMAN, *further)
-            new_rows[partner].update({name: row[name] for name in moved})
-    _number(new_rows, set(partners.values()), stay)
+            met = next((each.new for each in overlaps if each.old == place), None)
+            if met is not None:
+                beside[id_of(row)] = taken_by[met]
+    _number(new_rows, set(partners.values()), stay, decided)
     schema = {**EVENT_SCHEMA, **{name: old[name].dtype for name in further}}
     rows = sorted([*new_rows, *stay], key=_place)
     kept = [row for row in stay if not _is_added(row)]
-    return Merged(pl.DataFrame(rows, schema), len(partners), kept)
+    return Merged(pl.DataFrame(rows, schema), moved, kept, beside)
 
 
 def _place(row: Row) -> tuple[Owner, float]:
@@ -90,7 +131,11 @@ def _is_added(row: Row) -> bool:
 
 
 def _is_reviewed(row: Row) -> bool:
-    return (row["user_type"] or UNREVIEWED) != UNREVIEWED or bool((row["note"] or "").strip())
+    return (
+        (row["user_type"] or UNREVIEWED) != UNREVIEWED
+        or bool((row["note"] or "").strip())
+        or any(row.get(name) for name in FLAGS)
+    )
 
 
 def _owner(row: Row) -> Owner:
@@ -98,32 +143,61 @@ def _owner(row: Row) -> Owner:
     return row["roi_id"] or 1, row["channel"] or 1
 
 
-def _partners(reviewed: list[Row], new: list[Row], reach: float) -> dict[int, int]:
-    """Return the place of each reviewed event's new event; those that share most time go first."""
+def id_of(row: Row) -> Id:
+    """Name an event within its image; older files that give no ROI or channel mean the first."""
+    return *_owner(row), str(row["event_id"])
+
+
+class _Overlap(NamedTuple):
+    """That an old event overlaps a new one. Sorts before those that do so less.
+
+    Attributes:
+        undone: Whether nobody's work is on the old event.
+        unshared: Minus the time shared, s.
+        distance: Between the peaks, s.
+        old: The old event's place.
+        new: The new event's place.
+    """
+
+    undone: bool
+    unshared: float
+    distance: float
+    old: int
+    new: int
+
+
+def _partners(overlaps: Sequence[_Overlap]) -> dict[int, int]:
+    """Find the place of each known event's new event; those that share most time go first."""
     partners: dict[int, int] = {}
     taken: set[int] = set()
-    for *_, old_place, new_place in sorted(_overlaps(reviewed, new, reach)):
-        if old_place not in partners and new_place not in taken:
-            partners[old_place] = new_place
-            taken.add(new_place)
+    for each in overlaps:
+        if each.old not in partners and each.new not in taken:
+            partners[each.old] = each.new
+            taken.add(each.new)
     return partners
 
 
 def _overlaps(
-    reviewed: list[Row], new: list[Row], reach: float
-) -> Iterator[tuple[float, float, int, int]]:
-    """Yield (minus the time shared, the distance of the peaks, place, place) of all overlaps."""
+    known: Sequence[Row],
+    new: Sequence[Row],
+    reach: float,
+    decided: Mapping[Id, Sequence[Times]],
+) -> Iterator[_Overlap]:
     spans: dict[tuple[str, Owner], list[tuple[int, _Span]]] = defaultdict(list)
     for place, row in enumerate(new):
-        if (span := _span(row, reach)) is not None:
+        if (span := _span(_times(row), reach)) is not None:
             spans[row["event_type"], _owner(row)].append((place, span))
-    for old_place, row in enumerate(reviewed):
-        if (span := _span(row, reach)) is None:
-            continue
-        for place, other in spans[row["event_type"], _owner(row)]:
-            shared = min(span.end, other.end) - max(span.begin, other.begin)
-            if shared >= 0:
-                yield -shared, abs(span.peak - other.peak), old_place, place
+    for old_place, row in enumerate(known):
+        undone = not _is_reviewed(row)
+        times = {*decided.get(id_of(row), ())}
+        if row.get("edited") or not times:
+            times.add(_times(row))
+        for span in filter(None, (_span(each, reach) for each in times)):
+            for place, other in spans[row["event_type"], _owner(row)]:
+                shared = min(span.end, other.end) - max(span.begin, other.begin)
+                if shared >= 0:
+                    distance = abs(span.peak - other.peak)
+                    yield _Overlap(undone, -shared, distance, old_place, place)
 
 
 class _Span(NamedTuple):
@@ -134,13 +208,18 @@ class _Span(NamedTuple):
     end: float
 
 
-def _span(row: Row, reach: float) -> _Span | None:
-    """Return an event's times; None where it has none.
+def _times(row: Row) -> Times:
+    start, peak, end = (row.get(name) for name in TIMES)
+    return start, peak, end
+
+
+def _span(times: Times, reach: float) -> _Span | None:
+    """Turn an event's times into a span; None where it has none.
 
     A baseline shift has no end. It was found in the windows on either side of its peak, so it
     reaches as far as they do.
     """
-    start, peak, end = (row.get(name) for name in ("t_start_s", "peak_t_s", "t_end_s"))
+    start, peak, end = times
     if start is None:
         return None
     peak = start if peak is None else peak
@@ -149,11 +228,15 @@ def _span(row: Row, reach: float) -> _Span | None:
     return _Span(min(start, peak - reach), peak, peak + reach)
 
 
-def _number(new: list[Row], moved: set[int], stay: list[Row]) -> None:
-    """Give new events ids that no other event of their ROI has; those that moved keep theirs."""
+def _number(
+    new: Sequence[Row], moved: Set[int], stay: Sequence[Row], decided: Mapping[Id, object]
+) -> None:
+    """Give new events ids that no other event of their ROI has or had; those moved keep theirs."""
     taken: dict[int, set[str]] = defaultdict(set)
     for row in [*stay, *(new[place] for place in moved)]:
         taken[_owner(row)[0]].add(row["event_id"])
+    for roi_id, _, event_id in decided:
+        taken[roi_id].add(event_id)
     numbers: dict[int, Iterator[int]] = defaultdict(count)
     for place, row in enumerate(new):
         if place not in moved:

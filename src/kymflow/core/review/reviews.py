@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from kymflow.core.errors import ReviewError
 from kymflow.core.review.decision import TIMES, Change, Decision, EventKey, Verb
 from kymflow.core.review.event_rows import ADDED, load_events, save_events
+from kymflow.core.review.external import at_of, plain, plain_value, reconciled
 from kymflow.core.review.journal import Journal, active
 from kymflow.core.review.labels import UNREVIEWED, labels_of
 from kymflow.core.review.state import Row, key_of, replayed
@@ -21,7 +22,7 @@ from kymflow_zarr.store import layout
 if TYPE_CHECKING:
     import polars as pl
 
-    from kymflow_zarr import ZarrDataset
+    from kymflow_zarr import ZarrDataset, ZarrImageRecord
 
 REVIEWER_VARIABLE = "KYMFLOW_REVIEWER"
 
@@ -47,10 +48,13 @@ class Reviews:
         dataset: The dataset, open for writing; for reading only, if only ``events`` and ``log``
             are asked for.
         reviewer: Who decides; by default ``$KYMFLOW_REVIEWER``, else the user's name.
+        dry_run: Whether to write nothing: the verbs check what they are given, and return what the
+            events would be.
 
     Attributes:
         dataset: The dataset.
         reviewer: Who decides.
+        dry_run: Whether nothing is written.
         journal: All decisions of everybody.
 
     Example:
@@ -58,9 +62,12 @@ class Reviews:
         >>> reviews.label([key], "true_stall")  # doctest: +SKIP
     """
 
-    def __init__(self, dataset: ZarrDataset, *, reviewer: str | None = None) -> None:
+    def __init__(
+        self, dataset: ZarrDataset, *, reviewer: str | None = None, dry_run: bool = False
+    ) -> None:
         self.dataset = dataset
         self.reviewer = reviewer_name(reviewer)
+        self.dry_run = dry_run
         self.journal = Journal(dataset)
 
     def events(self, image_id: str) -> pl.DataFrame:
@@ -82,9 +89,7 @@ class Reviews:
         Raises:
             ReviewError: If an event is not there, or there is no such label.
         """
-        labels = labels_of(self.dataset)
-        if user_type not in labels:
-            raise ReviewError(f"there is no label {user_type!r}; there are {', '.join(labels)}")
+        self._check_label(user_type)
         return self._set("label", keys, {"user_type": user_type})
 
     def note(self, keys: Iterable[EventKey], text: str) -> list[Row]:
@@ -105,9 +110,7 @@ class Reviews:
         Raises:
             ReviewError: As for :meth:`label`.
         """
-        labels = labels_of(self.dataset)
-        if user_type not in labels:
-            raise ReviewError(f"there is no label {user_type!r}; there are {', '.join(labels)}")
+        self._check_label(user_type)
         return self._set("settle", keys, {"user_type": user_type})
 
     def edit(
@@ -176,8 +179,11 @@ class Reviews:
             "t_end_s": None if end is None else _finite("end", end),
         }
         _check_order(times)
+        self._check_label(user_type)
         with self._at_work([image_id]) as rows:
             taken = {str(row["event_id"]) for row in rows[image_id]}
+            # An id is never used again: undoing a removal would meet the later event.
+            taken |= {c.key.event_id for d in self.journal.of_image(image_id) for c in d.changes}
             number = next(n for n in range(len(taken) + 1) if f"user-{n}" not in taken)
             row: Row = {
                 "roi_id": roi_id,
@@ -194,7 +200,7 @@ class Reviews:
                 "edited": False,
             }
             key = key_of(image_id, row)
-            change = Change(key, None, row, _at(row))
+            change = Change(key, None, row, at_of(row))
             return self._carry_out(Decision("add", self.reviewer, [change]), rows)[key]
 
     def remove(self, keys: Iterable[EventKey]) -> None:
@@ -213,7 +219,7 @@ class Reviews:
                         "only events that a person added can be removed; reject this one instead",
                         image_id=key.image_id,
                     )
-                changes.append(Change(key, _plain(row), None, _at(row)))
+                changes.append(Change(key, plain(row), None, at_of(row)))
             self._carry_out(Decision("remove", self.reviewer, changes), rows)
 
     def undo(self) -> Decision:
@@ -251,6 +257,11 @@ class Reviews:
 
     # How
 
+    def _check_label(self, user_type: str) -> None:
+        labels = labels_of(self.dataset)
+        if user_type not in labels:
+            raise ReviewError(f"there is no label {user_type!r}; there are {', '.join(labels)}")
+
     def _set(self, verb: Verb, keys: Iterable[EventKey], values: Mapping[str, Any]) -> list[Row]:
         return self._decide(verb, keys, lambda _: dict(values))
 
@@ -264,8 +275,8 @@ class Reviews:
             for key in asked:
                 row = _row_of(key, rows)
                 values = after(row)
-                before = {name: _json(row.get(name)) for name in values}
-                changes.append(Change(key, before, values, _at(row)))
+                before = {name: plain_value(row.get(name)) for name in values}
+                changes.append(Change(key, before, values, at_of(row)))
             if not changes:
                 return []
             found = self._carry_out(Decision(verb, self.reviewer, changes), rows)
@@ -284,17 +295,34 @@ class Reviews:
         with ExitStack() as held:
             # In one order for all who lock several: no two wait for each other.
             locks = {layout.image_lock(self.dataset.path, rec.image_id): rec for rec in records}
-            for _, rec in sorted(locks.items()):
+            for _, rec in sorted(locks.items()) if not self.dry_run else ():
                 held.enter_context(rec.lock())
-            yield {rec.image_id: load_events(rec).to_dicts() for rec in records}
+            yield {rec.image_id: self._up_to_date(rec) for rec in records}
+
+    def _up_to_date(self, rec: ZarrImageRecord) -> list[Row]:
+        """Load events as the journal has them, once it has what other programs wrote."""
+        rows = load_events(rec).to_dicts()
+        decisions = self.journal.of_image(rec.image_id)
+        if not decisions:
+            return rows
+        current, external = reconciled(rec.image_id, rows, decisions)
+        if not self.dry_run:
+            for each in external:
+                self.journal.record(each)
+            if current != rows:
+                save_events(rec, current)  # else the next decision would hide that one is missing
+        return current
 
     def _carry_out(self, decision: Decision, rows: Mapping[str, list[Row]]) -> dict[EventKey, Row]:
         """Write the journal, then the artifacts; both are whole whenever this is interrupted."""
-        self.journal.record(decision)
+        unwritten = [decision] if self.dry_run else []
+        if not self.dry_run:
+            self.journal.record(decision)
         found: dict[EventKey, Row] = {}
         for image_id, old in rows.items():
-            new = replayed(image_id, old, self.journal.of_image(image_id))
-            if new != old:
+            decisions = [*self.journal.of_image(image_id), *unwritten]
+            new = replayed(image_id, old, decisions)
+            if new != old and not self.dry_run:
                 save_events(self.dataset.record(image_id), new)
             found.update((key_of(image_id, row), row) for row in new)
         return found
@@ -318,20 +346,6 @@ def _row_of(key: EventKey, rows: Mapping[str, Sequence[Row]]) -> Row:
         f"events here: {ids}",
         image_id=key.image_id,
     )
-
-
-def _at(row: Mapping[str, Any]) -> tuple[float | None, float | None, float | None]:
-    start, peak, end = (_json(row.get(name)) for name in TIMES)
-    return start, peak, end
-
-
-def _plain(row: Mapping[str, Any]) -> Row:
-    return {name: _json(value) for name, value in row.items()}
-
-
-def _json(value: Any) -> Any:
-    """Give a value that JSON can hold: NaN and infinity are unknown."""
-    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _finite(name: str, value: float) -> float:

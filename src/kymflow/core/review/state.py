@@ -20,9 +20,9 @@ def key_of(image_id: str, row: Mapping[str, Any]) -> EventKey:
 def replayed(image_id: str, rows: Sequence[Row], decisions: Sequence[Decision]) -> list[Row]:
     """Bring an image's events to what the journal says.
 
-    A column that some decision concerns gets the value of the last one that is not undone; where
-    all are undone, the value before the first. Everything else is left as it is. A label that was
-    settled outlasts later labels.
+    A column that some decision concerns gets the value of the last one that is not undone. Where
+    all are undone it gets the value before the first, unless a new detection gave it another since.
+    Everything else is left as it is. A label that was settled outlasts later labels.
 
     Args:
         image_id: The image.
@@ -30,8 +30,9 @@ def replayed(image_id: str, rows: Sequence[Row], decisions: Sequence[Decision]) 
         decisions: The decisions on it, undone ones included, first to last.
     """
     by_key = {key_of(image_id, row): dict(row) for row in rows}
+    standing_by_key = _concerned(image_id, active(decisions))
     for key, changes in _concerned(image_id, decisions).items():
-        standing = _concerned(image_id, active(decisions)).get(key, [])
+        standing = standing_by_key.get(key, [])
         row = by_key.get(key)
         last_whole = next((c for _, c in reversed(standing) if _is_whole(c)), None)
         if any(_is_whole(change) for _, change in changes):
@@ -44,12 +45,33 @@ def replayed(image_id: str, rows: Sequence[Row], decisions: Sequence[Decision]) 
         if row is None:
             continue  # the event is gone; its decisions stay in the journal
         for name in dict.fromkeys(n for _, c in changes if not _is_whole(c) for n in c.after or ()):
-            row[name] = _value(name, changes, standing)
+            row[name] = _value(name, row.get(name), changes, standing)
     return list(by_key.values())
+
+
+def brought_up(image_id: str, rows: list[Row], decisions: Sequence[Decision]) -> list[Row]:
+    """Carry out the last decision where a killed process wrote it to the journal only.
+
+    Rows that differ from the journal in any other way are left as they are: another program
+    changed them.
+    """
+    earlier = decisions[:-1]
+    if replayed(image_id, rows, earlier) != rows:
+        return rows
+    by_key = {key_of(image_id, row): row for row in rows}
+    standing = _concerned(image_id, active(earlier))
+    target = next((d for d in earlier if d.id == decisions[-1].target), decisions[-1])
+    for key, changes in _concerned(image_id, [target]).items():
+        told = {name for _, change in standing.get(key, ()) for name in change.after or ()}
+        before = {} if _is_whole(changes[0][1]) else changes[0][1].before or {}
+        if any(by_key.get(key, {}).get(n) != v for n, v in before.items() if n not in told):
+            return rows  # no earlier decision says what this value was, but the last one does
+    return replayed(image_id, rows, decisions)
 
 
 def _value(
     name: str,
+    now: Any,
     changes: Sequence[tuple[Decision, Change]],
     standing: Sequence[tuple[Decision, Change]],
 ) -> Any:
@@ -58,8 +80,10 @@ def _value(
         of_column = [(d, c) for d, c in of_column if d.verb == "settle"] or of_column
     if of_column:
         return (of_column[-1][1].after or {})[name]
-    first = next(c for _, c in changes if not _is_whole(c) and name in (c.after or {}))
-    return (first.before or {}).get(name)
+    undone = [c for _, c in changes if not _is_whole(c) and name in (c.after or {})]
+    if all((c.after or {})[name] != now for c in undone):
+        return now
+    return (undone[0].before or {}).get(name)
 
 
 def _is_whole(change: Change) -> bool:

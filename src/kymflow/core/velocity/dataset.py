@@ -7,13 +7,16 @@ import logging
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Executor
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from kymflow.core.artifacts.detection import TRACE_FILES, find_file
 from kymflow.core.artifacts.measurement import (
+    INTERRUPTED,
     VELOCITY_PARAMS_ARTIFACT,
-    is_same,
+    MeasurementRecord,
+    confirmed,
     pixel_files,
     read_measurement,
 )
@@ -29,8 +32,12 @@ from kymflow_zarr.errors import (
     ArtifactNotFoundError,
     ArtifactSchemaError,
     ImageNotFoundError,
+    OutsideError,
+    WriteError,
 )
+from kymflow_zarr.store import layout
 from kymflow_zarr.store.names import check_image_id
+from kymflow_zarr.store.stamps import clock_ns
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset, ZarrImageRecord
@@ -189,6 +196,7 @@ def plan_velocity(
 ) -> VelocityPlan:
     """Plan a measurement; nothing is changed. See :func:`velocity_dataset`."""
     plan = VelocityPlan()
+    now_ns = 0 if dataset.read_only else clock_ns(layout.index(dataset.path))
     changed: dict[VelocityParams, VelocityParams] = {}
     for rec, own in _with_params(dataset, _present(dataset, image_ids)):
         if params is None and isinstance(own, Exception):
@@ -198,7 +206,7 @@ def plan_velocity(
         if base not in changed:
             changed[base] = base.with_changes(changes)
         try:
-            verdict = _judged(rec, changed[base])
+            verdict = _judged(rec, changed[base], now_ns)
         except ArtifactError as error:
             plan.errors[rec.image_id] = error
             continue
@@ -218,24 +226,39 @@ def plan_velocity(
 
 
 def _judged(
-    rec: ZarrImageRecord, params: VelocityParams
+    rec: ZarrImageRecord, params: VelocityParams, now_ns: int
 ) -> Literal["due", "fresh", "imported", "without_pixels"]:
     trace = find_file(f"{rec.path}/analysis", TRACE_FILES)
     record = read_measurement(rec.dataset, rec.image_id)
-    if trace is not None and (record is None or not is_same(record.trace, [trace])):
+    same_trace = confirmed(record.trace, [trace], now_ns) if record and trace else None
+    if trace and same_trace is None and (record is None or record.trace != INTERRUPTED):
         return "imported"
     files = pixel_files(rec.dataset, rec.image_id)
     if not files:
         return "without_pixels"
-    fresh = (
-        trace is not None
-        and record is not None
-        and record.velocity_version == VELOCITY_VERSION
-        and record.params_hash == params.hash
-        and record.regions == read_regions(rec).to_dict()
-        and is_same(record.pixels, files)
-    )
-    return "fresh" if fresh else "due"
+    if (
+        same_trace is None
+        or record is None
+        or record.velocity_version != VELOCITY_VERSION
+        or record.params_hash != params.hash
+        or record.regions != read_regions(rec).to_dict()
+    ):
+        return "due"
+    same_pixels = confirmed(record.pixels, files, now_ns)
+    if same_pixels is None:
+        return "due"
+    _refresh(rec, record, replace(record, pixels=same_pixels, trace=same_trace))
+    return "fresh"
+
+
+def _refresh(rec: ZarrImageRecord, record: MeasurementRecord, now: MeasurementRecord) -> None:
+    """Keep new signatures, which spare reading the files again."""
+    if now == record or rec.dataset.read_only:
+        return
+    # Without the record the files are read again next time, which is all that this is about.
+    with suppress(WriteError, OutsideError, ArtifactError), rec.lock():
+        if read_measurement(rec.dataset, rec.image_id) == record:
+            now.save(rec)
 
 
 def _with_params(

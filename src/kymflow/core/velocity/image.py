@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -13,8 +13,10 @@ from kymflow.core.artifacts.detection import TRACE_FILES, find_file
 from kymflow.core.artifacts.events import TRACE_ARTIFACT
 from kymflow.core.artifacts.kymograph import load_kymograph
 from kymflow.core.artifacts.measurement import (
+    INTERRUPTED,
     VELOCITY_PARAMS_ARTIFACT,
     MeasurementRecord,
+    Stamp,
     pixel_files,
     stamp_files,
 )
@@ -22,7 +24,13 @@ from kymflow.core.artifacts.scale import stored_scale
 from kymflow.core.errors import NoScaleError, PixelsError
 from kymflow.core.velocity.measure import VELOCITY_VERSION, measure_velocity
 from kymflow.core.velocity.params import VelocityParams
-from kymflow_zarr.errors import ArtifactSchemaError, MetadataNotFoundError, UsageError
+from kymflow_zarr.errors import (
+    ArtifactSchemaError,
+    ArtifactUnreadableError,
+    MetadataNotFoundError,
+    UsageError,
+)
+from kymflow_zarr.reasons import first_line
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrImageRecord
@@ -101,8 +109,8 @@ def read_regions(rec: ZarrImageRecord) -> Regions:
 def measure_image(rec: ZarrImageRecord, params: VelocityParams) -> Measured:
     """Measure the velocity trace of one image and write it.
 
-    The trace is written first, then the params, then what it was measured from, each atomically: a
-    run that is killed in between leaves the image due.
+    What it was measured from is written last; before, it is noted that the trace is about to be
+    written, so that a run that is killed in between leaves the image due.
 
     Args:
         rec: The image.
@@ -110,6 +118,7 @@ def measure_image(rec: ZarrImageRecord, params: VelocityParams) -> Measured:
 
     Raises:
         ArtifactNotFoundError: If the image has no pixels.
+        ArtifactUnreadableError: If its pixels can't be read.
         ArtifactSchemaError: If a ROI does not fit the pixels, or they are not a kymograph.
         NoScaleError: If s per line or µm per pixel is not known.
     """
@@ -118,7 +127,7 @@ def measure_image(rec: ZarrImageRecord, params: VelocityParams) -> Measured:
         seconds, um = regions.seconds_per_line, regions.um_per_pixel
         if seconds is None or um is None:
             raise _no_scale(rec, seconds, um)
-        pixels = stamp_files(pixel_files(rec.dataset, rec.image_id))
+        pixels = _stamp_pixels(rec)
         channels: dict[int, np.ndarray[Any, Any]] = {}
         traces: list[pl.DataFrame] = []
         statistics: list[dict[str, Any]] = []
@@ -148,22 +157,31 @@ def measure_image(rec: ZarrImageRecord, params: VelocityParams) -> Measured:
             inside = image[region.t0 : t1, region.x0 : x1]
             statistics.append({**owner, **_statistics(inside)})
         rows = pl.concat(traces)
+        measured = MeasurementRecord(
+            VELOCITY_VERSION, params.hash, regions.to_dict(), pixels, INTERRUPTED, statistics
+        )
+        measured.save(rec)
         rec.save_df_parquet(TRACE_ARTIFACT, rows)
         older = rec.artifact_path(TRACE_ARTIFACT, ".csv.gz")
         older.unlink(missing_ok=True)  # the Parquet file beside it counts
         rec.save_json(VELOCITY_PARAMS_ARTIFACT, params.to_dict())
         written = find_file(f"{rec.path}/analysis", TRACE_FILES)
         assert written is not None  # noqa: S101 - it was just written
-        MeasurementRecord(
-            VELOCITY_VERSION,
-            params.hash,
-            regions.to_dict(),
-            pixels,
-            stamp_files([written]),
-            statistics,
-        ).save(rec)
+        replace(measured, trace=stamp_files([written])).save(rec)
     n_nan = int(rows["velocity"].is_nan().sum())
     return Measured(rec.image_id, len(traces), rows.height, n_nan)
+
+
+def _stamp_pixels(rec: ZarrImageRecord) -> Stamp:
+    try:
+        return stamp_files(pixel_files(rec.dataset, rec.image_id))
+    except OSError as error:
+        raise ArtifactUnreadableError(
+            f"its pixels can't be read: {first_line(error)}; repair access, or import it again",
+            dataset=str(rec.dataset.path),
+            image_id=rec.image_id,
+            artifact="data",
+        ) from error
 
 
 def _statistics(pixels: np.ndarray[Any, Any]) -> dict[str, float]:
@@ -209,7 +227,8 @@ def _no_scale(rec: ZarrImageRecord, seconds: float | None, um: float | None) -> 
         if value is None
     ]
     return NoScaleError(
-        f"its {' and '.join(lacking)} are not known, without which there is no velocity",
+        f"its {' and '.join(lacking)} {'is' if len(lacking) == 1 else 'are'} not known, without "
+        "which there is no velocity",
         dataset=str(rec.dataset.path),
         image_id=rec.image_id,
         artifact="metadata",

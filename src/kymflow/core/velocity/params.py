@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from kymflow.core.artifacts.params import Params, param
-from kymflow.core.kym_dataset.provenance import params_hash
+from kymflow.core.artifacts.provenance import params_hash
 
 
 @dataclass(frozen=True, slots=True)

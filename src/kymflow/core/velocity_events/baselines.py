@@ -26,6 +26,8 @@ _CHUNK = 4096
 def baseline_shifts(trace: Trace, params: EventParams) -> list[dict[str, Any]]:
     """Return the drops, then the rises, as values of the event schema's columns.
 
+    Drops that are there only because ``top_k_total`` asks for so many are ``candidate``.
+
     Args:
         trace: The trace, of two samples or more.
         params: The params.
@@ -40,13 +42,18 @@ def baseline_shifts(trace: Trace, params: EventParams) -> list[dict[str, Any]]:
     gap = trace.samples(params.merge_gap_sec)
     drops = list(_peaks(-shifts.score, threshold, gap))
     rises = list(_peaks(shifts.score, threshold, gap))
+    candidates: list[int] = []
     if len(drops) < params.top_k_total:
         apart = max(1, trace.samples(params.min_sep_sec))
-        further = _deepest(shifts.score, params.top_k_total, apart)
         known = {*drops, *rises}
-        drops += [peak for peak in further if peak not in known]
+        further = _deepest(shifts.score, params.top_k_total, apart)
+        candidates = [peak for peak in further if peak not in known]
     return [
         *(shifts.event("baseline_drop", peak, threshold) for peak in drops),
+        *(
+            shifts.event("baseline_drop", peak, threshold) | {"candidate": True}
+            for peak in candidates
+        ),
         *(shifts.event("baseline_rise", peak, threshold) for peak in rises),
     ]
 

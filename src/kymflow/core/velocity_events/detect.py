@@ -57,7 +57,9 @@ def detect_events(
 
     Returns:
         Frame in the event schema without ``roi_id`` and ``channel``, a row an event, by
-        ``t_start_s``. ``event_id`` numbers them from 0. ``i_end`` and ``t_end_s`` are those of the
+        ``t_start_s``. ``event_id`` numbers them from 0. ``candidate`` is true for drops below the
+        threshold, or beside a drop, that ``top_k_total`` asks for: they are there to be looked at,
+        and don't count. ``i_end`` and ``t_end_s`` are those of the
         last sample inside. Baseline shifts have no end; gaps have no peak, score or baselines.
 
     Raises:
@@ -78,7 +80,10 @@ def find_events(trace: Trace, params: EventParams) -> list[dict[str, Any]]:
         *zero_gaps(trace, params),
     ]
     events.sort(key=_start)
-    return [{"user_type": "unreviewed", "note": "", **_known(event)} for event in events]
+    return [
+        {"candidate": False, "user_type": "unreviewed", "note": "", **_known(event)}
+        for event in events
+    ]
 
 
 def _known(event: dict[str, Any]) -> dict[str, Any]:

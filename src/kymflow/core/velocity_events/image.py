@@ -26,7 +26,11 @@ from kymflow.core.artifacts.trace import OWNER, bad_trace
 from kymflow.core.artifacts.trace import load_trace as load_trace
 from kymflow.core.errors import TraceError
 from kymflow.core.kym_dataset.indexers.velocity_events import VelocityEventIndexer
-from kymflow.core.review.carry_over import Merged, Owner, Row, merge_reviewed
+from kymflow.core.review.carry_over import Merged, Owner, Row, decided_times, id_of, merge_reviewed
+from kymflow.core.review.decision import Decision
+from kymflow.core.review.event_rows import frame_of, reviewable
+from kymflow.core.review.external import reconciled
+from kymflow.core.review.journal import Journal
 from kymflow.core.velocity_events.detect import DETECTOR_VERSION, find_events
 from kymflow.core.velocity_events.image_params import own_params
 from kymflow.core.velocity_events.params import EventParams
@@ -96,7 +100,9 @@ def _detect_locked(rec: ZarrImageRecord, params: EventParams) -> Detected:
         len(found),
         merged.events.height,
         merged.moved,
-        tuple(KeptEvent.of(rec.image_id, row) for row in merged.kept),
+        tuple(
+            KeptEvent.of(rec.image_id, row, merged.beside.get(id_of(row))) for row in merged.kept
+        ),
     )
 
 
@@ -120,10 +126,15 @@ def _save_events(
 ) -> Merged:
     """Write the events, with what people added to the old ones, up to the last moment."""
     new = [event for events in found.values() for event in events]
+    decisions = Journal(rec.dataset).of_image(rec.image_id)
+    decided = decided_times(rec.image_id, decisions)
     while True:
         before = _signature(folder)
         old = _old_events(rec)
-        merged = merge_reviewed(old, new, found.keys(), reach=params.win_cmp_sec)
+        reviewed = _as_decided(rec, old, decisions)
+        merged = merge_reviewed(
+            reviewed, new, found.keys(), reach=params.win_cmp_sec, decided=decided
+        )
         if _signature(folder) == before:  # else another program wrote meanwhile
             break
     if before is None or not merged.events.equals(old):
@@ -145,6 +156,17 @@ def _signature(folder: str) -> Signature | None:
         return None if path is None else signature(path)
     except OSError:
         return None
+
+
+def _as_decided(
+    rec: ZarrImageRecord, old: pl.DataFrame, decisions: Sequence[Decision]
+) -> pl.DataFrame:
+    """Give the old events as the journal has them; frames that nobody decided on, as they are."""
+    if not decisions:
+        return old
+    known = reviewable(old)
+    rows, _ = reconciled(rec.image_id, known.to_dicts(), decisions)
+    return frame_of(rows, known.schema)
 
 
 def _old_events(rec: ZarrImageRecord) -> pl.DataFrame:

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 from kymflow.core.artifacts.detection import TRACE_FILES, find_file
 from kymflow.core.artifacts.events import PARAMS_ARTIFACT, TRACE_ARTIFACT
+from kymflow.core.artifacts.provenance import text_hash
 from kymflow.core.errors import ParamsError
 from kymflow.core.kym_dataset.explain import ParamChange, param_changes
 from kymflow.core.kym_dataset.indexers.artifact import Blob
 from kymflow.core.kym_dataset.indexers.velocity_events import VelocityEventIndexer
-from kymflow.core.kym_dataset.provenance import text_hash
 from kymflow.core.velocity_events.params import EventParams
 from kymflow_zarr import ZarrImageRecord
 from kymflow_zarr.errors import (

@@ -7,8 +7,8 @@ from typing import Any
 
 from kymflow.core.artifacts.events import DEFAULT_PARAMS
 from kymflow.core.artifacts.params import Params, ParamSpec, param
+from kymflow.core.artifacts.provenance import params_hash
 from kymflow.core.errors import ParamsError
-from kymflow.core.kym_dataset.provenance import params_hash
 
 __all__ = ["EventParams", "NanGapParams", "ParamSpec", "ZeroGapParams", "param_specs"]
 

@@ -13,7 +13,8 @@ from kymflow.core.workers.progress import Failure
 class KeptEvent:
     """An old event that no new one took the place of, kept as it was.
 
-    A person's work is on it and no new event overlaps it, or its ROI has no trace.
+    A person's work is on it and no new event overlaps it, or its ROI has no trace. If two events
+    with work on them overlap one new event, ``beside`` of the one kept is the other's id.
     """
 
     image_id: str
@@ -24,17 +25,19 @@ class KeptEvent:
     t_start_s: float | None
     user_type: str | None
     note: str | None
+    beside: str | None = None
 
     @classmethod
-    def of(cls, image_id: str, event: Mapping[str, Any]) -> KeptEvent:
-        """Return what is reported of a row of the event schema."""
-        names = [each.name for each in fields(cls) if each.name != "image_id"]
-        return cls(image_id, **{name: event[name] for name in names})
+    def of(cls, image_id: str, event: Mapping[str, Any], beside: str | None = None) -> KeptEvent:
+        """Pick what is reported of a row of the event schema."""
+        names = [each.name for each in fields(cls) if each.name not in ("image_id", "beside")]
+        return cls(image_id, **{name: event[name] for name in names}, beside=beside)
 
     def __str__(self) -> str:
         place = f"ROI {self.roi_id}, channel {self.channel}"
         time = "" if self.t_start_s is None else f" at {self.t_start_s:.3f} s"
-        return f"{self.image_id}: {self.event_type} {self.event_id} of {place}{time} was kept"
+        why = f"; the new event there went to {self.beside}" if self.beside else ""
+        return f"{self.image_id}: {self.event_type} {self.event_id} of {place}{time} was kept{why}"
 
 
 @dataclass(frozen=True, slots=True)

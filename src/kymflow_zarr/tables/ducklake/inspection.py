@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kymflow_sql import render
-from kymflow_zarr.duck import quoted
+from kymflow_zarr.duck import literal, quoted
 from kymflow_zarr.errors import TableUnreadableError
 from kymflow_zarr.store.containment import resolve_all_within
+from kymflow_zarr.tables.ducklake.notes import FOR_TABLE, PARTIAL
 
 if TYPE_CHECKING:
     import duckdb
@@ -21,11 +22,11 @@ if TYPE_CHECKING:
 _HELD = (
     *("metadata", "schema", "schema_versions", "snapshot", "snapshot_changes", "table", "column"),
     *("data_file", "delete_file", "files_scheduled_for_deletion"),
-    *("table_stats", "table_column_stats", "file_column_stats", "tag", "column_tag"),
+    *("table_stats", "table_column_stats", "file_column_stats", "tag"),
 )
 _EMPTY = (
     *("view", "macro", "macro_impl", "macro_parameters", "inlined_data_tables"),
-    *("column_mapping", "name_mapping", "sort_info", "sort_expression"),
+    *("column_mapping", "column_tag", "name_mapping", "sort_info", "sort_expression"),
     *("partition_info", "partition_column", "file_partition_value", "file_variant_stats"),
 )
 """What holds SQL, or names columns and rows in ways that no lake of ours does."""
@@ -37,6 +38,10 @@ _COMPUTED = (
     "SELECT count(*) FROM {catalog}.ducklake_column "
     "WHERE coalesce(default_value_type, 'literal') <> 'literal' "
     "AND coalesce(default_value, 'NULL') <> 'NULL'"
+)
+_TAGGED = (
+    "SELECT count(*) FROM {catalog}.ducklake_tag "
+    f"WHERE key <> 'comment' OR value NOT IN ({literal(FOR_TABLE)}, {literal(PARTIAL)})"
 )
 
 
@@ -78,6 +83,8 @@ def inspect(con: duckdb.DuckDBPyConnection, catalog: str, data: Path, place: Pat
     )
     if found := con.execute(filled).fetchall():
         raise _strange(place, f"ducklake_{found[0][0]} is not empty")
+    if con.execute(_TAGGED.format(catalog=catalog)).fetchall() != [(0,)]:
+        raise _strange(place, "a table bears a comment that is none of ours")
     if con.execute(_COMPUTED.format(catalog=catalog)).fetchall() != [(0,)]:
         raise _strange(place, "a column's default is an expression")
     named = con.execute(render("ducklake/named_files", catalog=catalog)).fetchall()

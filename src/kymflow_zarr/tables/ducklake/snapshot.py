@@ -14,6 +14,7 @@ from kymflow_sql import statement
 from kymflow_zarr.duck import quoted
 from kymflow_zarr.tables.ducklake.catalog import LAKE, Catalog, attach, unreadable
 from kymflow_zarr.tables.ducklake.extensions import load
+from kymflow_zarr.tables.ducklake.notes import PARTIAL
 from kymflow_zarr.tables.types import Reader, TableKey
 
 if TYPE_CHECKING:
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 ROWS = "main"
-PARTIAL = "for a part of its table"
-"""Comment on a sidecar that is not for all of its table."""
 
 
 def schema_of(table: TableKey) -> str:
@@ -86,12 +85,19 @@ class Snapshot:
         """Return the rows of a table, None if there is no such table."""
         return self.con.table(target(table)) if table in self.tables else None
 
+    def names_table(self, sidecar: TableKey) -> bool:
+        """Look for a note on the sidecar."""
+        *_, note = self._last_changes(sidecar)
+        return note is not None
+
     def is_for_table(self, sidecar: TableKey) -> bool:
         """Compare when the table and its sidecar last changed: both change in one transaction."""
-        inputs = {"name": sidecar.name, "sidecar": schema_of(sidecar)}
-        [[table, beside, note]] = self.con.execute(
-            statement("ducklake/last_changes"), inputs
-        ).fetchall()
+        table, beside, note = self._last_changes(sidecar)
         if table is None or beside is None or note == PARTIAL:
             return False
-        return bool(table <= beside)
+        return table <= beside
+
+    def _last_changes(self, sidecar: TableKey) -> tuple[int | None, int | None, str | None]:
+        inputs = {"name": sidecar.name, "sidecar": schema_of(sidecar)}
+        [found] = self.con.execute(statement("ducklake/last_changes"), inputs).fetchall()
+        return found

@@ -24,14 +24,14 @@ from kymflow_zarr.tables.columns import (
 )
 from kymflow_zarr.tables.commit import check_count, committing
 from kymflow_zarr.tables.ducklake.catalog import LAKE, Catalog
-from kymflow_zarr.tables.ducklake.snapshot import PARTIAL, schema_of, target
+from kymflow_zarr.tables.ducklake.notes import FOR_TABLE, PARTIAL
+from kymflow_zarr.tables.ducklake.snapshot import schema_of, target
 from kymflow_zarr.tables.types import Change, Merged, TableKey
 
 if TYPE_CHECKING:
     import duckdb
 
 _TRIES = 10
-_FOR_TABLE = "for its table"
 _LEAVE_NOTE = "CALL ducklake_set_commit_message('lake', $author, $note, extra_info => $extra)"
 
 
@@ -198,7 +198,7 @@ def mark_sidecar(con: duckdb.DuckDBPyConnection, table: TableKey, *, for_table: 
         for_table: Whether it is.
     """
     if _types(con, table):
-        comment = literal(_FOR_TABLE if for_table else PARTIAL)
+        comment = literal(FOR_TABLE if for_table else PARTIAL)
         con.execute(f"COMMENT ON TABLE {target(table)} IS {comment}")
 
 

@@ -14,6 +14,8 @@ from kymflow_zarr.store.stamps import content_hash, signature
 
 TABLE = "kymflow_zarr.table"
 """Name under which the footer of a sidecar keeps its table's identity."""
+NONE = "none"
+"""The identity of no table that ever was."""
 _ABSENT = "absent"
 _TAIL = 8  # bytes: the footer's length, and PAR1
 

@@ -18,7 +18,7 @@ from kymflow_zarr.store.files import atomic_path, sweep_temporaries
 from kymflow_zarr.store.names import check_table_name, drop_invalid
 from kymflow_zarr.store.reads import read_unchanged, reading, stamp
 from kymflow_zarr.tables.backend import Backend
-from kymflow_zarr.tables.parquet.identity import TABLE, is_identical, table_identity
+from kymflow_zarr.tables.parquet.identity import NONE, TABLE, is_identical, table_identity
 from kymflow_zarr.tables.parquet.rewrite import replace_rows
 from kymflow_zarr.tables.types import AsOf, Change, Kind, Merged, Reader, Stat, TableKey
 
@@ -145,7 +145,7 @@ class PlainTables(Backend):
             return replace_rows(con, change, path)
         # Written after the table, a sidecar says which table it was written for.
         table = self.location(TableKey(change.table.name))
-        metadata = {TABLE: table_identity(table)} if change.for_table else {}
+        metadata = {TABLE: table_identity(table) if change.for_table else NONE}
         try:
             return replace_rows(con, change, path, metadata)
         except (TableUnreadableError, TableSchemaError):
@@ -166,6 +166,10 @@ class _PlainReader:
         if not path.exists():
             return None
         return self.con.read_parquet(parquet.duckdb_path(path), hive_partitioning=False)
+
+    def names_table(self, sidecar: TableKey) -> bool:
+        """Look for it in the sidecar's footer."""
+        return TABLE in parquet.metadata(self.tables.location(sidecar))
 
     def is_for_table(self, sidecar: TableKey) -> bool:
         """Compare the table's file with what the sidecar's footer says of it."""

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import polars as pl
 
 from kymflow.core.artifacts.conform import conform
+from kymflow.core.artifacts.provenance import dumps_parsed, stable_json_dumps, text_hash
 from kymflow.core.errors import ParamsError
 from kymflow.core.kym_dataset.conflicts import conflicting_columns, without
 from kymflow.core.kym_dataset.indexers.base import (
@@ -28,7 +29,6 @@ from kymflow.core.kym_dataset.indexers.bulk import (
     is_too_large,
     scan_rows,
 )
-from kymflow.core.kym_dataset.provenance import dumps_parsed, stable_json_dumps, text_hash
 from kymflow_zarr import ZarrImageRecord
 from kymflow_zarr.errors import (
     ArtifactError,

@@ -9,8 +9,8 @@ from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
+from kymflow.core.artifacts.provenance import params_hash as hash_params
 from kymflow.core.errors import InvalidIndexerError
-from kymflow.core.kym_dataset.provenance import params_hash as hash_params
 
 if TYPE_CHECKING:
     import polars as pl

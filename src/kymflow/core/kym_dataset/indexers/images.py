@@ -58,8 +58,8 @@ class ImageIndexer(ArtifactIndexer):
     metadata makes that image stale and no other. An image without metadata has a row too, with
     what its pixels tell.
 
-    Columns: ``source_path`` (relative to the imported folder), ``folder`` and its parts
-    ``folder_1`` … ``folder_3`` from the outside in; ``acquired_at`` (local time); ``shape``,
+    Columns: ``root`` (the imported folder), ``source_path`` (relative to it), ``folder`` and its
+    parts ``folder_1`` … ``folder_3`` from the outside in; ``acquired_at`` (local time); ``shape``,
     ``dtype``, ``n_lines`` and ``n_pixels`` (axes 0 and 1), ``seconds_per_line`` (s),
     ``um_per_pixel`` (µm), ``scale_source`` (where these two come from), ``duration_s``; every field
     of the experiment metadata (``depth`` in µm and ``branch_order`` as numbers, null where they are
@@ -74,6 +74,7 @@ class ImageIndexer(ArtifactIndexer):
     version: ClassVar[str] = "kymflow.images@0.2"
     params_artifact: ClassVar[str] = "metadata"
     schema: ClassVar[Mapping[str, pl.DataType]] = {
+        "root": pl.String(),
         "source_path": pl.String(),
         "folder": pl.String(),
         **{f"folder_{depth}": pl.String() for depth in range(1, FOLDERS + 1)},
@@ -185,12 +186,13 @@ def _array_header(rec: ZarrImageRecord, blob: Blob) -> Mapping[str, Any]:
 
 
 def _source(source: Mapping[str, Any]) -> dict[str, Any]:
-    path = source.get("path")
+    root, path = source.get("root"), source.get("path")
     if not isinstance(path, str):
         return {}
     folders = path.split("/")[:-1]
     deep = {f"folder_{depth}": name for depth, name in enumerate(folders[:FOLDERS], start=1)}
-    return {"source_path": path, "folder": "/".join(folders), **deep}
+    named = {"root": root} if isinstance(root, str) else {}
+    return {**named, "source_path": path, "folder": "/".join(folders), **deep}
 
 
 def _geometry(header: Mapping[str, Any], array: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,8 +8,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import polars as pl
 
+from kymflow.core.artifacts.detection import TRACE_FILES, find_file
 from kymflow.core.artifacts.events import TRACE_ARTIFACT
-from kymflow.core.artifacts.measurement import VELOCITY_PARAMS_ARTIFACT, read_measurement
+from kymflow.core.artifacts.measurement import (
+    VELOCITY_PARAMS_ARTIFACT,
+    MeasurementRecord,
+    confirmed,
+    read_measurement,
+)
 from kymflow.core.artifacts.trace import OWNER, load_measured
 from kymflow.core.kym_dataset.indexers.artifact import ArtifactIndexer
 
@@ -62,7 +68,7 @@ class VelocityIndexer(ArtifactIndexer):
             ArtifactSchemaError: If it is not a trace.
         """
         trace = load_measured(rec)
-        record = read_measurement(rec.dataset, rec.image_id)
+        record = _record_of_trace(rec)
         of_pixels = {
             (each.get("roi_id"), each.get("channel")): each
             for each in (record.statistics if record else ())
@@ -83,6 +89,13 @@ class VelocityIndexer(ArtifactIndexer):
     def _scan(self, paths: Mapping[str, str]) -> pl.DataFrame | None:
         """Read traces one by one: those of 2,000 images together are 700 MB."""
         return None
+
+
+def _record_of_trace(rec: ZarrImageRecord) -> MeasurementRecord | None:
+    """Read what the trace that is there was measured from; None if it came from elsewhere."""
+    record = read_measurement(rec.dataset, rec.image_id)
+    trace = find_file(f"{rec.path}/analysis", TRACE_FILES)
+    return record if record and trace and confirmed(record.trace, [trace]) else None
 
 
 def figures(velocity: np.ndarray[Any, Any]) -> Row:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import polars as pl
 
+from kymflow.core.artifacts.candidates import tell_candidates
 from kymflow.core.artifacts.detection import (
     DETECTION_ARTIFACT,
     Detection,
@@ -17,6 +19,7 @@ from kymflow.core.artifacts.events import (
     COLUMN_ALIASES,
     DEFAULT_PARAMS,
     EVENT_SCHEMA,
+    EVENT_TIMES,
     EVENTS_ARTIFACT,
     PARAMS_ARTIFACT,
     TRACE_ARTIFACT,
@@ -24,6 +27,8 @@ from kymflow.core.artifacts.events import (
 from kymflow.core.errors import EventsStaleError
 from kymflow.core.kym_dataset.indexers.artifact import ArtifactIndexer
 from kymflow.core.kym_dataset.indexers.base import DueImages, ExtractedBatch, WatchedFiles
+from kymflow_zarr import ZarrImageRecord
+from kymflow_zarr.errors import ArtifactError
 
 if TYPE_CHECKING:
     from kymflow_zarr.store.store import Store
@@ -36,6 +41,10 @@ class VelocityEventIndexer(ArtifactIndexer):
     or at ``velocity_events`` in datasets of the earlier kymflow. Where the detector made the
     events with other params than those, the image fails until it is detected again: its rows
     would bear the hash of params they were not made with.
+
+    A time of NaN becomes null. ``candidate`` is told where the artifact does not say it, see
+    :mod:`kymflow.core.artifacts.candidates`; that is derived from the other columns, so that rows
+    made before there was such a column are as fresh as they were.
     """
 
     name = "velocity_events"
@@ -56,7 +65,22 @@ class VelocityEventIndexer(ArtifactIndexer):
         due = DueImages.of(image_ids)
         stale = self._stale(dataset, due)
         batch = super().extract_batch(dataset, due.without(stale))
-        return ExtractedBatch(batch.rows, {**batch.errors, **stale}, batch.contents)
+        rows = batch.rows.with_columns(pl.col(EVENT_TIMES).fill_nan(None))
+        told = tell_candidates(rows, partial(self._windows_s, dataset))
+        return ExtractedBatch(told, {**batch.errors, **stale}, batch.contents)
+
+    def _windows_s(self, dataset: Store, image_ids: Sequence[str]) -> dict[str, float | None]:
+        """Look up how far the detector compared in some images, s; null if it is unknown."""
+        windows: dict[str, float | None] = {}
+        blobs = self.read_blobs(dataset, image_ids)
+        for image_id, blob in zip(image_ids, blobs, strict=True):
+            try:
+                params = self._params_of(ZarrImageRecord(dataset, image_id), blob) or {}
+            except ArtifactError:  # damaged since the survey, so that the next one finds it
+                params = {}
+            width = params.get("win_cmp_sec")
+            windows[image_id] = width if isinstance(width, int | float) else None
+        return windows
 
     def _stale(self, dataset: Store, due: DueImages) -> dict[str, Exception]:
         """Find the images whose events are not of the trace or the params that are there now.

@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from kymflow.core.artifacts.provenance import dumps_parsed, params_hash, stable_json_dumps
 from kymflow.core.errors import ParamsError
-from kymflow.core.kym_dataset.provenance import dumps_parsed, params_hash, stable_json_dumps
 from kymflow_zarr.store.codecs import parse_json
 
 values = st.recursive(

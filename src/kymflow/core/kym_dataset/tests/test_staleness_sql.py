@@ -33,7 +33,6 @@ def decide(
     con.register("ledger", pl.DataFrame(list(runs), LEDGER, orient="row"))
     con.execute("SET VARIABLE analysis_version = $1", [V])
     con.execute("SET VARIABLE never_analysed = $1", [NEVER])
-    con.execute("DROP VIEW IF EXISTS held")
     con.execute(statement(f"engine/held_by_{way}"))
     answer = con.sql(statement("engine/staleness"))
     assert answer.columns == ["image_id", "action", "reason", "n_rows", "recorded"]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 import duckdb
 import polars as pl
 
-from kymflow.core.kym_dataset.provenance import text_hash
+from kymflow.core.artifacts.provenance import text_hash
 from kymflow.core.kym_dataset.schemas import PROVENANCE
 from kymflow.core.kym_dataset.update.survey import Survey
 from kymflow_sql import statement
@@ -112,13 +112,11 @@ class _Question:
         con.execute("SET VARIABLE analysis_version = $1", [self.analysis_version])
         con.execute("SET VARIABLE never_analysed = $1", [NEVER_ANALYSED])
         con.register("current", self.survey.current)
-        con.register("ledger", self._known_runs())
-        con.execute("DROP VIEW IF EXISTS held")
-        # A lake's connection answers for one table after another, and a frame hides a view.
-        con.unregister("existing")
+        known = self._known_runs()
+        con.register("ledger", known)
         told = not self.verify and reader.is_for_table(self.runs_key)
-        if told and self.runs.filter(pl.col("status") != "ok").is_empty():
-            con.register("existing", pl.DataFrame(schema=PROVENANCE))
+        if told and known.filter(pl.col("status") != "ok").is_empty():
+            _view_nothing(con)
         else:
             self._view_rows(reader)
         try:
@@ -140,7 +138,7 @@ class _Question:
         except duckdb.Error as error:
             raise parquet.unreadable(self.location, error) from error
         if rows is None:
-            reader.con.register("existing", pl.DataFrame(schema=PROVENANCE))
+            _view_nothing(reader.con)
             return
         if "image_id" not in rows.columns:
             raise TableUnreadableError(
@@ -164,3 +162,9 @@ class _Question:
         if self.survey.whole:
             return runs
         return runs.join(self.survey.asked, on="image_id", how="semi")
+
+
+def _view_nothing(con: duckdb.DuckDBPyConnection) -> None:
+    """Make the view ``existing`` without rows; a frame of that name would outlive the question."""
+    schema = dict.fromkeys(PROVENANCE, "VARCHAR")
+    view_columns(con.sql("SELECT 1"), "existing", schema, where="false")

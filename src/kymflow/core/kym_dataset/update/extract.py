@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Self
 
 import polars as pl
 
+from kymflow.core.artifacts.provenance import stable_json_dumps, text_hash
 from kymflow.core.errors import IndexerOutputError, ParamsError
 from kymflow.core.kym_dataset.indexers.base import (
     BulkExtractor,
@@ -18,7 +19,6 @@ from kymflow.core.kym_dataset.indexers.base import (
     ExtractedBatch,
     Indexer,
 )
-from kymflow.core.kym_dataset.provenance import stable_json_dumps, text_hash
 from kymflow.core.kym_dataset.schemas import PARAMS, PROVENANCE, RUNS
 from kymflow.core.kym_dataset.update.evidence import RowsWatch, watched
 from kymflow.core.kym_dataset.update.staging import Made, Part, StagedPart, Staging

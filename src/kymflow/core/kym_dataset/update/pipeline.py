@@ -153,9 +153,10 @@ class Update:
 
     def _refreshed(self) -> pl.DataFrame:
         """Find the images whose rows stay, and whose entry of what they were made of does not."""
-        if not self.survey.baseline:
-            return self.survey.refreshed
-        return self._having("action", "skip").select("image_id")
+        standing = self._having("action", "skip").select("image_id")
+        if self.survey.baseline:
+            return standing
+        return self.survey.refreshed.join(standing, on="image_id", how="semi")
 
     def _unrecorded(self) -> pl.DataFrame:
         """Return the images with right rows whose last run is not in the ledger."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from kymflow_zarr.tables.table_store import TableStore
 
 PRINTS = pl.Schema({"image_id": pl.String(), "rows_print": pl.Int64()})
+_NUMERIC = re.compile(r"U?(TINY|SMALL|BIG|HUGE)?INT(EGER)?|FLOAT|DOUBLE|DECIMAL\(.*\)")
 NO_ROWS = 0
 """The fingerprint of no rows."""
 
@@ -62,9 +64,16 @@ def _prints(con: duckdb.DuckDBPyConnection, rows: duckdb.DuckDBPyRelation | None
     if rows is None or "image_id" not in rows.columns:
         return pl.DataFrame(schema=PRINTS)
     values = [
-        f"CASE WHEN {quoted(name)} IS NULL THEN 0 ELSE hash({literal(name)}, {quoted(name)}) END"
-        for name in rows.columns
+        _hash(name, str(type_))
+        for name, type_ in zip(rows.columns, rows.types, strict=True)
         if name != "image_id"
     ]
     rows.create_view("rows")
     return con.sql(render("engine/row_prints", values=", ".join(values or ["0"]))).pl()
+
+
+def _hash(name: str, type_: str) -> str:
+    """Write the hash of a value; numbers count by their value, since a table may widen them."""
+    column = quoted(name)
+    value = f"CAST({column} AS DOUBLE)" if _NUMERIC.fullmatch(type_) else column
+    return f"CASE WHEN {column} IS NULL THEN 0 ELSE hash({literal(name)}, {value}) END"

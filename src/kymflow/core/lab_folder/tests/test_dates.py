@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
+from zlib import crc32
 
 import numpy as np
 import pytest
@@ -54,10 +55,10 @@ def acquired(tmp_path: Path, dataset: ZarrDataset):
 
     def acquired(dates: Mapping[str, str], **more: str) -> tuple[dict[str, datetime | None], str]:
         lab = tmp_path / "lab"
-        for number, (name, date) in enumerate(dates.items()):
+        for name, date in dates.items():
             tif = lab / f"{name}.tif"
             tif.parent.mkdir(parents=True, exist_ok=True)
-            tifffile.imwrite(tif, np.full((100, 8), number, np.uint16))
+            tifffile.imwrite(tif, np.full((100, 8), crc32(name.encode()) % 60_000, np.uint16))
             tif.with_suffix(".txt").write_text(header(date=date, **more), encoding="utf-8")
         report = import_folder(lab, dataset)
         assert report.failed == []

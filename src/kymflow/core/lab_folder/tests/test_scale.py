@@ -73,7 +73,8 @@ def test_a_source_about_other_pixels_is_not_believed_where_they_differ(shape, se
 
 def test_an_image_that_seems_turned_has_no_scale_but_from_a_source_that_knows_its_shape() -> None:
     turned = claim("olympus", shape=SHAPE[::-1])
-    scale = decide_scale([turned, claim("tiff"), claim("given")], SHAPE)
+    others = [claim("ome", shape=SHAPE), *map(claim, ("imagej", "scanimage", "tiff", "given"))]
+    scale = decide_scale([turned, *others], SHAPE)
     assert (scale.seconds_per_line, scale.um_per_pixel) == (None, None)
     assert "seems to be turned" in scale.notes[0]
     assert scale.notes[-1] == "no scale: nothing tells its s per line and µm per pixel"

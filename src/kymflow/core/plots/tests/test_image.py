@@ -129,6 +129,19 @@ def test_events_have_their_colour_and_one_legend(record: ZarrImageRecord) -> Non
     assert drop["until"] == drop["peak_t_s"]
 
 
+def test_candidates_are_pale_and_called_so(record: ZarrImageRecord) -> None:
+    events = record.load_df_parquet(EVENTS_ARTIFACT)
+    drops = pl.col("event_type") == "baseline_drop"
+    labels = ["true_stall", *["unreviewed"] * (events.height - 1)]
+    marked = events.sort(~drops).with_columns(candidate=drops, user_type=pl.Series(labels))
+    record.save_df_parquet(EVENTS_ARTIFACT, marked)
+    shown = rows(spec(record), layers(spec(record), 1, "rect")[0])
+    told = [(row["event_type"], row["weight"] < 1, row["review"]) for row in shown]
+    assert told[0] == ("baseline_drop", False, "true stall")
+    assert set(told[1:]) >= {("baseline_drop", True, "candidate"), ("baseline_rise", False, "")}
+    assert all(kind == "baseline_drop" for kind, pale, _ in told if pale)
+
+
 def test_a_part_is_drawn_with_its_events_only(record: ZarrImageRecord) -> None:
     drawn = spec(record, start=2.5, end=4.0, width=400)
     band = layers(drawn, 1, "rect")[0]

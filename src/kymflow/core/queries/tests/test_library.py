@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import re
 
 import duckdb
@@ -13,6 +14,7 @@ from kymflow_zarr import QueryError, TableNotFoundError, UsageError, ZarrDataset
 from kymflow_zarr.sql.statement import parse
 from tests.support.images import add_image
 
+REST = "-- Output   z\n-- Plot     bar, x=z\nSELECT 1"
 ODD = 'it\'s "odd"; {by} -- 50%'
 
 
@@ -48,6 +50,11 @@ def test_a_header_says_what_the_sql_does(kym: KymDataset, query) -> None:
         assert f"${parameter.name}" in query.sql or f"{{{parameter.name}" in query.sql
         assert parameter.default is not None or parameter.about.startswith(("only", "without"))
     columns = kym.query(query.name).columns
+    assert query.units.keys() <= set(columns)
+    assert [
+        n for n in columns if n.endswith(("_s", "_min", "_percent")) if n not in query.units
+    ] == []
+    assert {query.axes.x, query.axes.y, query.axes.colour} - {None} <= set(columns)
     assert [name for name in columns if not re.search(rf"\b{name}\b", query.output)] == []
     assert query.summary.endswith(".")
     assert query.about.startswith(query.summary)
@@ -65,7 +72,7 @@ def test_a_parameter_is_described() -> None:
     assert (event_type.kind, event_type.default) == ("text", None)
     [within] = named_query("duplicate_events").parameters
     assert (within.kind, within.unit, within.default) == ("number", "s", 0.05)
-    assert named_query("distribution").parameters[0].tables == ("kym_velocity_events", "kym_images")
+    assert named_query("distribution").parameters[0].tables == ("kym_events", "kym_images")
 
 
 def test_texts_are_read_as_from_a_command_line(kym: KymDataset) -> None:
@@ -111,6 +118,10 @@ def test_any_table_may_be_named(kym: KymDataset) -> None:
         ("strongest_events", {"limit": True}, "limit must be an integer, not True"),
         ("strongest_events", {"unreviewed_only": "maybe"}, "must be a boolean, not 'maybe'"),
         ("duplicate_events", {"within_s": "near"}, "within_s must be a number, not 'near'"),
+        ("duplicate_events", {"within_s": "nan"}, "must be a finite number, not 'nan'"),
+        ("duplicate_events", {"within_s": math.inf}, "must be a finite number, not inf"),
+        ("event_timing", {"bin_s": 0}, "bin_s must be a finite number above 0, not 0"),
+        ("event_timing", {"bin_s": "-5"}, "bin_s must be a finite number above 0, not '-5'"),
         ("distribution", {"of": "kym_images.strength"}, "names no column"),
     ],
 )
@@ -149,9 +160,12 @@ def test_the_sql_can_be_had_to_stream_it(kym: KymDataset) -> None:
         ("SELECT 1", "does not say"),
         ("-- A question.\n-- Tables   x\nSELECT 1", "does not say"),
         (
-            "-- A.\n-- Tables   x\n-- Params   x  colour  = red  y\n-- Output   z\nSELECT 1",
+            f"-- A.\n-- Tables   x\n-- Params   x  colour  = red  y\n{REST}",
             "no parameter",
         ),
+        ("-- A.\n-- Tables   x\n-- Output   z\nSELECT 1", "its Plot"),
+        (f"-- A.\n-- Tables   x\n-- Units    x in s\n{REST}", "no columns with their units"),
+        ("-- A.\n-- Tables   x\n-- Output   z\n-- Plot     bar of x\nSELECT 1", "no plot"),
     ],
 )
 def test_a_bad_header_is_refused(sql: str, message: str) -> None:

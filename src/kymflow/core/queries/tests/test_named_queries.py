@@ -4,140 +4,20 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import dataclass
 from itertools import combinations, pairwise
 from pathlib import Path
-from random import Random
 
-import numpy as np
 import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from kymflow.core.artifacts.events import EVENT_SCHEMA
 from kymflow.core.kym_dataset import ImageIndexer, KymDataset, VelocityEventIndexer
 from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow.core.lab_folder import import_folder
 from kymflow.core.queries.library import named_queries
+from kymflow.core.queries.tests.studies import EVENTS, Row, Study, lies_at, made_up
+from kymflow.core.velocity_events import detect_dataset
 from kymflow_zarr import ZarrDataset
-
-EVENTS = "kym_velocity_events"
-
-
-@dataclass(frozen=True)
-class Study:
-    """A dataset and its tables as Polars frames."""
-
-    kym: KymDataset
-    images: pl.DataFrame
-    events: pl.DataFrame
-    runs: pl.DataFrame
-    params: dict[str, object]
-
-    @classmethod
-    def of(cls, kym: KymDataset) -> Study:
-        ledger = Ledger(kym.dataset, EVENTS)
-        texts = dict(ledger.load_params().iter_rows())
-        return cls(
-            kym,
-            kym.dataset.load_table("kym_images"),
-            kym.dataset.load_table(EVENTS),
-            ledger.load(),
-            {digest: json.loads(text) for digest, text in texts.items()},
-        )
-
-    @property
-    def analysed(self) -> pl.DataFrame:
-        """Images analysed well, with their params_hash."""
-        never = [digest for digest, params in self.params.items() if params is None]
-        good = self.runs.filter(pl.col("status") == "ok", ~pl.col("params_hash").is_in(never))
-        images = self.images.drop("params_hash", "analysis_version")
-        return images.join(good.select("image_id", "params_hash"), on="image_id")
-
-    def of_type(self, event_type: str | None) -> pl.DataFrame:
-        return self.events.filter(
-            pl.lit(True) if event_type is None else pl.col("event_type") == event_type
-        )
-
-    def counts(self, event_type: str | None = None) -> pl.DataFrame:
-        return self.of_type(event_type).group_by("image_id").agg(n_events=pl.len())
-
-    def with_images(self) -> pl.DataFrame:
-        others = self.images.select(
-            "image_id", *set(self.images.columns) - set(self.events.columns)
-        )
-        return self.events.join(others, on="image_id", how="left")
-
-    def query(self, name: str, **params: object) -> pl.DataFrame:
-        return self.kym.query(name, **params)
-
-
-def made_up(dataset: ZarrDataset) -> KymDataset:
-    """Twelve images, each odd in its own way."""
-    rng = Random(5)
-    for number in range(12):
-        record = dataset.add_image(np.zeros((8, 4), np.uint16), image_id=f"img{number:02d}")
-        condition = ("control", "AngII", None)[number % 3]
-        day = 1_753_142_400 + 86_400 * (number // 4)
-        record.save_metadata_payload(
-            {
-                "header": {
-                    "voxels": [1.5 + number / 8, 0.3] if number != 7 else None,
-                    "acquired_local_epoch_ns": None if number == 8 else (day + number) * 10**9,
-                },
-                "experiment_metadata": {"condition": condition, "depth": 10 * (number % 4)},
-                "rois": [{"roi_id": 1}, {"roi_id": 2}],
-                "accepted": number % 5 != 0,
-                "source": {"path": f"day{number // 4}/{condition}/img{number:02d}.tif"},
-            }
-        )
-        if number == 9:
-            continue
-        params = {**VelocityEventIndexer.default_params}
-        if number == 3:
-            params = {**params, "mad_k": 4.5, "new": [1, {"a": 2}], "top_k_total": None}
-        if number in (4, 5):
-            params.pop("smooth_sec")
-        record.save_json("velocity_events/params", params)
-        n_events = 0 if number == 2 else rng.randint(3, 15)
-        record.save_df_parquet("velocity_events/events", some_events(rng, n_events))
-    kym = KymDataset(dataset)
-    kym.update_index(VelocityEventIndexer())
-    for image_id in ("img05", "img06"):
-        record = dataset.record(image_id)
-        record.save_json("velocity_events/params", {"mad_k": 9.0})
-        record.artifact_path("velocity_events/events", ".parquet").write_bytes(b"damaged")
-    kym.update_index(VelocityEventIndexer(), mode="incremental", on_error="record")
-    late = dataset.add_image(np.zeros((8, 4), np.uint16), image_id="late")
-    late.save_metadata_payload({"header": {"voxels": [2.0, 0.3]}})
-    kym.update_index(ImageIndexer())
-    return kym
-
-
-def some_events(rng: Random, n: int) -> pl.DataFrame:
-    machine = {"baseline_drop": "stall_candidate", "baseline_rise": "other", "nan_gap": "nan_gap"}
-    rows = []
-    for number in range(n):
-        kind = rng.choice(list(machine))
-        start = rows[-1]["t_start_s"] + 0.03 if number % 4 == 1 else round(rng.uniform(0, 10), 2)
-        lasting = rng.choice([None, 0.25, 0.5, 1.5])
-        rows.append(
-            {
-                "roi_id": rng.choice([1, 2]),
-                "channel": rng.choice([1, 1, 2]),
-                "event_id": str(number),
-                "event_type": kind,
-                "t_start_s": start,
-                "t_end_s": start + lasting if lasting and rng.random() < 0.5 else None,
-                "duration_s": lasting,
-                "baseline_before": rng.choice([1.25, 0.0, 2.5, math.nan]),
-                "baseline_after": rng.choice([0.5, 0.75, None]),
-                "strength": rng.choice([0.5, 1.5, 2.25, 4.0, math.nan, None]),
-                "machine_type": machine[kind],
-                "user_type": rng.choice(["unreviewed", "", None, "true_stall", "reversal", "odd"]),
-            }
-        )
-    return pl.DataFrame(rows, schema=dict(EVENT_SCHEMA))
 
 
 @pytest.fixture(scope="module")
@@ -149,6 +29,7 @@ def made_up_study(tmp_path_factory: pytest.TempPathFactory) -> Study:
 def lab_study(lab_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Study:
     dataset = ZarrDataset(tmp_path_factory.mktemp("lab") / "data.zarr")
     import_folder(lab_folder, dataset)
+    detect_dataset(dataset)
     kym = KymDataset(dataset)
     for indexer in (ImageIndexer(), VelocityEventIndexer()):
         kym.update_index(indexer)
@@ -159,6 +40,10 @@ def lab_study(lab_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Stu
 def study(request: pytest.FixtureRequest) -> Study:
     found: Study = request.getfixturevalue(request.param)
     return found
+
+
+AT = pl.coalesce("peak_t_s", "t_start_s")
+"""Where an event lies, s."""
 
 
 def same(answer: pl.DataFrame, expected: pl.DataFrame, *, ordered: bool = False) -> None:
@@ -179,85 +64,147 @@ def test_made_up_data_is_as_odd_as_it_should_be(made_up_study: Study) -> None:
 
 
 def test_events_per_image(study: Study) -> None:
+    own = (pl.col("roi_id").fill_null(1) * 100 + pl.col("channel").fill_null(1)).n_unique()
+    strength = pl.col("strength").filter(pl.col("strength").is_finite())
     per_image = study.events.group_by("image_id").agg(
-        n_events=pl.len(),
-        n_rois=pl.col("roi_id").n_unique(),
-        first_s=pl.col("t_start_s").min().round(3),
-        strongest=pl.col("strength").sort(nulls_last=False).last().round(2),
+        n_events=pl.len(), n_rois_with=own, first_s=AT.min(), strongest=strength.max()
     )
-    expected = study.images.select("image_id", "source_path").join(
-        per_image, on="image_id", how="left"
+    known = pl.col("n_rois").is_not_null()
+    expected = (
+        study.images.select("image_id", "source_path")
+        .join(study.searched.select("image_id", "n_rois"), on="image_id", how="left")
+        .join(per_image, on="image_id", how="left")
+        .with_columns(pl.col("n_events", "n_rois_with").fill_null(0))
+        .with_columns(
+            pl.when(known).then(pl.col(name))
+            for name in ("n_events", "n_rois_with", "first_s", "strongest")
+        )
     )
-    filled = expected.with_columns(pl.col("n_events", "n_rois").fill_null(0))
-    same(study.query("events_per_image"), filled)
+    answer = study.query("events_per_image")
+    same(answer, expected.select(answer.columns))
 
 
 @pytest.mark.parametrize("by", ["condition", "folder_1", "accepted"])
 @pytest.mark.parametrize("event_type", [None, "baseline_drop"])
 def test_event_rate(study: Study, by: str, event_type: str | None) -> None:
+    known = study.searched.filter(pl.col("roi_minutes") > 0)
     rates = (
-        study.analysed.filter(pl.col("duration_s") > 0)
+        study.images.select("image_id", group=pl.col(by))
+        .join(known, on="image_id", how="left")
         .join(study.counts(event_type), on="image_id", how="left")
         .with_columns(
-            pl.col("n_events").fill_null(0), minutes=pl.col("duration_s") / 60, group=pl.col(by)
+            n_events=pl.when(pl.col("n_rois").is_not_null()).then(pl.col("n_events").fill_null(0))
         )
-        .with_columns(rate=pl.col("n_events") / pl.col("minutes"))
+        .with_columns(rate=pl.col("n_events") / pl.col("roi_minutes"))
     )
+    count = pl.col("n_rois").count()
+    some = pl.when(count > 0)
     expected = rates.group_by("group").agg(
-        n_images=pl.len(),
-        minutes=pl.col("minutes").sum(),
-        n_events=pl.col("n_events").sum(),
-        events_per_min=pl.col("n_events").sum() / pl.col("minutes").sum(),
+        n_images=count,
+        n_rois=pl.col("n_rois").sum(),
+        roi_minutes=some.then(pl.col("roi_minutes").sum()),
+        n_events=some.then(pl.col("n_events").sum()),
+        events_per_roi_min=some.then(pl.col("n_events").sum() / pl.col("roi_minutes").sum()),
         mean_of_images=pl.col("rate").mean(),
-        sem_of_images=pl.col("rate").std() / pl.len().sqrt(),
+        sem_of_images=some.then(pl.col("rate").std() / count.sqrt()),
+        n_left_out=pl.len() - count,
     )
     same(study.query("event_rate", by=by, event_type=event_type), expected)
 
 
 @pytest.mark.parametrize("reviewed_only", [False, True])
-def test_time_stalled(study: Study, reviewed_only: bool) -> None:
+@pytest.mark.parametrize("max_speed_percent", [50, 80.5])
+def test_time_stalled(study: Study, reviewed_only: bool, max_speed_percent: float) -> None:
     rows = []
-    lasting = dict(study.images.select("image_id", "duration_s").iter_rows())
-    rises = study.of_type("baseline_rise")
-    for image_id, source_path in study.images.select("image_id", "source_path").iter_rows():
-        mine = study.events.filter(pl.col("image_id") == image_id)
-        verdict = pl.col("user_type").fill_null("")
-        stalls = mine.filter(
-            (verdict == "true_stall")
-            | (
-                (pl.col("machine_type") == "stall_candidate")
-                & verdict.is_in(["", "unreviewed"])
-                & (not reviewed_only)
-            )
-        )
-        for roi_id in stalls["roi_id"].unique().to_list() or [None]:
-            known: list[tuple[float, float]] = []
-            most: list[tuple[float, float]] = []
-            n_open = 0
-            for event in stalls.filter(pl.col("roi_id").eq_missing(roi_id)).iter_rows(named=True):
-                start, end = event["t_start_s"], event["t_end_s"]
-                if end is None and event["duration_s"] is not None:
-                    end = start + event["duration_s"]
+    for image_id, path in study.images.select("image_id", "source_path").iter_rows():
+        traces = study.traces.filter(pl.col("image_id") == image_id)
+        mine = study.events.filter(pl.col("image_id") == image_id).rows(named=True)
+        for roi_id in sorted(traces["roi_id"].unique()):
+            here = [event for event in mine if (event["roi_id"] or 1) == roi_id]
+            spans = traces.filter(pl.col("roi_id") == roi_id)
+            whole = spans["end_s"].max() - spans["start_s"].min() if spans["end_s"][0] else None
+            known, most, n_censored = [], [], 0
+            for stall in here:
+                if not is_stall(stall, max_speed_percent, reviewed_only):
+                    continue
+                start, end, latest = stalled(stall, here)
                 if end is None:
-                    n_open += 1
-                    later = rises.filter(
-                        pl.col("image_id") == image_id,
-                        pl.col("roi_id") == roi_id,
-                        pl.col("channel") == event["channel"],
-                        pl.col("t_start_s") > start,
-                    )["t_start_s"]
-                    end = lasting[image_id] if later.is_empty() else later.min()
+                    n_censored += 1
                 else:
                     known.append((start, end))
-                if end is not None:
-                    most.append((start, end))
-            n_stalls = stalls.filter(pl.col("roi_id").eq_missing(roi_id)).height
-            seconds = [covered(known), covered(most)]
-            whole = lasting[image_id]
-            percents = [None if whole is None else 100 * each / whole for each in seconds]
-            rows.append((image_id, source_path, roi_id, n_stalls, n_open, *seconds, *percents))
-    answer = study.query("time_stalled", reviewed_only=reviewed_only)
+                most.append((start, latest))
+            unbounded = any(end is None for _, end in most)
+            n_stalls = len(islands(known)) + n_censored
+            at_most = None if unbounded else covered(most)
+            percent = None if whole is None else 100 * covered(known) / whole
+            seconds = covered(known)
+            rows.append(
+                (image_id, path, roi_id, n_stalls, n_censored, seconds, at_most, whole, percent)
+            )
+        if traces.is_empty():
+            rows.append((image_id, path, *[None] * 7))
+    answer = study.query(
+        "time_stalled", reviewed_only=reviewed_only, max_speed_percent=max_speed_percent
+    )
     same(answer, pl.DataFrame(rows, schema=answer.schema, orient="row"))
+
+
+def is_stall(event: Row, max_speed_percent: float, reviewed_only: bool) -> bool:
+    if event["event_type"] == "baseline_rise":
+        return False
+    verdict = event["user_type"] or "unreviewed"
+    if verdict == "true_stall":
+        return True
+    if reviewed_only or verdict != "unreviewed" or event["machine_type"] != "stall_candidate":
+        return False
+    before, after = event["baseline_before"], event["baseline_after"]
+    return before is None or after is None or after <= before * max_speed_percent / 100
+
+
+def stalled(stall: Row, events: list[Row]) -> tuple[float, float | None, float | None]:
+    """Return where a stall begins; where it ends, None if censored; and by when it is over."""
+    start, end = stall["t_start_s"], stall["t_end_s"]
+    if end is None and stall["duration_s"] is not None:
+        end = start + stall["duration_s"]
+    if end is not None:
+        return start, end, end
+    before, after = stall["baseline_before"], stall["baseline_after"]
+    half = None if before is None or after is None else (before + after) / 2
+    later = sorted(
+        (
+            event
+            for event in events
+            if event["channel"] == stall["channel"]
+            and event["event_type"] in ("baseline_drop", "baseline_rise")
+            and lies_at(event) > lies_at(stall)
+        ),
+        key=lambda event: (lies_at(event), flows_before(event, half)),
+    )
+    for event in later:
+        if flows_before(event, half):
+            return start, None, lies_at(event)
+        speed = event["baseline_after"]
+        regained = half is None or speed is None or speed > half
+        if event["event_type"] == "baseline_rise" and regained:
+            begins = event["t_start_s"]
+            end = begins if begins > lies_at(stall) else lies_at(event)
+            return start, end, end
+    return start, None, None
+
+
+def flows_before(event: Row, half: float | None) -> bool:
+    speed = event["baseline_before"]
+    return half is not None and speed is not None and speed > half
+
+
+def islands(spans: list[tuple[float, float]]) -> list[tuple[float, float]]:
+    found: list[tuple[float, float]] = []
+    for start, end in sorted(spans):
+        if found and start <= found[-1][1]:
+            found[-1] = (found[-1][0], max(end, found[-1][1]))
+        else:
+            found.append((start, end))
+    return found
 
 
 def covered(spans: list[tuple[float, float]]) -> float:
@@ -271,18 +218,36 @@ def covered(spans: list[tuple[float, float]]) -> float:
 @pytest.mark.parametrize("one", [False, True])
 def test_events_by_roi(study: Study, one: bool) -> None:
     image_id = study.events["image_id"][0] if one else None
-    expected = (
-        study.with_images()
-        .filter(pl.col("image_id") == image_id if one else pl.lit(True))
-        .group_by("image_id", "source_path", "roi_id", "channel", "event_type")
+    strength = pl.col("strength").filter(pl.col("strength").is_finite())
+    own = ("image_id", "roi_id", "channel")
+    counted = (
+        study.events.filter(pl.col("image_id").is_in(study.searched["image_id"].implode()))
+        .group_by(*own, "event_type")
         .agg(
             n_events=pl.len(),
-            first_s=pl.col("t_start_s").min(),
-            last_s=pl.col("t_start_s").max(),
-            median_strength=pl.col("strength").fill_nan(None).median(),
+            first_s=AT.min(),
+            last_s=AT.max(),
+            median_strength=strength.median(),
         )
     )
-    same(study.query("events_by_roi", image_id=image_id), expected)
+    with_events = {
+        (image, roi or 1, channel or anything)
+        for image, roi, channel in counted.select(own).iter_rows()
+        for anything in (1, 2)
+    }
+    empty = [trace for trace in study.traces.select(own).iter_rows() if trace not in with_events]
+    rows = pl.concat(
+        [
+            counted,
+            pl.DataFrame(
+                empty, schema={name: counted.schema[name] for name in own}, orient="row"
+            ).with_columns(n_events=pl.lit(0, pl.UInt32)),
+        ],
+        how="diagonal",
+    )
+    expected = study.images.select("image_id", "source_path").join(rows, on="image_id", how="left")
+    answer = study.query("events_by_roi", image_id=image_id)
+    same(answer, expected.filter(pl.col("image_id") == image_id if one else pl.lit(True)))
 
 
 @pytest.mark.parametrize("of", ["strength", "duration_s", "depth"])
@@ -291,7 +256,8 @@ def test_distribution(study: Study, of: str, by: str) -> None:
     x = pl.col("x")
     expected = (
         study.with_images()
-        .select(group=pl.col(by), x=pl.col(of).cast(pl.Float64).fill_nan(None))
+        .select(group=pl.col(by), x=pl.col(of).cast(pl.Float64))
+        .with_columns(x=pl.when(x.is_finite()).then(x))
         .group_by("group")
         .agg(
             pl.len().alias("n_events"),
@@ -346,18 +312,26 @@ def flat(params: object, above: str = "") -> dict[str, str]:
     return {key: value for each in inner for key, value in each.items()}
 
 
+def used_by(study: Study) -> pl.DataFrame:
+    """Return the images that were analysed, with the params_hash of their last run."""
+    images = study.images.drop("params_hash", "analysis_version", "n_rois")
+    used = images.join(study.runs.select("image_id", "params_hash"), on="image_id")
+    return used.join(study.searched, on="image_id")
+
+
 def test_unusual_params(study: Study) -> None:
     used = (
-        study.analysed.group_by("params_hash")
+        used_by(study)
+        .group_by("params_hash")
         .len()
         .sort("len", "params_hash", descending=[True, False])
     )
     usual = flat(study.params[used["params_hash"][0]])
     n_alike = dict(used.iter_rows())
     rows = []
-    for image_id, path, digest in study.analysed.select(
-        "image_id", "source_path", "params_hash"
-    ).iter_rows():
+    for image_id, path, digest in (
+        used_by(study).select("image_id", "source_path", "params_hash").iter_rows()
+    ):
         own = flat(study.params[digest])
         keys = sorted(key for key in {**usual, **own} if usual.get(key) != own.get(key))
         text = ", ".join(f"{key}: {usual.get(key, '–')} → {own.get(key, '–')}" for key in keys)
@@ -383,20 +357,23 @@ def test_params_effect(study: Study, key: str, event_type: str | None) -> None:
 
     values = {digest: value(digest) for digest in study.params}
     expected = (
-        study.analysed.join(study.counts(event_type), on="image_id", how="left")
+        used_by(study)
+        .join(study.counts(event_type), on="image_id", how="left")
         .select(
+            "n_rois",
+            "roi_minutes",
             pl.col("n_events").fill_null(0),
             value=pl.col("params_hash").replace_strict(values, return_dtype=pl.Float64),
-            minutes=pl.col("duration_s") / 60,
         )
         .group_by("value")
         .agg(
             n_images=pl.len(),
+            n_rois=pl.col("n_rois").sum(),
             n_events=pl.col("n_events").sum(),
             mean_per_image=pl.col("n_events").mean(),
             median_per_image=pl.col("n_events").median(),
-            events_per_min=pl.col("n_events").filter(pl.col("minutes") > 0).sum()
-            / pl.col("minutes").sum(),
+            events_per_roi_min=pl.col("n_events").filter(pl.col("roi_minutes") > 0).sum()
+            / pl.col("roi_minutes").sum(),
         )
     )
     same(study.query("params_effect", key=key, event_type=event_type), expected)
@@ -425,22 +402,22 @@ def test_review_progress(study: Study, by: str) -> None:
     same(study.query("review_progress", by=by), expected)
 
 
-def pairs(events: pl.DataFrame, *keys: str) -> list[tuple[dict, dict]]:
+def pairs(events: pl.DataFrame, by: pl.Expr, *keys: str) -> list[tuple[Row, Row]]:
     found = []
     for _, group in events.group_by(keys):
-        rows = group.sort("t_start_s", "event_id").rows(named=True)
+        rows = group.sort(by, "event_id").rows(named=True)
         found.extend(combinations(rows, 2))
     return found
 
 
 @pytest.mark.parametrize("within_s", [0.0, 0.05, 1])
 def test_duplicate_events(study: Study, within_s: float) -> None:
-    events = study.with_images().filter(pl.col("t_start_s").is_not_null())
+    events = study.with_images().filter(AT.is_not_null())
     shared = ("image_id", "source_path", "roi_id", "channel", "event_type")
     rows = [
-        (*(a[k] for k in shared), a["event_id"], b["event_id"], a["t_start_s"], apart)
-        for a, b in pairs(events, *shared)
-        if (apart := b["t_start_s"] - a["t_start_s"]) <= within_s
+        (*(a[k] for k in shared), a["event_id"], b["event_id"], lies_at(a), apart)
+        for a, b in pairs(events, AT, *shared)
+        if (apart := lies_at(b) - lies_at(a)) <= within_s
     ]
     answer = study.query("duplicate_events", within_s=within_s)
     same(answer, pl.DataFrame(rows, schema=answer.schema, orient="row"))
@@ -461,7 +438,7 @@ def test_overlapping_events(study: Study, min_overlap_s: float) -> None:
             *(each[k] for each in (a, b) for k in ("event_id", "event_type")),
             overlap,
         )
-        for a, b in pairs(events, *shared)
+        for a, b in pairs(events, start, *shared)
         if (overlap := min(a["end"], b["end"]) - b["t_start_s"]) > min_overlap_s
     ]
     answer = study.query("overlapping_events", min_overlap_s=min_overlap_s)
@@ -495,7 +472,7 @@ def test_provenance_audit(study: Study, table: str) -> None:
 
 
 def test_failed_runs(study: Study) -> None:
-    old = study.events.group_by("image_id").agg(n_old_rows=pl.len())
+    old = study.all_events.group_by("image_id").agg(n_old_rows=pl.len())
     expected = (
         study.runs.filter(pl.col("status") == "failed")
         .join(old, on="image_id", how="left")
@@ -532,15 +509,21 @@ def test_acquisition_by_day(study: Study) -> None:
 @pytest.mark.parametrize("bin_s", [5, 2.5])
 @pytest.mark.parametrize("event_type", [None, "baseline_drop"])
 def test_event_timing(study: Study, bin_s: float, event_type: str | None) -> None:
-    images = study.analysed.filter(pl.col("duration_s") > 0)
-    lasting = images["duration_s"].to_list()
-    starts = study.of_type(event_type).join(images, on="image_id", how="semi")["t_start_s"]
+    traces = study.traces.filter(pl.col("duration_s") > 0)
+    known = traces["image_id"].unique().implode()
+    events = study.of_type(event_type).filter(pl.col("image_id").is_in(known))
+    peaks = events.select(AT)["peak_t_s"].drop_nulls()
     rows = []
-    for n in range(math.ceil(max(lasting) / bin_s)):
+    for n in range(math.ceil(traces["end_s"].max() / bin_s)):
         low, high = n * bin_s, (n + 1) * bin_s
-        spent = [min(each, high) - low for each in lasting if each > low]
-        n_events = sum(low <= start < high for start in starts)
-        rows.append((low, high, len(spent), sum(spent), n_events, 60 * n_events / sum(spent)))
+        within = traces.filter(pl.col("start_s") < high, pl.col("end_s") > low)
+        spent = within.select(
+            pl.min_horizontal("end_s", pl.lit(high)) - pl.max_horizontal("start_s", pl.lit(low))
+        )
+        seconds = spent.to_series().sum()
+        n_events = sum(low <= peak < high for peak in peaks)
+        counts = (within["image_id"].n_unique(), within.height)
+        rows.append((low, high, *counts, seconds, n_events, 60 * n_events / seconds))
     answer = study.query("event_timing", bin_s=bin_s, event_type=event_type)
     same(answer, pl.DataFrame(rows, schema=answer.schema, orient="row"), ordered=True)
 
@@ -552,7 +535,7 @@ def test_event_intervals(study: Study, event_type: str | None) -> None:
         for (condition, *_), group in study.with_images()
         .filter(pl.col("event_type") == event_type if event_type else pl.lit(True))
         .group_by("condition", "image_id", "roi_id", "channel")
-        for a, b in pairwise(sorted(group["t_start_s"].drop_nulls()))
+        for a, b in pairwise(sorted(group.select(AT)["peak_t_s"].drop_nulls()))
     ]
     x = pl.col("x")
     expected = (
@@ -569,12 +552,14 @@ def test_event_intervals(study: Study, event_type: str | None) -> None:
     same(study.query("event_intervals", event_type=event_type), expected)
 
 
-def test_speed_change(study: Study) -> None:
+@pytest.mark.parametrize("by", ["condition", "event_type"])
+def test_speed_change(study: Study, by: str) -> None:
     before, after = pl.col("baseline_before"), pl.col("baseline_after")
     percent = pl.when(before != 0).then(100 * (after - before) / before)
     expected = (
-        study.events.filter(before.is_finite(), after.is_finite())
-        .group_by(group="event_type")
+        study.with_images()
+        .filter(before.is_finite(), after.is_finite())
+        .group_by(pl.col(by).alias("group"), pl.col("event_type").alias("type"))
         .agg(
             n_events=pl.len(),
             median_before=before.median(),
@@ -583,7 +568,10 @@ def test_speed_change(study: Study) -> None:
             median_change_percent=percent.median(),
         )
     )
-    same(study.query("speed_change"), expected)
+    answer = study.query("speed_change", by=by)
+    same(answer, expected.rename({"type": "event_type"}))
+    drops = answer.filter(pl.col("event_type") == "baseline_drop")
+    assert not drops.is_empty()
 
 
 @pytest.mark.parametrize("unreviewed_only", [True, False])
@@ -593,7 +581,7 @@ def test_strongest_events(study: Study, unreviewed_only: bool) -> None:
     expected = (
         study.with_images()
         .filter((verdict == "unreviewed") | (not unreviewed_only))
-        .with_columns(rank=pl.col("strength").fill_nan(None))
+        .with_columns(rank=pl.when(pl.col("strength").is_finite()).then(pl.col("strength")))
         .sort(
             *("rank", "source_path", "image_id", "roi_id", "t_start_s", "event_id"),
             descending=[True, False, False, False, False, False],

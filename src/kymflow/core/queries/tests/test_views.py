@@ -55,12 +55,13 @@ def test_all_views_are_listed(kym: KymDataset) -> None:
     kym.update_index(ImageIndexer())
     tables = ("kym_images", "kym_velocity_events")
     expected = [f"{name}{kind}" for name in tables for kind in ("", "_params", "_runs")]
+    expected = ["kym_analysed", "kym_events", *expected]
     assert kym.sql("SHOW TABLES")["name"].to_list() == expected
     assert kym.sql("SHOW TABLES", tables=["kym_images"])["name"].to_list() == ["kym_images"]
 
 
 def test_an_unknown_table_says_which_there_are(kym: KymDataset, dataset: ZarrDataset) -> None:
-    with pytest.raises(QueryError, match="Tables here: kym_velocity_events, kym_velocity_events_p"):
+    with pytest.raises(QueryError, match="Tables here: kym_events, kym_velocity_events, kym_vel"):
         kym.sql("SELECT * FROM nope")
     dataset.delete_table("kym_velocity_events")
     with pytest.raises(QueryError, match="Tables here: none yet: run `kymflow index` first"):

@@ -49,7 +49,7 @@ def shifts(t: Sequence[float], v: Sequence[float], fs: float, params: EventParam
     half = (max(3, round(params.smooth_sec * fs)) | 1) // 2
     r = [median(s[max(0, i - half) : i + half + 1]) for i in range(n)]
 
-    def event(kind: str, peak: int) -> Event:
+    def event(kind: str, peak: int, candidate: bool = False) -> Event:
         left, right = s[max(0, peak - w) : peak], s[peak : peak + w]
         beside = left if kind == "baseline_drop" else right
         level = 0.5 * (median(beside) if n_finite(beside) >= usual else median(s))
@@ -70,6 +70,7 @@ def shifts(t: Sequence[float], v: Sequence[float], fs: float, params: EventParam
             "baseline_after": median(right),
             "strength": ratio(abs(score[peak]), threshold),
             "machine_type": "stall_candidate" if kind == "baseline_drop" else "other",
+            "candidate": candidate,
         }
 
     gap = round(params.merge_gap_sec * fs)
@@ -80,17 +81,21 @@ def shifts(t: Sequence[float], v: Sequence[float], fs: float, params: EventParam
     for first, last in runs([x >= threshold for x in score], gap):
         inside = [i for i in range(first, last + 1) if not math.isnan(score[i])]
         rises.append(max(inside, key=lambda i: score[i]))
+    chosen: list[int] = []
     if len(drops) < params.top_k_total:
         apart = max(1, round(params.min_sep_sec * fs))
         places = [i for i in range(n) if math.isfinite(score[i])]
-        chosen: list[int] = []
         for place in np.argsort([score[i] for i in places]).tolist():
             if len(chosen) == params.top_k_total:
                 break
             if all(abs(places[place] - other) > apart for other in chosen):
                 chosen.append(places[place])
-        drops += [i for i in chosen if i not in drops and i not in rises]
-    return [event("baseline_drop", i) for i in drops] + [event("baseline_rise", i) for i in rises]
+    filled_in = [i for i in chosen if i not in drops and i not in rises]
+    return [
+        *(event("baseline_drop", i) for i in drops),
+        *(event("baseline_drop", i, candidate=True) for i in filled_in),
+        *(event("baseline_rise", i) for i in rises),
+    ]
 
 
 def gaps(
@@ -129,6 +134,7 @@ def gaps(
                 "n_valid": n_valid,
                 "duration_s": duration,
                 "machine_type": machine_type,
+                "candidate": False,
             }
         )
     return events

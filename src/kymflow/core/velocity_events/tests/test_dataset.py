@@ -16,17 +16,27 @@ import pytest
 from kymflow.core.artifacts import detection
 from kymflow.core.artifacts.events import DEFAULT_PARAMS, EVENT_SCHEMA, TRACE_ARTIFACT
 from kymflow.core.errors import ParamsError, WorkerError
-from kymflow.core.kym_dataset import KymDataset, Progress, VelocityEventIndexer, params_hash
+from kymflow.core.kym_dataset import (
+    ImageIndexer,
+    KymDataset,
+    Progress,
+    VelocityEventIndexer,
+    params_hash,
+)
 from kymflow.core.review.carry_over import merge_reviewed
 from kymflow.core.velocity_events import (
     EventParams,
     NanGapParams,
     detect_dataset,
     detect_events,
+    detection_status,
     set_params,
 )
 from kymflow.core.velocity_events import (
     dataset as dataset_module,
+)
+from kymflow.core.velocity_events import (
+    image as image_module,
 )
 from kymflow.core.velocity_events.detect import find_events
 from kymflow.core.velocity_events.tests.conftest import RATE, flow, trace_of
@@ -196,6 +206,74 @@ def test_events_of_another_tool_are_made_anew_and_indexed_anew(
         assert detect_dataset(dataset).detected == 1
         assert indexed(dataset) == {"a": found(flow(3.0)).height}
         set_events(record, 7)
+
+
+def test_a_failed_detection_is_on_record_until_it_goes_well(dataset, add_trace, add_image) -> None:
+    record, good = add_trace("a", flow(3.0)), add_trace("b", flow(3.0))
+    trace = record.artifact_path(TRACE_ARTIFACT, ".parquet")
+    whole = trace.read_bytes()
+    trace.write_bytes(whole[:20])
+    kym = KymDataset(dataset)
+    kym.update_index(INDEXER)  # it was never analysed
+    for _ in range(2):
+        assert detect_dataset(dataset, on_error="record").failed == 1
+        assert dict(detection_status(dataset).select("image_id", "reason").iter_rows()) == {
+            "a": "failed",
+            "b": "fresh",
+        }
+        [failure] = kym.update_index(INDEXER, mode="incremental", on_error="record").failures
+        assert (failure.image_id, failure.code) == ("a", "events-stale")
+        assert "can't be read" in failure.message
+    kym.update_index(ImageIndexer())
+    assert kym.query("failed_runs")["image_id"].to_list() == ["a"]
+    assert kym.query("images_without_events").select("image_id", "why").rows() == [("a", "failed")]
+    trace.write_bytes(whole)
+    assert detect_dataset(dataset).detected == 1
+    assert set(detection_status(dataset)["reason"]) == {"fresh"}
+    assert indexed(dataset) == {image_id: found(flow(3.0)).height for image_id in "ab"}
+    assert good.load_json("velocity_events/detector")["failed"] is None
+
+
+def test_a_failure_leaves_the_events_of_before_in_the_table(dataset, add_trace) -> None:
+    record = add_trace("a", flow(3.0))
+    detect_dataset(dataset)
+    before = indexed(dataset)
+    record.artifact_path(TRACE_ARTIFACT, ".parquet").write_bytes(b"PAR1")
+    assert detect_dataset(dataset, on_error="record").failed == 1
+    assert indexed(dataset) == before
+    assert detection_status(dataset)["reason"].to_list() == ["failed"]
+
+
+def test_events_linked_out_of_the_dataset_fail_alone(dataset, add_trace, tmp_path) -> None:
+    for image_id in "abc":
+        add_trace(image_id, flow(3.0))
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    (dataset.record("b").path / "analysis" / "velocity_events").symlink_to(outside)
+    report = detect_dataset(dataset, on_error="record")
+    assert (report.detected, report.failed) == (2, 1)
+    assert [(f.image_id, f.code) for f in report.failures] == [("b", "outside")]
+    assert list(outside.iterdir()) == []
+
+
+@pytest.mark.parametrize("step", ["load_trace", "_save_events", "_stamp"])
+def test_an_image_deleted_while_it_is_detected_is_skipped(
+    dataset, add_trace, monkeypatch, step: str
+) -> None:
+    for image_id in "abc":
+        add_trace(image_id, flow(3.0))
+    real = getattr(image_module, step)
+
+    def deleting(*args: Any) -> Any:
+        folder = dataset.record("b").path
+        if folder.exists() and str(folder) in str(args) + str(getattr(args[0], "path", "")):
+            os.rename(folder, folder.with_name(".deleted-0"))  # by a tool that takes no lock
+        return real(*args)
+
+    monkeypatch.setattr(image_module, step, deleting)
+    report = detect_dataset(dataset)
+    assert (report.detected, report.failed) == (2, 0)
+    assert dataset.list_image_ids() == ["a", "c"]
 
 
 def test_a_new_detector_makes_all_anew(dataset, add_trace, monkeypatch) -> None:

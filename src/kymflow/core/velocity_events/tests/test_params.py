@@ -9,8 +9,8 @@ import pytest
 from hypothesis import given
 
 from kymflow.core.artifacts.events import DEFAULT_PARAMS
+from kymflow.core.artifacts.provenance import params_hash
 from kymflow.core.errors import ParamsError
-from kymflow.core.kym_dataset import params_hash
 from kymflow.core.velocity_events import EventParams, NanGapParams, ZeroGapParams, param_specs
 from kymflow.core.velocity_events.tests import traces
 

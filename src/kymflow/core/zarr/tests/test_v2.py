@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 import zarr
 
-from kymflow.core.kym_dataset import ImageIndexer, KymDataset, VelocityEventIndexer, params_hash
+from kymflow.core.artifacts.provenance import params_hash
+from kymflow.core.kym_dataset import ImageIndexer, KymDataset, VelocityEventIndexer
 from kymflow_zarr import ZarrDataset
 
 PIXELS = np.arange(40, dtype=np.uint16).reshape(10, 4)

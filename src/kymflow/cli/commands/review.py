@@ -1,0 +1,366 @@
+"""``kymflow review``: what people decide on events."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from kymflow.cli.errors import FAILED, remark, warn_of_failures
+from kymflow.cli.options import FolderPath, dataset_argument, open_dataset
+from kymflow.cli.output import Output, output_options
+
+if TYPE_CHECKING:
+    from kymflow.core.review.decision import EventKey
+    from kymflow.core.review.reviews import Reviews
+    from kymflow.core.review.selection import Events
+    from kymflow_zarr import ZarrDataset
+
+SHOWN = (
+    *("image_id", "roi_id", "channel", "event_id", "event_type"),
+    *("t_start_s", "peak_t_s", "t_end_s", "strength"),
+    *("user_type", "rejected", "edited", "note"),
+)
+COMPARED = ("user_type", "note", "rejected", "t_start_s", "peak_t_s", "t_end_s")
+IMAGE = "The image: its id, the beginning of it, or its file's name."
+Values = Mapping[str, Any]
+
+where_option = click.option(
+    "--where", metavar="SQL", help="Events that this condition on kym_velocity_events picks."
+)
+optional_image = click.argument("image", metavar="[IMAGE]", required=False, help=IMAGE)
+image_argument = click.argument("image", metavar="IMAGE", help=IMAGE)
+event_argument = click.argument(
+    "event", metavar="EVENT", help="The event's id, where needed with its ROI in front: 2:17."
+)
+
+
+def decision_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of whoever decides; it takes them as ``reviews``."""
+
+    @click.option(
+        "--reviewer",
+        metavar="NAME",
+        help="Who decides; $KYMFLOW_REVIEWER by default, else your user name.",
+    )
+    @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
+    @wraps(command)
+    def with_reviews(path: Path, reviewer: str | None, dry_run: bool, **kwargs: Any) -> None:
+        from kymflow.core.review.reviews import Reviews
+
+        dataset = open_dataset(path, writing=not dry_run)
+        command(reviews=Reviews(dataset, reviewer=reviewer, dry_run=dry_run), **kwargs)
+
+    return with_reviews
+
+
+def event_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the arguments and options that name events, see :func:`chosen`."""
+    events = click.argument(
+        "events",
+        metavar="[EVENT]...",
+        nargs=-1,
+        help="Ids of its events, where needed with their ROI in front: 2:17.",
+    )
+    return optional_image(events(where_option(command)))
+
+
+@click.group("review")
+def command() -> None:
+    """Decide on events: label, note, reject, correct, add; undo.
+
+    Every decision is written to a journal that is never changed, with who made it and when. It
+    outlives a new detection, and can be undone at any time. `kymflow index` brings the tables up
+    to date afterwards.
+    """
+
+
+@command.command("list")
+@dataset_argument
+@optional_image
+@where_option
+@output_options
+@click.pass_context
+def list_events(
+    ctx: click.Context, path: Path, image: str | None, where: str | None, output: Output
+) -> None:
+    """List events as they are now, rejected ones included."""
+    found = _found(open_dataset(path), image, where)
+    output.print(found.frame.select(SHOWN))
+    if warn_of_failures(found.failures):
+        ctx.exit(FAILED)
+
+
+@command.command("label")
+@dataset_argument
+@click.argument(
+    "user_type", metavar="LABEL", help="true_stall, reversal, other, unreviewed or one of yours."
+)
+@event_options
+@decision_options
+def label(reviews: Reviews, user_type: str, **named: Any) -> None:
+    """Say what events are."""
+    events = chosen(reviews, **named)
+    tell(reviews, "label", events, reviews.label(events.keys, user_type))
+
+
+@command.command("note")
+@dataset_argument
+@click.argument("text", metavar="TEXT", help="The note; an empty one takes the old one away.")
+@event_options
+@decision_options
+def note(reviews: Reviews, text: str, **named: Any) -> None:
+    """Write a note on events, in place of the one they have."""
+    events = chosen(reviews, **named)
+    tell(reviews, "note", events, reviews.note(events.keys, text))
+
+
+@command.command("reject")
+@dataset_argument
+@event_options
+@decision_options
+def reject(reviews: Reviews, **named: Any) -> None:
+    """Say that what was detected is no event."""
+    events = chosen(reviews, **named)
+    tell(reviews, "reject", events, reviews.reject(events.keys))
+
+
+@command.command("restore")
+@dataset_argument
+@event_options
+@decision_options
+def restore(reviews: Reviews, **named: Any) -> None:
+    """Say that rejected events are events after all."""
+    events = chosen(reviews, **named)
+    tell(reviews, "restore", events, reviews.restore(events.keys))
+
+
+@command.command("edit")
+@dataset_argument
+@image_argument
+@event_argument
+@click.option("--start", metavar="S", type=float, help="When it begins, s.")
+@click.option("--peak", metavar="S", type=float, help="When it peaks, s.")
+@click.option("--end", metavar="S", type=float, help="When it ends, s.")
+@decision_options
+def edit(
+    reviews: Reviews,
+    image: str,
+    event: str,
+    start: float | None,
+    peak: float | None,
+    end: float | None,
+) -> None:
+    """Correct the times of an event; those not given stay."""
+    events = chosen(reviews, image, (event,), None)
+    [key] = events.keys
+    tell(reviews, "edit", events, [reviews.edit(key, start=start, peak=peak, end=end)])
+
+
+@command.command("add")
+@dataset_argument
+@image_argument
+@click.option("--start", metavar="S", type=float, required=True, help="When it begins, s.")
+@click.option("--peak", metavar="S", type=float, help="When it peaks, s.")
+@click.option("--end", metavar="S", type=float, help="When it ends, s.")
+@click.option(
+    "--roi", metavar="N", type=click.IntRange(min=1), default=1, show_default=True, help="The ROI."
+)
+@click.option(
+    "--channel",
+    metavar="N",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="The channel.",
+)
+@click.option(
+    "--label", "user_type", metavar="LABEL", default="unreviewed", show_default=True,
+    help="What it is.",
+)  # fmt: skip
+@click.option("--note", metavar="TEXT", default="", help="A note on it.")
+@decision_options
+def add(reviews: Reviews, image: str, roi: int, **values: Any) -> None:
+    """Add an event that was not detected."""
+    from kymflow.core.review.selection import find_image
+
+    image_id = find_image(reviews.dataset, image)
+    row = reviews.add(image_id, roi_id=roi, **values)
+    click.echo(f"{_name(image_id, row)}: {'would be ' if reviews.dry_run else ''}added")
+
+
+@command.command("remove")
+@dataset_argument
+@event_options
+@decision_options
+def remove(reviews: Reviews, **named: Any) -> None:
+    """Take away events that a person added."""
+    events = chosen(reviews, **named)
+    reviews.remove(events.keys)
+    would = "would be " if reviews.dry_run else ""
+    for row in events.frame.to_dicts():
+        click.echo(f"{_name(row['image_id'], row)}: {would}removed")
+    click.echo(f"remove {'would change' if reviews.dry_run else 'changed'}={events.frame.height}")
+
+
+@command.command("undo")
+@dataset_argument
+@decision_options
+def undo(reviews: Reviews) -> None:
+    """Undo your last decision; again for the one before."""
+    decision = reviews.undo()
+    _tell_turn(reviews, "undo", decision.verb, [change.key for change in decision.changes])
+
+
+@command.command("redo")
+@dataset_argument
+@decision_options
+def redo(reviews: Reviews) -> None:
+    """Bring back what you undid last."""
+    decision = reviews.redo()
+    _tell_turn(reviews, "redo", decision.verb, [change.key for change in decision.changes])
+
+
+@command.command("log")
+@dataset_argument
+@optional_image
+@click.option("--reviewer", metavar="NAME", help="Only decisions of this reviewer.")
+@output_options
+def log(path: Path, image: str | None, reviewer: str | None, output: Output) -> None:
+    """List all decisions, first to last, undone ones included."""
+    from kymflow.core.review.overview import review_log
+    from kymflow.core.review.selection import find_image
+
+    dataset = open_dataset(path)
+    image_id = None if image is None else find_image(dataset, image)
+    output.print(review_log(dataset, image_id=image_id, reviewer=reviewer))
+
+
+@command.command("progress")
+@dataset_argument
+@where_option
+@click.option(
+    "--by", metavar="COLUMN", help="A group per value of this column, such as event_type."
+)
+@output_options
+@click.pass_context
+def progress(
+    ctx: click.Context, path: Path, where: str | None, by: str | None, output: Output
+) -> None:
+    """Count how many events are reviewed, rejected, corrected."""
+    from kymflow.core.review.overview import review_progress
+
+    found = _found(open_dataset(path), None, where)
+    output.print(review_progress(found.frame, by))
+    if warn_of_failures(found.failures):
+        ctx.exit(FAILED)
+
+
+@command.command("replay")
+@dataset_argument
+@optional_image
+@click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
+def replay_journal(path: Path, image: str | None, dry_run: bool) -> None:
+    """Bring the events to what the journal of decisions says.
+
+    What a killed process or an older file left out is put right. What another program changed is
+    written into the journal, as decisions of the reviewer external, and stays.
+    """
+    from kymflow.core.review.replay import disagreements, replay
+    from kymflow.core.review.selection import find_image
+
+    dataset = open_dataset(path, writing=not dry_run)
+    image_ids = None if image is None else [find_image(dataset, image)]
+    found = [*disagreements(dataset, image_ids)] if dry_run else replay(dataset, image_ids)
+    for each in found:
+        click.echo(f"{each.image_id}: {each}")
+    click.echo(f"replay {'would change' if dry_run else 'changed'}={len(found)}")
+
+
+@command.command("export")
+@dataset_argument
+@click.argument(
+    "folder", metavar="FOLDER", type=FolderPath(), help="The lab folder to write to; made if new."
+)
+@click.option("--replace", is_flag=True, help="Replace events files that are there.")
+def export(path: Path, folder: Path, replace: bool) -> None:
+    """Write the events as a lab folder's own *_events.json files.
+
+    Rejected events are written too, marked as such: an import brings back what was exported.
+    """
+    from kymflow.core.review.lab_export import export_events
+
+    written = export_events(open_dataset(path), folder, replace=replace)
+    click.echo(f"export files={len(written)}")
+
+
+def chosen(
+    reviews: Reviews, image: str | None, events: tuple[str, ...], where: str | None
+) -> Events:
+    """Find the events that a command is to change.
+
+    Raises:
+        click.UsageError: If none are named.
+        ReviewError: If an id names no event, or several.
+        ArtifactError: If a condition is over events that can't be read.
+    """
+    from kymflow.core.errors import ReviewError
+    from kymflow.core.review.selection import pick
+
+    if where is None and not events:
+        raise click.UsageError("name an image and its events, or give --where")
+    found = _found(reviews.dataset, image, where)
+    if found.failures:  # a condition over some of the events would do half of what was meant
+        first = found.failures[0]
+        raise ReviewError(
+            f"nothing was changed: the events of {len(found.failures)} images can't be read, "
+            f"first {first.image_id}: {first.message}"
+        )
+    picked = pick(found, events) if events else found
+    if where is not None:
+        images = picked.frame["image_id"].n_unique()
+        remark(f"{picked.frame.height} events of {images} images")
+    return picked
+
+
+def _found(dataset: ZarrDataset, image: str | None, where: str | None) -> Events:
+    from kymflow.core.review.selection import find_events, find_image
+
+    image_ids = None if image is None else [find_image(dataset, image)]
+    return find_events(dataset, image_ids=image_ids, where=where)
+
+
+def tell(reviews: Reviews, verb: str, before: Events, after: Sequence[Values]) -> None:
+    """Print a line per event that changed, and how many there are."""
+    changed = 0
+    for old, new in zip(before.frame.to_dicts(), after, strict=True):
+        changes = [
+            f"{name}: {_text(old[name])} → {_text(new[name])}"
+            for name in COMPARED
+            if old[name] != new[name]
+        ]
+        changed += bool(changes)
+        click.echo(f"{_name(old['image_id'], old)}: {', '.join(changes) or 'as it was'}")
+    click.echo(f"{verb} {'would change' if reviews.dry_run else 'changed'}={changed}")
+
+
+def _tell_turn(reviews: Reviews, turn: str, verb: str, keys: Sequence[EventKey]) -> None:
+    would = "would " if reviews.dry_run else ""
+    images = len({key.image_id for key in keys})
+    click.echo(f"{would}{turn} {verb} events={len(keys)} images={images}")
+
+
+def _name(image_id: str, row: Values) -> str:
+    time = "" if row.get("t_start_s") is None else f" at {row['t_start_s']:.3f} s"
+    return f"{image_id} {row['event_type']} {row['roi_id']}:{row['event_id']}{time}"
+
+
+def _text(value: object) -> str:
+    if value is None or value == "":
+        return "—"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:.3f}" if isinstance(value, float) else str(value)
