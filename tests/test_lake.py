@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 from polars.testing import assert_frame_equal
 
-from kymflow.core.kym_dataset import KymDataset
+from kymflow.core.kym_dataset import ImageIndexer, KymDataset
 from kymflow.core.kym_dataset.integrity.check import check
 from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow_zarr import ZarrDataset
@@ -165,6 +165,15 @@ def test_what_was_is_kept(kym: KymDataset) -> None:
     assert kym.diff(INDEXER, second).is_empty()
     with pytest.raises(QueryError, match="as they were at 9999"):
         kym.sql(f"FROM {TABLE}", at=9999)
+
+
+def test_a_table_that_is_missing_hides_none_that_is_there(kym: KymDataset) -> None:
+    """One connection answers for all tables of a lake."""
+    assert set(kym.staleness(ImageIndexer())["reason"]) == {"missing"}
+    assert set(kym.staleness(INDEXER, verify=True)["action"]) == {"skip"}
+    kym.dataset.delete_image("image-03")
+    assert kym.update_index(ImageIndexer()).updated == len(IMAGES) - 1
+    assert kym.update_index(INDEXER, mode="incremental").pruned == 1
 
 
 def test_plain_files_have_no_history(plain: KymDataset) -> None:

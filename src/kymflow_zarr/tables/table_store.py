@@ -103,11 +103,7 @@ class TableStore:
             ask: Given a DuckDB connection that reads them; it may be called more than once.
 
         Returns:
-            Its answer.
-
-        Raises:
-            TableUnreadableError: If one of them is damaged.
-            ReadError: If the system refuses to read it.
+            Its answer; what it raises is as for :meth:`load`.
         """
         return read_in_place(self._store.path, lambda: self._read(tables, ask))
 
@@ -297,23 +293,16 @@ class TableStore:
             return convert(self._store, self.backend, to, catalog=catalog)
 
     def adopt(self, *, moved: bool = False) -> Adopted | None:
-        """Have this dataset be the only one of its catalog, where it was copied or moved.
-
-        A copy of a dataset whose catalog is on a server names the catalog of its original, and its
-        tables are only read until it has one of its own.
+        """Have a copied or moved dataset be the only one of its catalog, see :mod:`~.adopt`.
 
         Args:
             moved: Whether this is the original, at a new place, rather than a copy.
 
         Returns:
-            The version of a copy's tables: the newest whose files it has; what its original did
-            after the copy was made is not in it. None where it was moved.
+            Which version of the original's tables the copy has; None where it was moved.
 
         Raises:
-            UsageError: If nothing is to be adopted, or the dataset was not moved.
-            ReadOnlyError: If the dataset is open for reading only.
-            TableUnreadableError: If no version of the tables has all its files here.
-            UntrustedHostError: If its user did not allow the host of the catalog.
+            UsageError: If there is nothing to adopt, or the dataset was not moved.
         """
         from kymflow_zarr.tables.ducklake.adopt import adopt
 

@@ -17,7 +17,7 @@ _BATCH_ROWS = 100_000
 
 
 class Rows(pyarrow.dataset.Dataset):  # type: ignore[misc]  # PyArrow is not typed
-    """What a SELECT answers, asked anew at each scan, of the columns that are wanted.
+    """What a SELECT answers, asked again at each scan, of the columns that are wanted.
 
     DuckDB hands the columns and the filter of a query on to an Arrow dataset.
 

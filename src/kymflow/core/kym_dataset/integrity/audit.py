@@ -137,6 +137,7 @@ def _ask(dataset: ZarrDataset, name: str, question: str) -> pl.DataFrame:
     present = pl.DataFrame({"image_id": dataset.list_image_ids()}, {"image_id": pl.String})
 
     def ask(reader: Reader) -> pl.DataFrame:
+        reader.con.unregister("existing")  # a frame of the table before would hide the view
         reader.con.register("present", present)
         reader.con.register("ledger", ledger.load())
         rows = reader.relation(TableKey(name))
