@@ -110,13 +110,11 @@ class _zstd_stream:  # noqa: N801 - as the decompressors beside it
     unused_data = b""
 
     def decompress(self, data: bytes, room: int) -> bytes:
-        """Return the data unpacked; more than there is room for, where they do not fit."""
+        """Return the data unpacked, up to as many bytes as there is room for."""
         import pyarrow as pa
 
-        try:
-            return bytes(pa.Codec("zstd").decompress(data, decompressed_size=room))
-        except OSError:
-            return bytes(room)
+        with pa.CompressedInputStream(pa.BufferReader(data), "zstd") as stream:
+            return bytes(stream.read(room))
 
 
 def _zstd_size(data: bytes) -> int | None:
