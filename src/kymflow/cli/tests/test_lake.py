@@ -33,7 +33,7 @@ def plain(tmp_path: Path) -> Path:
 @pytest.fixture
 def lake(plain: Path) -> Path:
     assert run("tables", "convert", plain, "--to", "ducklake").stdout == (
-        "convert to=ducklake tables=2\n"
+        "convert to=ducklake tables=3\n"
     )
     return plain
 

@@ -15,13 +15,13 @@ import pytest
 
 from kymflow.core.artifacts import detection
 from kymflow.core.artifacts.events import DEFAULT_PARAMS, EVENT_SCHEMA, TRACE_ARTIFACT
+from kymflow.core.artifacts.provenance import params_hash
 from kymflow.core.errors import ParamsError, WorkerError
 from kymflow.core.kym_dataset import (
     ImageIndexer,
     KymDataset,
     Progress,
     VelocityEventIndexer,
-    params_hash,
 )
 from kymflow.core.review.carry_over import merge_reviewed
 from kymflow.core.velocity_events import (
