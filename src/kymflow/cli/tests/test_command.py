@@ -283,7 +283,13 @@ def test_columns_are_described(indexed: Path) -> None:
     assert "nope" in run("schema", indexed, "nope", check=1).stderr
 
 
-def test_a_named_query_is_drawn_as_it_declares(indexed: Path, tmp_path: Path) -> None:
+def test_a_named_query_is_drawn_as_it_declares(
+    indexed: Path, dataset: ZarrDataset, tmp_path: Path
+) -> None:
+    shape = list(dataset.record("a").load_array().shape)
+    header = {"shape": shape, "voxels": [0.5, 0.5]}
+    dataset.record("a").save_metadata_payload({"header": header})
+    run("index", indexed)
     target = tmp_path / "rate.svg"
     run("plot", indexed, "--query", "event_rate", "-p", "by=image_id", "-o", target)
     text = target.read_text()

@@ -62,6 +62,7 @@ def test_every_table_is_listed_exported_compacted_and_moved_back(
     listed = rows(run("tables", lake).stdout)
     assert [(row["table"], row["rows"], row["stale"]) for row in listed] == [
         ("kym_images", "2", "0"),
+        ("kym_velocity", "0", "0"),
         (TABLE, "2", "0"),
     ]
     out = tmp_path / "rows.parquet"
@@ -70,7 +71,7 @@ def test_every_table_is_listed_exported_compacted_and_moved_back(
     assert run("tables", "compact", lake, "--keep-days", "0").stdout.startswith("compact files=")
     assert run("check", lake).stdout.splitlines()[1:] == []
     run("tables", "convert", lake, "--to", "parquet")
-    assert run("tables", lake).stdout.count("\n") == 3
+    assert run("tables", lake).stdout.count("\n") == 4
     assert not (lake / "tables" / "lake.json").exists()
 
 
