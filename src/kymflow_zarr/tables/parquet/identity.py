@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+from kymflow_zarr.store.files import open_plain
 from kymflow_zarr.store.reads import reading
 from kymflow_zarr.store.stamps import content_hash, signature
 
@@ -53,7 +54,7 @@ def is_identical(file: Path, identity: str) -> bool:
 
 
 def _footer_hash(file: Path) -> str:
-    with file.open("rb") as opened:
+    with open_plain(file) as opened:
         size = os.fstat(opened.fileno()).st_size
         opened.seek(max(0, size - _TAIL))
         tail = opened.read()
