@@ -14,7 +14,7 @@ SOURCES = {
     "kymflow_zarr": ROOT / "src" / "kymflow_zarr",
     "kymflow_sql": ROOT / "sql",
 }
-FREE_OF_CIRCLES = ("kymflow", "kymflow_sql", "kymflow_zarr")
+FREE_OF_CIRCLES = ("kymflow", "kymflow_sql")
 Graph = dict[str, set[str]]
 
 

@@ -1,4 +1,4 @@
--- How the value of one param goes along with the number of events found.
+-- How the number of events found varies with the value of one param.
 -- Every image that was analysed counts, also one without events. The events that count, see
 -- kym_events: candidates, which top_k_total adds, do not.
 -- Tables   kym_analysed, kym_events, kym_velocity_events_params, kym_velocity_events_runs

@@ -190,7 +190,7 @@ def unreadable(path: Path, error: BaseException) -> ReadError | TableUnreadableE
             artifact=str(path),
         )
     return TableUnreadableError(
-        f"the table file can't be read ({why}); restore it, or delete it and rebuild the table",
+        f"the table file can't be read ({why}); restore it, or delete it and build the table again",
         artifact=str(path),
     )
 

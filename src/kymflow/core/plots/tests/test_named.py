@@ -103,7 +103,7 @@ def test_every_named_query_is_drawn_as_it_declares(
         ("event_rate", {"by": "kym_images.depth"}, {"x": "depth (µm)"}),
         ("event_timing", {}, {"x": "from (s)", "y": "events per ROI (1/min)"}),
         ("distribution", {}, {"x": "event type", "y": "median strength"}),
-        ("distribution", {"of": "score", "by": "roi_id"}, {"x": "roi id"}),
+        ("distribution", {"by": "roi_id"}, {"x": "roi id"}),
         ("distribution", {"of": "baseline_before"}, {"y": "median baseline before (mm/s)"}),
         ("speed_change", {}, {"y": "median change (mm/s)", "color": "event type"}),
         ("review_progress", {"by": "condition"}, {"y": "reviewed (%)"}),
