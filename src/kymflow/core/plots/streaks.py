@@ -12,6 +12,7 @@ from kymflow.core.plots.drawing import values
 from kymflow.core.plots.reduce import thin_line
 from kymflow.core.plots.span import Span, y_axis
 from kymflow.core.plots.style import FAINT, FIRST
+from kymflow.core.quantities import as_whole
 
 SLOPE = "#3DDCFF"
 SPACING, LENGTH = 50, 40
@@ -60,11 +61,12 @@ def slope_segments(
     px_per_um = frame.height / frame.depth
     bounds = pl.DataFrame(
         [
-            (roi.get("roi_id"), (roi.get("x0") or 0) * um, (roi.get("x1") or 0) * um or frame.depth)
+            (as_whole(roi.get("roi_id")), _px(roi, "x0") * um, _px(roi, "x1") * um or frame.depth)
             for roi in rois
         ],
         schema={"roi_id": pl.Int32, "low": pl.Float64, "high": pl.Float64},
         orient="row",
+        strict=False,
     ).unique("roi_id", keep="first", maintain_order=True)
     low, high = pl.col("low").fill_null(0), pl.col("high").fill_null(frame.depth)
     slope = pl.col("velocity") * 1000  # µm per s
@@ -85,6 +87,12 @@ def slope_segments(
     return placed.select(
         x=time - half, x2=time + half, y=middle - slope * half, y2=middle + slope * half
     )
+
+
+def _px(roi: Mapping[str, Any], name: str) -> float:
+    """Return a bound of a ROI, px; 0 where it is no number."""
+    value = roi.get(name)
+    return float(value) if isinstance(value, int | float) else 0.0
 
 
 def draw_slopes(segments: pl.DataFrame) -> list[Any]:
