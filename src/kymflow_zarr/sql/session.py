@@ -169,7 +169,8 @@ class Session:
 
     def _unreadable(self, name: str, error: Exception) -> QueryError:
         return QueryError(
-            f"table {name!r} can't be read; restore its file, or delete it and build the table again\n"
+            f"table {name!r} can't be read; restore its file, or delete it and build the table "
+            f"again\n"
             f"{self._named(str(error))}",
             artifact=str(self._views.backend.location(self._views.by_name[name].table)),
         )
