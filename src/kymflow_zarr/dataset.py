@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING
 from kymflow_zarr.errors import (
     DatasetFormatError,
     DatasetNotFoundError,
-    ImageNotFoundError,
     UsageError,
 )
+from kymflow_zarr.images.artifacts import no_image
 from kymflow_zarr.images.record import ZarrImageRecord
 from kymflow_zarr.images.replacement import put_in_place, recover_replacements
 from kymflow_zarr.sql.queryable import Queryable
@@ -169,6 +169,21 @@ class ZarrDataset(Store, Queryable):
             found = path.is_dir()
         return found
 
+    def pick_image_ids(self, image_ids: Iterable[str] | None) -> list[str]:
+        """List the ids of the images asked for, sorted, each once; of all if None.
+
+        Raises:
+            InvalidNameError: If an id is not valid.
+            ImageNotFoundError: If there is no image of one.
+        """
+        if image_ids is None:
+            return self.list_image_ids()
+        picked = sorted({check_image_id(image_id) for image_id in image_ids})
+        for image_id in picked:
+            if not self.has_image(image_id):
+                raise no_image(self.path, image_id)
+        return picked
+
     def list_image_ids(self) -> list[str]:
         """List the ids of all images, sorted.
 
@@ -211,14 +226,13 @@ class ZarrDataset(Store, Queryable):
         """
         self.check_writable("delete an image", self._images)
         record = self.record(image_id)
-        if not record.exists():
-            raise self._no_image(image_id)
+        record.check_exists()
         deleted = layout.new_deleted(record.path)
         with record.lock():
             try:
                 os.replace(record.path, deleted)
             except FileNotFoundError as error:
-                raise self._no_image(image_id) from error
+                raise no_image(self.path, image_id) from error
         remove(deleted)
 
     def update_manifest(self) -> pl.DataFrame:
@@ -280,11 +294,6 @@ class ZarrDataset(Store, Queryable):
     @property
     def _images(self) -> Path:
         return layout.images(self.path)
-
-    def _no_image(self, image_id: str) -> ImageNotFoundError:
-        return ImageNotFoundError(
-            "there is no such image", dataset=str(self.path), image_id=image_id
-        )
 
     def _is_empty_folder(self) -> bool:
         """Tell whether there is nothing but what another process writes who makes it as well."""

@@ -92,6 +92,15 @@ class ImageFiles:
         """Tell whether the image is in the dataset."""
         return self.path.is_dir()
 
+    def check_exists(self) -> None:
+        """Refuse to go on where the image is not in the dataset.
+
+        Raises:
+            ImageNotFoundError: If it is not.
+        """
+        if not self.exists():
+            raise no_image(self.dataset.path, self.image_id)
+
     def artifact_path(self, name: str, suffix: str) -> Path:
         """Return the path of an artifact with a suffix (``.json`` …), whether or not it exists."""
         return self.path / "analysis" / f"{check_artifact_name(name)}{suffix}"
@@ -232,7 +241,7 @@ class ImageFiles:
     def _save(self, name: str, suffix: str, data: bytes) -> Path:
         path = self.artifact_path(name, suffix)
         self.dataset.check_writable(f"save artifact {name!r}", path.parent)
-        self._check_exists()
+        self.check_exists()
         write_atomic(path, data)
         return path
 
@@ -240,7 +249,7 @@ class ImageFiles:
     def _writing(self, name: str, suffix: str) -> Iterator[Path]:
         path = self.artifact_path(name, suffix)
         self.dataset.check_writable(f"save artifact {name!r}", path.parent)
-        self._check_exists()
+        self.check_exists()
         with atomic_path(path) as temporary:
             yield temporary
 
@@ -257,18 +266,12 @@ class ImageFiles:
         try:
             yield
         except FileNotFoundError as error:
-            self._check_exists()
+            self.check_exists()
             raise self._error(ArtifactNotFoundError, name, f"it has no {path.name}") from error
         except _damage() as error:
             raise self._error(
                 ArtifactUnreadableError, name, f"{path.name} can't be read: {reason(error)}"
             ) from error
-
-    def _check_exists(self) -> None:
-        if not self.exists():
-            raise ImageNotFoundError(
-                "there is no such image", dataset=str(self.dataset.path), image_id=self.image_id
-            )
 
     def _error(self, kind: type[DatasetError], name: str, what: str) -> DatasetError:
         return kind(
@@ -277,6 +280,11 @@ class ImageFiles:
             image_id=self.image_id,
             artifact=name,
         )
+
+
+def no_image(dataset: Path, image_id: str) -> ImageNotFoundError:
+    """Return the error for an image that is not in a dataset."""
+    return ImageNotFoundError("there is no such image", dataset=str(dataset), image_id=image_id)
 
 
 def _damage() -> tuple[type[BaseException], ...]:

@@ -96,7 +96,7 @@ class ZarrImageRecord(ImageFiles):
             ArtifactNotFoundError: If the image has no pixels.
             ArtifactUnreadableError: If its Zarr metadata can't be read.
         """
-        self._check_exists()
+        self.check_exists()
         return self._open_zarr(self.path / "data", "data")
 
     def load_array(self) -> np.ndarray[Any, Any]:
@@ -197,7 +197,7 @@ class ZarrImageRecord(ImageFiles):
         try:
             return open_bounded(path)
         except FileNotFoundError as error:
-            self._check_exists()
+            self.check_exists()
             raise self._error(ArtifactNotFoundError, name, f"it has no {path.name}") from error
         except _ZARR_ERRORS as error:
             raise self._error(

@@ -19,7 +19,7 @@ import polars as pl
 import polars.selectors as cs
 
 from kymflow.core.artifacts.events import EVENTS_ARTIFACT, TRACE_ARTIFACT
-from kymflow_zarr.errors import ImageNotFoundError, WriteError
+from kymflow_zarr.errors import WriteError
 from kymflow_zarr.store import layout
 from kymflow_zarr.store.codecs import decode_json
 from kymflow_zarr.store.files import temporary_path
@@ -98,10 +98,7 @@ class DetectionRecord:
             ImageNotFoundError: If the image is gone.
         """
         path = rec.artifact_path(DETECTION_ARTIFACT, ".json")
-        if not rec.exists():
-            raise ImageNotFoundError(
-                "there is no such image", dataset=str(rec.dataset.path), image_id=rec.image_id
-            )
+        rec.check_exists()
         rec.dataset.check_writable("save what the events were made with", path.parent)
         _write(self, path)
 

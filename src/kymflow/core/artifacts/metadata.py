@@ -11,7 +11,6 @@ from kymflow.core.artifacts.scale import stored_scale
 from kymflow.core.quantities import as_whole, parse_quantity
 from kymflow_zarr.errors import (
     ArtifactSchemaError,
-    ImageNotFoundError,
     MetadataNotFoundError,
     UsageError,
 )
@@ -66,10 +65,7 @@ def set_fields(
 def _changed(
     rec: ZarrImageRecord, values: Mapping[str, str], *, save: bool
 ) -> dict[str, tuple[str | None, str | None]]:
-    if not rec.exists():
-        raise ImageNotFoundError(
-            "there is no such image", dataset=str(rec.dataset.path), image_id=rec.image_id
-        )
+    rec.check_exists()
     metadata = _load(rec)
     before = _fields_of(metadata, rec)
     after_metadata = _with_fields(metadata, values, rec)
@@ -98,8 +94,8 @@ def _with_fields(
         UsageError: As for :func:`set_fields`.
         ArtifactSchemaError: If a section of the metadata is not an object.
     """
-    header = dict(_section(rec, metadata, "header"))
-    experiment = dict(_section(rec, metadata, "experiment_metadata"))
+    header = dict(section(rec, metadata, "header"))
+    experiment = dict(section(rec, metadata, "experiment_metadata"))
     for key, text in values.items():
         if not key.strip():
             raise UsageError("a key of metadata must not be empty")
@@ -109,7 +105,7 @@ def _with_fields(
             experiment[key] = _checked(key, text)
         else:
             experiment.pop(key, None)
-    kept = {**_section(rec, metadata, KEPT), **values}
+    kept = {**section(rec, metadata, KEPT), **values}
     return {**metadata, "header": header, "experiment_metadata": experiment, KEPT: kept}
 
 
@@ -124,12 +120,12 @@ def _checked(key: str, text: str) -> str:
 
 
 def _fields_of(metadata: Mapping[str, Any], rec: ZarrImageRecord) -> dict[str, str]:
-    scale = stored_scale(_section(rec, metadata, "header"))
+    scale = stored_scale(section(rec, metadata, "header"))
     known = {"seconds_per_line": scale.seconds_per_line, "um_per_pixel": scale.um_per_pixel}
     fields = {key: repr(value) for key, value in known.items() if value is not None}
     return fields | {
         key: value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        for key, value in _section(rec, metadata, "experiment_metadata").items()
+        for key, value in section(rec, metadata, "experiment_metadata").items()
         if value not in (None, "")
     }
 
@@ -165,12 +161,17 @@ def _load(rec: ZarrImageRecord) -> dict[str, Any]:
         return {}
 
 
-def _section(rec: ZarrImageRecord, metadata: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    section = metadata.get(name) or {}
-    if isinstance(section, dict):
-        return section
+def section(rec: ZarrImageRecord, metadata: Mapping[str, Any], name: str) -> Mapping[str, Any]:
+    """Return a section of an image's metadata, empty if there is none.
+
+    Raises:
+        ArtifactSchemaError: If it is not an object.
+    """
+    found = metadata.get(name) or {}
+    if isinstance(found, dict):
+        return found
     raise ArtifactSchemaError(
-        f"{name!r} is a {type(section).__name__}, not an object; correct the metadata",
+        f"{name!r} is a {type(found).__name__}, not an object; repair the metadata",
         dataset=str(rec.dataset.path),
         image_id=rec.image_id,
         artifact="metadata",

@@ -73,11 +73,6 @@ def read_kymograph(path: Path) -> Kymograph:
         raise broken(path, "there is not enough memory for its pixels") from error
 
 
-def read_pixels(path: Path) -> np.ndarray[Any, Any]:
-    """Read a TIFF's pixels alone; see :func:`read_kymograph`."""
-    return read_kymograph(path).pixels
-
-
 def _read_file(path: Path) -> Kymograph:
     import tifffile
 

@@ -15,7 +15,7 @@ from kymflow.core.artifacts.trace import load_measured
 from kymflow.core.extras import needs_extra
 from kymflow.core.kym_dataset.indexers.velocity_events import VelocityEventIndexer
 from kymflow.core.plots.style import WIDTH, check_size, config
-from kymflow_zarr.errors import ArtifactNotFoundError, ImageNotFoundError, UsageError
+from kymflow_zarr.errors import ArtifactNotFoundError, UsageError
 
 if TYPE_CHECKING:
     import altair as alt
@@ -57,10 +57,7 @@ def draw_image(
         ArtifactError: If the pixels, the trace or the events can't be read.
         MissingExtraError: If Altair or Pillow is not installed.
     """
-    if not rec.exists():
-        raise ImageNotFoundError(
-            "there is no such image", dataset=str(rec.dataset.path), image_id=rec.image_id
-        )
+    rec.check_exists()
     with needs_extra("plot", "pictures"):
         import altair as alt
 

@@ -11,7 +11,7 @@ import polars as pl
 
 from kymflow.core.artifacts.events import EVENT_SCHEMA, EVENTS_ARTIFACT
 from kymflow.core.kym_dataset.indexers.velocity_events import VelocityEventIndexer
-from kymflow_zarr.errors import ArtifactNotFoundError, ImageNotFoundError
+from kymflow_zarr.errors import ArtifactNotFoundError
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrImageRecord
@@ -27,10 +27,7 @@ def load_events(rec: ZarrImageRecord) -> pl.DataFrame:
         ImageNotFoundError: If there is no such image.
         ArtifactUnreadableError: If they can't be read.
     """
-    if not rec.exists():
-        raise ImageNotFoundError(
-            "there is no such image", dataset=str(rec.dataset.path), image_id=rec.image_id
-        )
+    rec.check_exists()
     try:
         rows = VelocityEventIndexer().read_rows(rec).drop("image_id")
     except ArtifactNotFoundError:

@@ -36,7 +36,6 @@ from kymflow_zarr.errors import (
     WriteError,
 )
 from kymflow_zarr.store import layout
-from kymflow_zarr.store.names import check_image_id
 from kymflow_zarr.store.stamps import clock_ns
 
 if TYPE_CHECKING:
@@ -198,7 +197,7 @@ def plan_velocity(
     plan = VelocityPlan()
     now_ns = 0 if dataset.read_only else clock_ns(layout.index(dataset.path))
     changed: dict[VelocityParams, VelocityParams] = {}
-    for rec, own in _with_params(dataset, _present(dataset, image_ids)):
+    for rec, own in _with_params(dataset, dataset.pick_image_ids(image_ids)):
         if params is None and isinstance(own, Exception):
             plan.errors[rec.image_id] = own
             continue
@@ -308,15 +307,3 @@ def _measure(due: _Due) -> Measured | None:
 
 
 _MEASUREMENT = ImageJob(_measure, "measuring the velocities of image_id", FATAL)
-
-
-def _present(dataset: ZarrDataset, image_ids: Iterable[str] | None) -> list[str]:
-    if image_ids is None:
-        return dataset.list_image_ids()
-    asked = sorted({check_image_id(image_id) for image_id in image_ids})
-    for image_id in asked:
-        if not dataset.has_image(image_id):
-            raise ImageNotFoundError(
-                "there is no such image", dataset=str(dataset.path), image_id=image_id
-            )
-    return asked

@@ -22,12 +22,10 @@ from kymflow.core.workers.pool import worker_pool
 from kymflow.core.workers.progress import Failure, ProgressCallback
 from kymflow_zarr.errors import (
     ArtifactError,
-    ImageNotFoundError,
     NotFoundError,
     OutsideError,
     WriteError,
 )
-from kymflow_zarr.store.names import check_image_id
 
 if TYPE_CHECKING:
     import polars as pl
@@ -91,7 +89,7 @@ def detect_dataset(
     check_choice("mode", mode, "incremental", "replace")
     check_choice("on_error", on_error, "raise", "record")
     dataset.check_writable("detect events")
-    plan = make_plan(dataset, _present(dataset, image_ids), params, changes or {}, mode)
+    plan = make_plan(dataset, dataset.pick_image_ids(image_ids), params, changes or {}, mode)
     images = ImageRun("detect", on_error, progress, total=len(plan.due), errors={**plan.errors})
     images.raise_first()
     done: list[Detected] = []
@@ -172,20 +170,8 @@ def detection_status(
     """
     import polars as pl
 
-    reasons = make_plan(dataset, _present(dataset, image_ids), None, {}, "incremental").reasons
+    reasons = make_plan(dataset, dataset.pick_image_ids(image_ids), None, {}, "incremental").reasons
     schema = {"image_id": pl.String, "reason": pl.String}
     frame = pl.DataFrame(list(reasons.items()), schema, orient="row").sort("image_id")
     action = pl.when(pl.col("reason") == "fresh").then(pl.lit("skip")).otherwise(pl.lit("update"))
     return frame.select("image_id", action.alias("action"), "reason")
-
-
-def _present(dataset: ZarrDataset, image_ids: Iterable[str] | None) -> list[str]:
-    if image_ids is None:
-        return dataset.list_image_ids()
-    asked = sorted({check_image_id(image_id) for image_id in image_ids})
-    for image_id in asked:
-        if not dataset.has_image(image_id):
-            raise ImageNotFoundError(
-                "there is no such image", dataset=str(dataset.path), image_id=image_id
-            )
-    return asked

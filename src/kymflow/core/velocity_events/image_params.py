@@ -20,7 +20,6 @@ from kymflow_zarr.errors import (
     ArtifactError,
     ArtifactNotFoundError,
     ArtifactSchemaError,
-    ImageNotFoundError,
 )
 
 if TYPE_CHECKING:
@@ -34,10 +33,7 @@ def get_params(rec: ZarrImageRecord) -> EventParams:
         ImageNotFoundError: If there is no such image.
         ArtifactError: If the params can't be used.
     """
-    if not rec.exists():
-        raise ImageNotFoundError(
-            "there is no such image", dataset=str(rec.dataset.path), image_id=rec.image_id
-        )
+    rec.check_exists()
     [own] = own_params(rec.dataset, [rec.image_id])
     if isinstance(own.params, ArtifactError):
         raise own.params

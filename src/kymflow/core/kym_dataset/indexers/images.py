@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import polars as pl
 
 from kymflow.core.artifacts.conform import conform
+from kymflow.core.artifacts.metadata import section
 from kymflow.core.artifacts.scale import stored_scale
 from kymflow.core.kym_dataset.indexers.artifact import ArtifactIndexer, Blob
 from kymflow.core.kym_dataset.indexers.base import DueImages, ExtractedBatch, WatchedFiles
@@ -19,7 +20,6 @@ from kymflow.core.quantities import as_whole, parse_quantity
 from kymflow_zarr import ZarrImageRecord
 from kymflow_zarr.errors import (
     ArtifactError,
-    ArtifactSchemaError,
     ArtifactUnreadableError,
     UsageError,
 )
@@ -135,9 +135,9 @@ class ImageIndexer(ArtifactIndexer):
     def _row(
         self, rec: ZarrImageRecord, metadata: Mapping[str, Any], array_blob: Blob
     ) -> dict[str, Any]:
-        header = _section(rec, metadata, "header")
-        experiment = _section(rec, metadata, "experiment_metadata")
-        source = _section(rec, metadata, "source")
+        header = section(rec, metadata, "header")
+        experiment = section(rec, metadata, "experiment_metadata")
+        source = section(rec, metadata, "source")
         array = _array_header(rec, array_blob)
         rois = metadata.get("rois")
         accepted = metadata.get("accepted")
@@ -150,18 +150,6 @@ class ImageIndexer(ArtifactIndexer):
             "accepted": accepted if isinstance(accepted, bool) else None,
             "import_notes": _notes(metadata.get("import_notes")),
         }
-
-
-def _section(rec: ZarrImageRecord, metadata: Mapping[str, Any], name: str) -> Mapping[str, Any]:
-    section = metadata.get(name) or {}
-    if isinstance(section, dict):
-        return section
-    raise ArtifactSchemaError(
-        f"{name!r} is a {type(section).__name__}, not an object; repair the metadata",
-        dataset=str(rec.dataset.path),
-        image_id=rec.image_id,
-        artifact="metadata",
-    )
 
 
 def _array_header(rec: ZarrImageRecord, blob: Blob) -> Mapping[str, Any]:

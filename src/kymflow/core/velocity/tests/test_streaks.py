@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kymflow.core.lab_folder.pixels import read_pixels
+from kymflow.core.lab_folder.pixels import read_kymograph
 from kymflow.core.lab_folder.traces import read_trace
 from kymflow.core.velocity import measure_velocity, streaks
 from kymflow.core.velocity.projections import Projections
@@ -59,7 +59,10 @@ def recordings(lab_folder: Path, name: str) -> Iterator[tuple[int, Recording]]:
             keys = ("dim0_start", "dim0_stop", "dim1_start", "dim1_stop")
             roi_id, ends = roi["id"], [roi[key] for key in keys]
         of_roi = trace.filter(pl.col("roi_id") == roi_id)
-        yield roi_id, Recording(read_pixels(path), seconds_per_line, um_per_pixel, ends, of_roi)
+        yield (
+            roi_id,
+            Recording(read_kymograph(path).pixels, seconds_per_line, um_per_pixel, ends, of_roi),
+        )
 
 
 @pytest.mark.parametrize("name", IMAGES)
