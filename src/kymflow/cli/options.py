@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
 
 
+Command = Callable[..., None]
+
+
 class FolderPath(click.Path):
     """A folder's path. An empty one is refused: elsewhere it stands for the working directory."""
 
@@ -79,7 +82,7 @@ indexers_argument = click.argument(
 image_argument = click.argument("image_id", metavar="IMAGE_ID", help="The image.")
 
 
-def image_options(command: Callable[..., None]) -> Callable[..., None]:
+def image_options(command: Command) -> Command:
     """Give a command the options that pick images, see :func:`picked_images`."""
     images = click.option(
         "--images",
@@ -93,7 +96,72 @@ def image_options(command: Callable[..., None]) -> Callable[..., None]:
     return images(where(command))
 
 
-def worker_options(command: Callable[..., None]) -> Callable[..., None]:
+def param_option(page: str) -> Callable[[Command], Command]:
+    """Return the option that changes params, see :func:`kymflow.cli.changes.parse_changes`.
+
+    Args:
+        page: Where the params are explained.
+    """
+    return click.option(
+        "-p",
+        "--param",
+        "assignments",
+        metavar="KEY=VALUE",
+        multiple=True,
+        help=f"Change one param: repeat for more. See {page}.",
+    )
+
+
+def mode_option(text: str) -> Callable[[Command], Command]:
+    """Return the option that says whether to do what is due, or all again.
+
+    Args:
+        text: What the modes do, for ``--help``.
+    """
+    return click.option(
+        "--mode",
+        type=click.Choice(["incremental", "replace"]),
+        default="incremental",
+        show_default=True,
+        help=text,
+    )
+
+
+def target_option(text: str) -> Callable[[Command], Command]:
+    """Return the option that names the file to write.
+
+    Args:
+        text: What it is, for ``--help``.
+    """
+    return click.option(
+        "-o",
+        "--output",
+        "target",
+        metavar="FILE",
+        required=True,
+        type=click.Path(path_type=Path, dir_okay=False),
+        help=text,
+    )
+
+
+def scale_options(command: Command) -> Command:
+    """Give a command the options that tell a scale which an image's files don't."""
+    seconds = click.option(
+        "--seconds-per-line",
+        type=float,
+        metavar="S",
+        help="Time between lines, s, of images whose files don't tell it.",
+    )
+    um = click.option(
+        "--um-per-pixel",
+        type=float,
+        metavar="UM",
+        help="Distance between pixels, µm, of images whose files don't tell it.",
+    )
+    return seconds(um(command))
+
+
+def worker_options(command: Command) -> Command:
     """Give a command the options that say where it runs, see :func:`chosen_executor`."""
     workers = click.option(
         "--workers",

@@ -7,12 +7,14 @@ from typing import Literal
 
 import click
 
-from kymflow.cli.errors import FAILED, warn
+from kymflow.cli.errors import FAILED, warn, warn_of_failures
 from kymflow.cli.options import (
     chosen_executor,
     dataset_argument,
     image_options,
+    mode_option,
     open_dataset,
+    param_option,
     picked_images,
     worker_options,
 )
@@ -27,21 +29,8 @@ from kymflow.cli.options import (
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="JSON params for every image; by default each keeps its own.",
 )
-@click.option(
-    "-p",
-    "--param",
-    "assignments",
-    metavar="KEY=VALUE",
-    multiple=True,
-    help="Change one param: repeat for more. See docs/events.md.",
-)
-@click.option(
-    "--mode",
-    type=click.Choice(["incremental", "replace"]),
-    default="incremental",
-    show_default=True,
-    help="incremental skips images done with these params, replace makes all again.",
-)
+@param_option("docs/events.md")
+@mode_option("incremental skips images done with these params, replace makes all again.")
 @image_options
 @worker_options
 @click.pass_context
@@ -82,7 +71,5 @@ def command(
     click.echo(report.summary)
     for event in report.kept:
         warn(str(event), kind="kept")
-    for failure in report.failures:
-        warn(f"{failure.image_id}: {failure.message}", kind="failed")
-    if report.failures:
+    if warn_of_failures(report.failures):
         ctx.exit(FAILED)

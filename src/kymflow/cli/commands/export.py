@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from kymflow.cli.options import dataset_argument, open_tables
+from kymflow.cli.options import dataset_argument, open_tables, target_option
 
 
 @click.command("export")
@@ -17,15 +17,7 @@ from kymflow.cli.options import dataset_argument, open_tables
     nargs=-1,
     help="Tables, or views such as kym_events, <table>_runs or <table>_params.",
 )
-@click.option(
-    "-o",
-    "--output",
-    "target",
-    metavar="FILE",
-    required=True,
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="Its ending decides the format; it appears whole or not at all.",
-)
+@target_option("Its ending decides the format; it appears whole or not at all.")
 def command(path: Path, tables: tuple[str, ...], target: Path) -> None:
     """Write tables to parquet, csv, xlsx, duckdb and others.
 

@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING
 import click
 
 from kymflow.cli.errors import FAILED, warn
-from kymflow.cli.options import FolderPath, chosen_executor, dataset_argument, worker_options
+from kymflow.cli.options import (
+    FolderPath,
+    chosen_executor,
+    dataset_argument,
+    scale_options,
+    worker_options,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -33,18 +39,7 @@ _LISTED = 200
     help="Import a TIFF that holds the pixels of another as an image of its own.",
 )
 @click.option("--follow-links", is_flag=True, help="Search linked folders too.")
-@click.option(
-    "--seconds-per-line",
-    type=float,
-    metavar="S",
-    help="Time between lines, s, of images whose files don't tell it.",
-)
-@click.option(
-    "--um-per-pixel",
-    type=float,
-    metavar="UM",
-    help="Distance between pixels, µm, of images whose files don't tell it.",
-)
+@scale_options
 @worker_options
 @click.pass_context
 def command(

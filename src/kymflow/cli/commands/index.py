@@ -17,6 +17,7 @@ from kymflow.cli.options import (
     indexers_argument,
     labelled,
     load_indexers,
+    mode_option,
     open_tables,
     picked_images,
     worker_options,
@@ -33,13 +34,7 @@ _NAMED = 3
 @click.command("index")
 @dataset_argument
 @indexers_argument
-@click.option(
-    "--mode",
-    type=click.Choice(["incremental", "replace"]),
-    default="incremental",
-    show_default=True,
-    help="incremental makes stale images again, replace makes all.",
-)
+@mode_option("incremental makes stale images again, replace makes all.")
 @click.option(
     "--verify", is_flag=True, help="Read and hash every file and row, whatever is on record."
 )

@@ -7,7 +7,7 @@ from typing import TypedDict
 
 import click
 
-from kymflow.cli.options import dataset_argument, open_tables
+from kymflow.cli.options import dataset_argument, open_tables, target_option
 from kymflow.cli.question import Question, question_options
 from kymflow.core.plots.style import ENDINGS, KINDS
 
@@ -40,14 +40,8 @@ class Look(TypedDict):
     "--width", metavar="PX", type=click.IntRange(min=50, max=8_000), help="Without axes and legend."
 )
 @click.option("--height", metavar="PX", type=click.IntRange(min=50, max=8_000), help="Likewise.")
-@click.option(
-    "-o",
-    "--output",
-    "target",
-    metavar="FILE",
-    required=True,
-    type=click.Path(path_type=Path, dir_okay=False),
-    help=f"The picture, {', '.join(ENDINGS)}; HTML has tooltips and zoom, and needs no network.",
+@target_option(
+    f"The picture, {', '.join(ENDINGS)}; HTML has tooltips and zoom, and needs no network."
 )
 @click.pass_context
 def command(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -12,26 +13,20 @@ from kymflow.cli.options import (
     chosen_executor,
     dataset_argument,
     load_indexers,
+    open_dataset,
+    scale_options,
     worker_options,
 )
 from kymflow.cli.output import Output
+
+if TYPE_CHECKING:
+    from kymflow_zarr import ZarrDataset
 
 
 @click.command("run")
 @click.argument("folder", type=FolderPath(), help="The lab folder.")
 @dataset_argument
-@click.option(
-    "--seconds-per-line",
-    type=float,
-    metavar="S",
-    help="Time between lines, s, of images whose files don't tell it.",
-)
-@click.option(
-    "--um-per-pixel",
-    type=float,
-    metavar="UM",
-    help="Distance between pixels, µm, of images whose files don't tell it.",
-)
+@scale_options
 @worker_options
 @click.pass_context
 def command(
@@ -52,18 +47,15 @@ def command(
     from kymflow.cli.progress import import_bar, update_bar
     from kymflow.core.kym_dataset import KymDataset
     from kymflow.core.lab_folder import import_folder
-    from kymflow.core.lab_folder.discover import check_lab_folder
     from kymflow.core.velocity import velocity_dataset
     from kymflow.core.velocity_events import detect_dataset
-    from kymflow_zarr import ZarrDataset
 
-    check_lab_folder(folder)
     failed = 0
     with chosen_executor(workers, dask) as executor:
         with import_bar() as told:
             imported = import_folder(
                 folder,
-                dataset := ZarrDataset(path, mode="a"),
+                path,
                 workers=workers,
                 executor=executor,
                 seconds_per_line=seconds_per_line,
@@ -72,6 +64,7 @@ def command(
             )
         click.echo(imported.summary)
         failed += warn_of_failures(imported.failures)
+        dataset = open_dataset(path, writing=True)
         with update_bar("velocity") as progress:
             measured = velocity_dataset(
                 dataset,
@@ -105,19 +98,15 @@ def command(
                 )
             click.echo(updated.summary)
             failed += warn_of_failures(updated.failures)
-    _close(kym, failed)
+    _close(dataset, failed)
     if failed:
         ctx.exit(FAILED)
 
 
-def _close(kym: object, failed: int) -> None:
+def _close(dataset: ZarrDataset, failed: int) -> None:
     """Say what is there now, and where to look next."""
     import polars as pl
 
-    from kymflow.core.kym_dataset import KymDataset
-
-    assert isinstance(kym, KymDataset)  # noqa: S101 - imported late
-    dataset = kym.dataset
     counts = {
         name: dataset.tables.count(f"kym_{name}")
         for name in ("images", "velocity", "velocity_events")

@@ -6,7 +6,13 @@ from pathlib import Path
 
 import click
 
-from kymflow.cli.options import Finite, dataset_argument, image_argument, open_dataset
+from kymflow.cli.options import (
+    Finite,
+    dataset_argument,
+    image_argument,
+    open_dataset,
+    target_option,
+)
 from kymflow.core.plots.style import ENDINGS, WIDTH
 
 
@@ -24,15 +30,7 @@ from kymflow.core.plots.style import ENDINGS, WIDTH
     show_default=True,
     help="Without axes.",
 )
-@click.option(
-    "-o",
-    "--output",
-    "target",
-    metavar="FILE",
-    required=True,
-    type=click.Path(path_type=Path, dir_okay=False),
-    help=f"The picture, {', '.join(ENDINGS)}.",
-)
+@target_option(f"The picture, {', '.join(ENDINGS)}.")
 def command(
     path: Path,
     image_id: str,

@@ -12,7 +12,9 @@ from kymflow.cli.options import (
     chosen_executor,
     dataset_argument,
     image_options,
+    mode_option,
     open_dataset,
+    param_option,
     picked_images,
     worker_options,
 )
@@ -20,21 +22,8 @@ from kymflow.cli.options import (
 
 @click.command("velocity")
 @dataset_argument
-@click.option(
-    "-p",
-    "--param",
-    "assignments",
-    metavar="KEY=VALUE",
-    multiple=True,
-    help="Change one param: repeat for more. See docs/velocity.md.",
-)
-@click.option(
-    "--mode",
-    type=click.Choice(["incremental", "replace"]),
-    default="incremental",
-    show_default=True,
-    help="incremental skips images that are not due, replace measures all again.",
-)
+@param_option("docs/velocity.md")
+@mode_option("incremental skips images that are not due, replace measures all again.")
 @click.option(
     "--replace-imported",
     is_flag=True,

@@ -176,3 +176,10 @@ def test_calibrated_tiffs_give_the_velocities_of_plain_ones(folder: Path, tmp_pa
 def test_a_folder_that_is_not_there_makes_no_dataset(tmp_path: Path) -> None:
     run("run", tmp_path / "nope", tmp_path / "lab.zarr", check=1)
     assert not (tmp_path / "lab.zarr").exists()
+
+
+def test_a_folder_without_images_makes_no_dataset(tmp_path: Path) -> None:
+    (tmp_path / "empty").mkdir()
+    done = run("run", tmp_path / "empty", tmp_path / "lab.zarr", check=2)
+    assert "no TIFF" in done.stderr
+    assert not (tmp_path / "lab.zarr").exists()

@@ -80,7 +80,7 @@ def scan_folder(
         DatasetNotFoundError: If there is no such folder.
         UsageError: If it is not a folder, lies in the dataset, or holds no image.
     """
-    check_lab_folder(Path(folder))
+    _check_lab_folder(Path(folder))
     root = Path(folder).resolve()
     home = dataset.resolve() if dataset else None
     if home is not None and root.is_relative_to(home):
@@ -103,7 +103,7 @@ def scan_folder(
     return found
 
 
-def check_lab_folder(folder: Path) -> None:
+def _check_lab_folder(folder: Path) -> None:
     """Refuse what can't be a lab folder.
 
     Raises:
