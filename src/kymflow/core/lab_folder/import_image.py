@@ -24,7 +24,7 @@ from kymflow.core.lab_folder.source import (
     relocated,
 )
 from kymflow.core.lab_folder.three_way import Clash
-from kymflow.core.workers.work import Work, check_in_reach
+from kymflow.core.workers.job import ImageJob
 from kymflow_zarr.errors import (
     ArtifactError,
     ImageNotFoundError,
@@ -79,8 +79,7 @@ class Imported:
 
     Attributes:
         task: The task.
-        image_id: The image's id; empty if it is not in.
-        error: Why it is not in, empty if it is.
+        image_id: The image's id.
         is_merged: Whether what its files hold was merged.
         changed: Which of its files hold something else than was imported.
         has_new_pixels: Whether its pixels were replaced.
@@ -89,8 +88,7 @@ class Imported:
     """
 
     task: Task
-    image_id: str = ""
-    error: str = ""
+    image_id: str
     is_merged: bool = False
     changed: frozenset[str] = frozenset()
     has_new_pixels: bool = False
@@ -100,18 +98,14 @@ class Imported:
 
 def _import(task: Task) -> Imported:
     """Bring an image in; this runs here or in a worker."""
-    check_in_reach(task.dataset)
-    try:
-        if task.image_id is None:
-            return _add(task)
-        if task.is_moved and not task.is_merged:
-            return _move(task, task.dataset.record(task.image_id))
-        return _merge(task, task.dataset.record(task.image_id))
-    except _FAILS_ALONE as error:
-        return Imported(task, error=error.message)
+    if task.image_id is None:
+        return _add(task)
+    if task.is_moved and not task.is_merged:
+        return _move(task, task.dataset.record(task.image_id))
+    return _merge(task, task.dataset.record(task.image_id))
 
 
-IMPORT = Work(_import, halve=lambda _: (), give_up=lambda task: Imported(task, error=FATAL))
+IMPORT = ImageJob(_import, "importing", FATAL, failures=_FAILS_ALONE)
 
 
 def _add(task: Task) -> Imported:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kymflow.core.lab_folder.dates import DateOrders
-from kymflow.core.lab_folder.discover import LabFolder, LabImage, scan_folder
+from kymflow.core.lab_folder.discover import LabFolder, scan_folder
 from kymflow.core.lab_folder.fingerprint import FINGERPRINTING, Fingerprint, Unread
 from kymflow.core.lab_folder.import_image import IMPORT, Task
 from kymflow.core.lab_folder.known import KnownImages
@@ -20,7 +20,9 @@ from kymflow.core.lab_folder.metadata import Hints
 from kymflow.core.lab_folder.recognition import Recognition, Verdict
 from kymflow.core.lab_folder.report import ImportReport
 from kymflow.core.lab_folder.seen import SeenFiles
+from kymflow.core.workers.job import ImageRun
 from kymflow.core.workers.pool import Pool, run, worker_pool
+from kymflow.core.workers.progress import Failure
 from kymflow_zarr.store.names import check_dataset_path
 
 if TYPE_CHECKING:
@@ -134,14 +136,24 @@ class _Import:
         placed = list(recognition.by_place())
         others = recognition.by_content(lambda unread: _prints(unread, pool))
         try:
-            for brought in run(IMPORT, self._tasks(chain(placed, others)), pool):
-                self._report.take_brought(brought)
-                self._tell(brought.task.image)
+            self._bring(self._tasks(chain(placed, others)), pool)
         finally:
             self._seen.save()
             self._known.save()
         self._report.sort()
         return self._report
+
+    def _bring(self, tasks: Iterable[Task], pool: Pool | None) -> None:
+        """Bring images in, and report what became of each."""
+        named = ((task.image.path, task) for task in tasks)
+        batches = IMPORT.batches(self._dataset, named, size=1)
+        for batch in ImageRun("import", "record").over(IMPORT.in_batches(), batches, pool):
+            for brought in batch.value or []:
+                self._report.take_brought(brought)
+                self._tell(brought.task.image.path)
+            for path, error in batch.errors.items():
+                self._report.failed.append((path, Failure.of(path, error).message))
+                self._tell(path)
 
     def _tasks(self, verdicts: Iterable[Verdict]) -> Iterator[Task]:
         """Yield what is to be brought in, and report what is not."""
@@ -149,7 +161,7 @@ class _Import:
             is_due = verdict.is_moved or (verdict.changed and self._changed)
             if verdict.error or verdict.copy_of or (verdict.image_id is not None and not is_due):
                 self._report.take_verdict(verdict)
-                self._tell(verdict.image)
+                self._tell(verdict.image.path)
             else:
                 yield self._task(verdict)
 
@@ -169,10 +181,10 @@ class _Import:
             hints=replace(self._hints, date_order=self._dates.of(verdict.image)),
         )
 
-    def _tell(self, image: LabImage) -> None:
+    def _tell(self, path: str) -> None:
         self._done += 1
         if self._progress:
-            self._progress(self._done, len(self._found.images), image.path)
+            self._progress(self._done, len(self._found.images), path)
 
 
 def _prints(unread: Iterable[Unread], pool: Pool | None) -> Iterator[Fingerprint]:

@@ -117,9 +117,6 @@ class ImportReport:
     def take_brought(self, brought: Imported) -> None:
         """Note what became of an image."""
         task, path = brought.task, brought.task.image.path
-        if brought.error:
-            self.failed.append((path, brought.error))
-            return
         self.warnings.extend((path, note) for note in brought.notes)
         if task.image_id is None:
             self.added.append((path, brought.image_id))
