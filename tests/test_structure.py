@@ -14,7 +14,6 @@ SOURCES = {
     "kymflow_zarr": ROOT / "src" / "kymflow_zarr",
     "kymflow_sql": ROOT / "sql",
 }
-FREE_OF_CIRCLES = ("kymflow", "kymflow_sql")
 Graph = dict[str, set[str]]
 
 
@@ -94,12 +93,12 @@ def _reach(graph: Mapping[str, set[str]], start: str) -> set[str]:
     return found
 
 
-@pytest.mark.parametrize("root", FREE_OF_CIRCLES)
+@pytest.mark.parametrize("root", SOURCES)
 def test_no_files_import_in_a_circle(root: str) -> None:
     assert circles(import_graph(root)) == []
 
 
-@pytest.mark.parametrize("root", FREE_OF_CIRCLES)
+@pytest.mark.parametrize("root", SOURCES)
 def test_no_packages_import_in_a_circle(root: str) -> None:
     graphs = sibling_graphs(import_graph(root))
     assert {name: found for name, graph in graphs.items() if (found := circles(graph))} == {}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from zarr.codecs import BloscCodec, GzipCodec, ZstdCodec
 
-from kymflow_zarr.images.chunks import check_unpacks
+from kymflow_zarr.images.unpacking import check_unpacks
 
 if TYPE_CHECKING:
     from zarr.core.array_spec import ArraySpec

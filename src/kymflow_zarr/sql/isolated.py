@@ -25,7 +25,7 @@ from kymflow_zarr.errors import DatasetError, QueryError, QueryTimeoutError, Usa
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from kymflow_zarr.sql.answers import Answer
+    from kymflow_zarr.sql.asking import Answer
     from kymflow_zarr.sql.session import Params
     from kymflow_zarr.sql.views import Views
 
@@ -60,7 +60,7 @@ def ask(views: Views, text: str, params: Params, timeout: float) -> Answer:
     except BaseException:
         child.end()
         raise
-    from kymflow_zarr.sql.answers import Answer
+    from kymflow_zarr.sql.asking import Answer
 
     return Answer(types, schema, child.batches(), child.end)
 
@@ -176,7 +176,7 @@ def serve() -> None:
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is the parent's, who ends this process
     replies = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
-    from kymflow_zarr.sql.answers import ask_here
+    from kymflow_zarr.sql.asking import ask_here
 
     _say(replies, "ready")
     views, text, params = pickle.load(sys.stdin.buffer)  # noqa: S301 - the parent's

@@ -14,7 +14,8 @@ import pytest
 import zarr
 
 from kymflow_zarr import ArtifactUnreadableError, ZarrDataset
-from kymflow_zarr.images.chunks import check_unpacks, open_bounded
+from kymflow_zarr.images.chunks import open_bounded
+from kymflow_zarr.images.unpacking import check_unpacks
 from kymflow_zarr.store import codecs, parquet
 
 PIXELS = np.random.default_rng(0).integers(0, 1000, (60, 40)).astype(np.uint16)
