@@ -9,8 +9,8 @@ import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import BufferedReader
 from pathlib import Path
-from typing import BinaryIO
 
 from kymflow_zarr.errors import DatasetError, WriteError
 from kymflow_zarr.reasons import escaped, reason
@@ -129,7 +129,7 @@ def is_old(path: Path, seconds: float) -> bool:
     return max(status.st_mtime, status.st_ctime) < time.time() - seconds
 
 
-def open_plain(path: str | os.PathLike[str]) -> BinaryIO:
+def open_plain(path: str | os.PathLike[str]) -> BufferedReader:
     """Open a regular file for reading; a pipe would be waited for, and a device may never end.
 
     Raises:

@@ -8,14 +8,12 @@ file system itself, as Git, Mercurial and Borg do.
 
 from __future__ import annotations
 
-import errno
 import hashlib
 import os
 from pathlib import Path
 from typing import NamedTuple
 
-from kymflow_zarr.store.files import temporary_path
-from kymflow_zarr.store.reads import is_plain
+from kymflow_zarr.store.files import open_plain, temporary_path
 
 REST_NS = 3_000_000_000
 """How long a file must have been at rest, ns: FAT keeps times to 2 s, NFS may lag by one more."""
@@ -62,9 +60,7 @@ def hash_file(path: str | os.PathLike[str]) -> bytes:
     Raises:
         OSError: If it is not there, can't be read, or is not a plain file.
     """
-    if not is_plain(os.fspath(path)):
-        raise OSError(errno.EINVAL, "it is not a plain file", os.fspath(path))
-    with open(path, "rb") as file:
+    with open_plain(path) as file:
         return hashlib.file_digest(file, lambda: hashlib.blake2b(digest_size=16)).digest()
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from kymflow.core.lab_folder.reading import broken
+from kymflow_zarr.store.files import open_plain
 
 AT_REST_S = 3.0
 """A file changed later than this may change again within one tick of its clock, unseen: two
@@ -68,9 +69,8 @@ def read_hash(path: Path) -> str:
     Raises:
         SourceFileError: If it can't be read, or is no plain file.
     """
-    look_at(path)  # opening a pipe would wait
     try:
-        with path.open("rb") as stream:
+        with open_plain(path) as stream:
             return hashlib.file_digest(stream, "sha256").hexdigest()
     except OSError as error:
         raise broken(path, error.strerror or str(error)) from error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import weakref
-from collections.abc import Hashable, Iterator
+from collections.abc import Callable, Hashable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -76,12 +76,7 @@ class PostgresCatalog(Catalog):
             attach(con, str(path), self.data, SMALL)
             con.execute(f"DETACH {LAKE}")
             con.execute(f"ATTACH {literal(str(path))} AS copy")
-            names = con.execute(_CATALOG_TABLES).fetchall()
-            con.execute("BEGIN")
-            for (name,) in names:
-                con.execute(f"DELETE FROM copy.{quoted(name)}")
-                con.execute(f"INSERT INTO copy.{quoted(name)} BY NAME FROM {self._table(name)}")
-            con.execute("COMMIT")
+            _move(con, self._table, _in_copy)
             con.execute("DETACH copy")
 
     def fill_from(self, copy: Path) -> None:
@@ -95,12 +90,7 @@ class PostgresCatalog(Catalog):
             con.execute(f"DETACH {LAKE}")
             con.execute("CALL pg_clear_cache()")
             con.execute(f"ATTACH {literal(str(copy))} AS copy (READ_ONLY)")
-            names = con.execute(_CATALOG_TABLES).fetchall()
-            con.execute("BEGIN")
-            for (name,) in names:
-                con.execute(f"DELETE FROM {self._table(name)}")
-                con.execute(f"INSERT INTO {self._table(name)} BY NAME FROM copy.{quoted(name)}")
-            con.execute("COMMIT")
+            _move(con, _in_copy, self._table)
 
     def remove(self) -> None:
         """Drop the schema, which was found to be this dataset's before."""
@@ -177,6 +167,28 @@ class PostgresCatalog(Catalog):
                     dataset=str(self._dataset),
                 ) from error
             yield con
+
+
+def _in_copy(name: str) -> str:
+    return f"copy.{quoted(name)}"
+
+
+def _move(
+    con: duckdb.DuckDBPyConnection, source: Callable[[str], str], goal: Callable[[str], str]
+) -> None:
+    """Put the rows of one catalog in the place of another's, in one transaction.
+
+    Args:
+        con: A connection to both; the one that is a file is attached as ``copy``.
+        source: Names a table of the catalog to take from.
+        goal: Names a table of the one to fill.
+    """
+    names = con.execute(_CATALOG_TABLES).fetchall()
+    con.execute("BEGIN")
+    for (name,) in names:
+        con.execute(f"DELETE FROM {goal(name)}")
+        con.execute(f"INSERT INTO {goal(name)} BY NAME FROM {source(name)}")
+    con.execute("COMMIT")
 
 
 class _Kept:
