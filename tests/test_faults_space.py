@@ -30,11 +30,11 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize(
-    "room", [(0, 4, 8), pytest.param(range(14), marks=pytest.mark.long)], ids=["briefly", "any"]
+    "room", [(0, 6, 13), pytest.param(range(18), marks=pytest.mark.long)], ids=["briefly", "any"]
 )
 def test_a_disk_that_is_full_at_any_place(disk: Path, child: Child, room: Sequence[int]) -> None:
     """Each run gets further than the one before: to its first part, its second, the table."""
-    endurance = Endurance(disk, rows=5_000)  # the table takes pages that its parts do not free
+    endurance = Endurance(disk, rows=12_000)  # the table takes pages that its parts do not free
     errors = []
     for pages in room:
         ballast = fill(disk, pages)
