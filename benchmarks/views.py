@@ -86,7 +86,7 @@ def make(folder: Path, images: int, rows: int, *, marked: bool) -> KymDataset:
 
 
 def measure(images: int, rows: int, repeats: int) -> tuple[Figures, dict[str, float]]:
-    """Return what each question costs by what is asked, and each named query, ms."""
+    """Time each question and each named query, ms."""
     taken: dict[tuple[str, str], list[float]] = defaultdict(list)
     with TemporaryDirectory(prefix="kymflow-") as folder:
         marked = make(Path(folder) / "marked.zarr", images, rows, marked=True)

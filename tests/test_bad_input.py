@@ -80,7 +80,7 @@ def place(dataset: ZarrDataset, fill: Fill) -> Callable[..., dict[str, str]]:
 
 
 def leftovers(dataset: ZarrDataset) -> list[str]:
-    """Return what a write that failed may have left in the dataset."""
+    """List the files that a failed write may have left in the dataset."""
     found = [*dataset.path.rglob(".staged-*"), *dataset.path.rglob("*.tmp")]
     found += (dataset.path / "index" / "staging").glob("*/*")
     return [path.name for path in found]

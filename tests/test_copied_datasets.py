@@ -37,7 +37,7 @@ MINE = pl.DataFrame({"image_id": ["a"], "n": [1]})
 
 @pytest.fixture(scope="module")
 def connection() -> Iterator[str]:
-    """Return what libpq connects by to a running PostgreSQL; skip where that is not installed."""
+    """Return a running PostgreSQL's connection string; skip where that is not installed."""
     programs = binaries()
     if programs is None:
         pytest.skip("PostgreSQL is not installed here: on Debian, apt-get install postgresql")

@@ -161,5 +161,5 @@ def test_an_import_killed_at_any_moment_is_finished_by_the_next(
 
 
 def plain(found: dict[str, Any]) -> dict[str, Any]:
-    """Return what is held as text in which NaN is itself."""
+    """Write values as text in which NaN equals itself."""
     return {path: json.dumps(value, sort_keys=True) for path, value in found.items()}

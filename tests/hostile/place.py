@@ -74,7 +74,7 @@ class Canary:
                 os.utime(path, ns=(LONG_AGO, path.stat().st_mtime_ns))
 
     def harm(self, *, may_read: bool) -> list[str]:
-        """Return what happened to it."""
+        """List the harm done to it."""
         files = [path for path in self.folder.rglob("*") if path.is_file()]
         read = [path.name for path in files if path.stat().st_atime_ns != LONG_AGO]
         found = [] if may_read else [f"read {name}" for name in read]

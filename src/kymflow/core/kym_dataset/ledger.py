@@ -131,7 +131,7 @@ class Ledger:
         return [Change(self.params, "params_hash", none, new, pl.DataFrame(schema=PARAMS))]
 
     def _load(self, key: TableKey, schema: pl.Schema) -> pl.DataFrame:
-        """Return what is kept in today's schema; empty where it can't be read."""
+        """Load the ledger in today's schema; empty where it can't be read."""
         try:
             return self._read(key, schema)
         except TableNotFoundError:
@@ -141,7 +141,7 @@ class Ledger:
         return pl.DataFrame(schema=schema)
 
     def _read(self, key: TableKey, schema: pl.Schema) -> pl.DataFrame:
-        """Return what is kept in today's schema; columns that an older writer lacked are null."""
+        """Load the ledger in today's schema; columns that an older writer lacked are null."""
         return in_schema(self._tables.scan(key), schema).collect()
 
     def _check_damaged(self, key: TableKey, error: BaseException) -> None:

@@ -103,7 +103,7 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> KymDataset:
 
 
 def of_fine_image(kym: KymDataset, name: str) -> pl.DataFrame:
-    """Return what a query says of the fine image."""
+    """Answer a query, for the fine image alone."""
     query = next(query for query in named_queries() if query.name == name)
     by = {"by": "image_id"} if any(p.name == "by" for p in query.parameters) else {}
     answer = kym.query(name, **by)
