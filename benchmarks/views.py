@@ -49,7 +49,7 @@ def make(folder: Path, images: int, rows: int, *, marked: bool) -> KymDataset:
         rows: Events per image.
         marked: Whether the events say which are candidates.
     """
-    dataset = ZarrDataset(folder)
+    dataset = ZarrDataset(folder, mode="a")
     ids = sorted(content.image_ids(images))
     params = params_hash(DEFAULT_PARAMS)
     provenance = {"analysis_version": pl.lit("views@1"), "params_hash": pl.lit(params)}
