@@ -95,6 +95,23 @@ class ZarrDataset(Store, Queryable):
     def __repr__(self) -> str:
         return f"ZarrDataset({str(self.path)!r}, mode={self.mode!r})"
 
+    def __len__(self) -> int:
+        return len(self.list_image_ids())
+
+    def __bool__(self) -> bool:
+        return True  # a dataset without images is one
+
+    def __iter__(self) -> Iterator[ZarrImageRecord]:
+        return self.iter_records()
+
+    def __contains__(self, image_id: object) -> bool:
+        return isinstance(image_id, str) and self.has_image(image_id)
+
+    def __getitem__(self, image_id: str) -> ZarrImageRecord:
+        record = self.record(image_id)
+        record.check_exists()
+        return record
+
     # Images
 
     def add_image(
@@ -167,7 +184,6 @@ class ZarrDataset(Store, Queryable):
 
     def has_image(self, image_id: str) -> bool:
         """Tell whether an image is in the dataset."""
-        self.check_there()
         path = self._images / check_image_id(image_id)
         with reading(path):
             found = path.is_dir()
@@ -182,6 +198,7 @@ class ZarrDataset(Store, Queryable):
         """
         if image_ids is None:
             return self.list_image_ids()
+        self.check_there()
         picked = sorted({check_image_id(image_id) for image_id in image_ids})
         for image_id in picked:
             if not self.has_image(image_id):

@@ -19,7 +19,8 @@ from kymflow_zarr import DatasetFormatError, DatasetNotFoundError, ZarrDataset
 DOORS: dict[str, Callable[[ZarrDataset], object]] = {
     "list": lambda dataset: dataset.list_image_ids(),
     "iterate": lambda dataset: list(dataset.iter_records()),
-    "has": lambda dataset: dataset.has_image("a"),
+    "pick": lambda dataset: dataset.pick_image_ids(["a"]),
+    "get": lambda dataset: dataset["a"],
     "delete": lambda dataset: dataset.delete_image("a"),
     "tables": lambda dataset: dataset.list_table_names(),
     "load table": lambda dataset: dataset.load_table("kym_images"),
