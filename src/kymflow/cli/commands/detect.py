@@ -71,8 +71,8 @@ def command(
     click.echo(report.summary)
     if report.external:
         remark(
-            f"{report.external} events had been changed by another program; `kymflow review log "
-            f"{path}` lists what it did as decisions of external"
+            f"{report.external} event{'s' * (report.external != 1)} had been changed by another "
+            f"program; `kymflow review log {path}` lists what it did as decisions of external"
         )
     for event in report.kept:
         warn(str(event), kind="kept")

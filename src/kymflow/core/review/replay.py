@@ -43,7 +43,8 @@ class Disagreement:
     def __str__(self) -> str:
         told = ["decisions are in the journal only"] if self.behind else []
         if self.external:
-            told.append(f"another program changed {len({c.key for c in self.changes})} events")
+            n_events = len({change.key for change in self.changes})
+            told.append(f"another program changed {n_events} event{'s' * (n_events != 1)}")
         return " and ".join(told)
 
 
