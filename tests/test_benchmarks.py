@@ -389,6 +389,7 @@ def test_views_are_measured_beside_the_table() -> None:
     assert len(lines) == 2 + len(figures) + 3 + len(queries)
 
 
+@pytest.mark.long
 def test_what_a_batch_costs_is_measured_everywhere() -> None:
     figures = overhead.measure(batches=3, repeats=1)
     assert list(figures) == ["in process", "1 process", "2 processes", "Dask, 2 processes"]

@@ -94,6 +94,7 @@ def test_no_write_to_a_copy_reaches_its_original(original: KymDataset) -> None:
     assert held(original.dataset.load_table(TABLE))["image-1"] == (1, 1)
 
 
+@pytest.mark.long
 def test_the_command_says_what_to_do(original: KymDataset) -> None:
     copy = copied(original)
     put(copy.dataset, "image-1", 7, 1)

@@ -127,7 +127,7 @@ def crew() -> Iterator[Crew]:
     ("change", "step"),
     [
         ("companions", 7),
-        ("pixels", 16),
+        pytest.param("pixels", 16, marks=pytest.mark.long),
         *(pytest.param(change, 1, marks=pytest.mark.long) for change in CHANGES),
     ],
 )

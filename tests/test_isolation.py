@@ -34,7 +34,9 @@ STRANGE = ("[a]*?{x}", "50%20 % ä'\"$;#", "image_id=z", "a[1]", "back\\slash")
 MATCHED = {"[a]*?{x}": "aax{x}", "a[1]": "a1"}
 
 
-@pytest.mark.parametrize("folder", STRANGE)
+@pytest.mark.parametrize(
+    "folder", [STRANGE[0], *(pytest.param(each, marks=pytest.mark.long) for each in STRANGE[1:])]
+)
 def test_a_dataset_is_read_by_exactly_its_path(tmp_path: Path, folder: str, fill: Fill) -> None:
     """Polars and DuckDB take paths for patterns; siblings that match them are not read."""
     for name in (MATCHED.get(folder, "sibling"), folder):

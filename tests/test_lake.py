@@ -261,6 +261,7 @@ def test_a_session_reaches_its_own_tables_alone(kym: KymDataset, tmp_path: Path)
     assert check(kym.dataset).is_empty()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("catalog", ["file"], indirect=True)
 def test_a_session_of_one_table_reads_no_file(kym: KymDataset) -> None:
     """Rows that were deleted, older versions and other tables lie in files of the same lake."""

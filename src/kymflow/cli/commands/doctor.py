@@ -10,7 +10,7 @@ from kymflow.cli.output import Output, output_options
 @click.command("doctor")
 @output_options
 def command(output: Output) -> None:
-    """Say what is installed and what is missing, with the command that helps.
+    """Say what is installed, what is missing, and what helps.
 
     Libraries under "kymflow" are always needed; the others belong to extras, and are missed only by
     what they are for. The exit code is 1 if something that is installed does not work.

@@ -231,7 +231,7 @@ velocity_dataset(ZarrDataset(sys.argv[1], mode="a"))
 
 @pytest.mark.parametrize("call", ["save_df_parquet", "save_json"])
 @pytest.mark.parametrize("when", ["before", "after"])
-@pytest.mark.parametrize("measured_before", [False, True])
+@pytest.mark.parametrize("measured_before", [False, pytest.param(True, marks=pytest.mark.long)])
 def test_a_killed_measurement_leaves_the_image_due(
     lab: Path, call: str, when: str, measured_before: bool
 ) -> None:

@@ -131,6 +131,7 @@ def test_no_text_of_a_plot_becomes_markup(tmp_path: Path, kind: str, text: str) 
     check_svg(tmp_path / "plot.svg")
 
 
+@pytest.mark.long
 def test_no_text_of_an_image_becomes_markup(tmp_path: Path, dataset: ZarrDataset) -> None:
     times = np.arange(400) / 100
     for number, text in enumerate(HOSTILE):

@@ -68,6 +68,9 @@ ODD: Mapping[str, pl.DataFrame] = {
 }
 
 
+BRIEFLY = ("NaN", "null", "no columns for channel and ROI")
+
+
 def add(dataset: ZarrDataset, image_id: str, events: pl.DataFrame | None, **header: Any) -> None:
     record = dataset.add_image(np.zeros((80, 4), np.uint16), image_id=image_id)
     record.save_metadata_payload(
@@ -88,7 +91,12 @@ def indexed(dataset: ZarrDataset) -> KymDataset:
     return kym
 
 
-@pytest.fixture(scope="module", params=ODD)
+@pytest.fixture(
+    scope="module",
+    params=[
+        each if each in BRIEFLY else pytest.param(each, marks=pytest.mark.long) for each in ODD
+    ],
+)
 def beside(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> KymDataset:
     """Return a fine image, an odd one, one that failed, and one that was never analysed."""
     dataset = ZarrDataset(tmp_path_factory.mktemp("odd") / "data.zarr", mode="a")
@@ -176,7 +184,9 @@ def test_tables_without_rows_are_answered(tmp_path: Path, name: str) -> None:
     assert kym.query(name).is_empty()
 
 
-@pytest.mark.parametrize("value", [NAN, INF, -INF, 0.0, None])
+@pytest.mark.parametrize(
+    "value", [NAN, *(pytest.param(v, marks=pytest.mark.long) for v in (INF, -INF, 0.0, None))]
+)
 def test_an_image_of_no_known_length_has_no_rate(alone: KymDataset, value: float | None) -> None:
     dataset = ZarrDataset(alone.dataset.path.parent / f"{value}.zarr", mode="a")
     add(dataset, "fine", FINE)

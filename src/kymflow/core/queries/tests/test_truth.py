@@ -69,6 +69,7 @@ def truth(tmp_path_factory: pytest.TempPathFactory) -> Truth:
     return make_truth(ZarrDataset(tmp_path_factory.mktemp("truth") / "data.zarr", mode="a"), 300)
 
 
+@pytest.mark.long
 def test_stalls_are_found_and_last_as_long_as_they_do(truth: Truth) -> None:
     answer = truth.kym.query("time_stalled")
     assert answer.height == 300
@@ -81,6 +82,7 @@ def test_stalls_are_found_and_last_as_long_as_they_do(truth: Truth) -> None:
     assert answer["n_censored"].sum() <= 0.05 * truth.n_stalls
 
 
+@pytest.mark.long
 def test_only_what_is_there_counts(truth: Truth) -> None:
     """Each stall is a drop and a rise; what top_k_total adds is no event."""
     raw = truth.kym.sql("SELECT count(*) FROM kym_velocity_events").item()
@@ -89,6 +91,7 @@ def test_only_what_is_there_counts(truth: Truth) -> None:
     assert raw > 1.5 * counted
 
 
+@pytest.mark.long
 def test_rates_are_those_of_the_stalls(truth: Truth) -> None:
     answer = truth.kym.query("event_rate", event_type="baseline_drop").sort("group")
     minutes = N_WINDOWS * STEP * LINE_S / 60
