@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from kymflow_zarr.errors import OutsideError, ReadOnlyError, UsageError
 from kymflow_zarr.store.containment import resolve_within
+from kymflow_zarr.store.journal import Journal
 from kymflow_zarr.store.names import check_dataset_path
 from kymflow_zarr.store.reads import read_many
 
@@ -46,6 +47,11 @@ class Store:
     def read_only(self) -> bool:
         """Whether the dataset is open for reading only."""
         return self.mode == "r"
+
+    @property
+    def journal(self) -> Journal:
+        """The journal of what is written to images; it is off unless it was turned on."""
+        return Journal(self.path)
 
     def check_writable(self, action: str, *places: Path) -> None:
         """Refuse a write to a dataset open for reading only, or through a link out of it.

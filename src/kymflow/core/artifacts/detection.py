@@ -100,7 +100,8 @@ class DetectionRecord:
         path = rec.artifact_path(DETECTION_ARTIFACT, ".json")
         rec.check_exists()
         rec.dataset.check_writable("save what the events were made with", path.parent)
-        _write(self, path)
+        with rec.noting():
+            _write(self, path)
 
 
 @dataclass(frozen=True, slots=True)

@@ -143,6 +143,7 @@ class Update:
             rows=rows,
             reasons=counts,
             failures=self.images.failures,
+            noted=self.decision.height if self.survey.noted else None,
             seconds=seconds,
         )
 
@@ -151,7 +152,8 @@ class Update:
 
     def _gone(self, decision: pl.DataFrame) -> list[str | None]:
         """Return the deleted images that have rows, or that the ledger still knows."""
-        actions = ["prune", "forget"] if self.survey.whole else ["prune"]
+        all_known = self.survey.whole or self.survey.noted
+        actions = ["prune", "forget"] if all_known else ["prune"]
         return decision.filter(pl.col("action").is_in(actions))["image_id"].to_list()
 
     def _refreshed(self) -> pl.DataFrame:
