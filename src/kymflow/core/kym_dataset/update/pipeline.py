@@ -170,7 +170,7 @@ class Update:
     def _doubtful(self) -> pl.DataFrame:
         """Return the images whose rows may be others than the ledger says, until they are made."""
         doubtful = (pl.col("n_rows") > 0) & (pl.col("reason") != "fresh")
-        return self.decision.filter(doubtful, ~pl.col("image_id").is_in(self.gone))
+        return self.decision.filter(doubtful)
 
     def _tasks(
         self, due: pl.DataFrame, staging: Staging, dead: DeadRuns, pool: Pool | None
