@@ -38,6 +38,17 @@ _NAMED = 3
 @click.option(
     "--verify", is_flag=True, help="Read and hash every file and row, whatever is on record."
 )
+@click.option(
+    "--changed",
+    is_flag=True,
+    help="Look only at images that the journal names as written to by kymflow since. What other "
+    "programs wrote is found without this option.",
+)
+@click.option(
+    "--journal/--no-journal",
+    default=None,
+    help="Keep a journal of what kymflow writes to images, from now on, or no longer.",
+)
 @image_options
 @worker_options
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
@@ -48,6 +59,8 @@ def command(
     indexers: tuple[str, ...],
     mode: Literal["incremental", "replace"],
     verify: bool,
+    changed: bool,
+    journal: bool | None,
     images: tuple[str, ...],
     where: str | None,
     workers: int | None,
@@ -61,7 +74,16 @@ def command(
     """
     from kymflow.cli.progress import update_bar
 
+    if changed and (images or where or verify or dry_run or mode != "incremental"):
+        raise click.UsageError(
+            "--changed takes the images from the journal: it goes with none of --images, --where, "
+            "--mode, --verify and --dry-run"
+        )
+    if dry_run and journal is not None:
+        raise click.UsageError("--dry-run changes nothing, --journal and --no-journal do")
     kym = open_tables(path, writing=not dry_run)
+    if journal is not None:
+        kym.dataset.journal.turn_on() if journal else kym.dataset.journal.turn_off()
     chosen = load_indexers(indexers)
     image_ids = picked_images(kym.dataset, images, where)
     failed = False
@@ -82,6 +104,7 @@ def command(
                     workers=workers,
                     executor=executor,
                     verify=verify,
+                    changed=changed,
                 )
             click.echo(report.summary)
             for named, message in _by_message(report.failures):
