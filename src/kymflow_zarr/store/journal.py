@@ -103,6 +103,15 @@ class Journal:
         """Whether writes are noted."""
         return bool(self._segments())
 
+    @property
+    def length(self) -> tuple[int, int]:
+        """The last segment's number and size: it grows with every note."""
+        number = self._last()
+        try:
+            return number or 0, 0 if number is None else self._file(number).stat().st_size
+        except FileNotFoundError:
+            return number or 0, 0
+
     def turn_on(self) -> None:
         """Have all writes noted from now on; readers begin by looking at everything.
 

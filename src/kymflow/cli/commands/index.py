@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -23,8 +24,12 @@ from kymflow.cli.options import (
     worker_options,
 )
 from kymflow.cli.output import Output
+from kymflow.cli.watching import keep_on, watch_options
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from kymflow.core.kym_dataset import Indexer, KymDataset
     from kymflow.core.workers.progress import Failure
 
 _NAMED = 3
@@ -51,6 +56,7 @@ _NAMED = 3
 )
 @image_options
 @worker_options
+@watch_options
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.pass_context
 def command(
@@ -65,6 +71,9 @@ def command(
     where: str | None,
     workers: int | None,
     dask: str | None,
+    watch: bool,
+    every: float,
+    poll: bool | None,
     dry_run: bool,
 ) -> None:
     """Bring tables up to date: make again what is stale.
@@ -74,10 +83,10 @@ def command(
     """
     from kymflow.cli.progress import update_bar
 
-    if changed and (images or where or verify or dry_run or mode != "incremental"):
+    if (changed or watch) and (images or where or verify or dry_run or mode != "incremental"):
         raise click.UsageError(
-            "--changed takes the images from the journal: it goes with none of --images, --where, "
-            "--mode, --verify and --dry-run"
+            f"{'--changed' if changed else '--watch'} takes the images from the journal: it goes "
+            f"with none of --images, --where, --mode, --verify and --dry-run"
         )
     if dry_run and journal is not None:
         raise click.UsageError("--dry-run changes nothing, --journal and --no-journal do")
@@ -93,6 +102,10 @@ def command(
             Output().print(labelled(indexer.name, counted(verdicts)))
         return
     with chosen_executor(workers, dask) as executor:
+        if watch:
+            work = partial(_look_again, kym, chosen, workers, executor)
+            keep_on(kym.dataset, work, every=every, poll=poll)
+            return
         for indexer in chosen:
             with update_bar(indexer.name) as progress:
                 report = kym.update_index(
@@ -107,11 +120,42 @@ def command(
                     changed=changed,
                 )
             click.echo(report.summary)
-            for named, message in _by_message(report.failures):
-                warn(f"{named}: {message}", kind="failed")
+            _warn_of(report.failures)
             failed = failed or bool(report.failures)
     if failed:
         ctx.exit(FAILED)
+
+
+def _look_again(
+    kym: KymDataset,
+    indexers: Sequence[Indexer],
+    workers: int | None,
+    executor: Executor | None,
+    whole: bool,
+) -> str:
+    """Update all tables, at what the journal names or at everything; return what was done."""
+    done: list[str] = []
+    for indexer in indexers:
+        report = kym.update_index(
+            indexer,
+            mode="incremental",
+            on_error="record",
+            workers=workers,
+            executor=executor,
+            changed=not whole,
+        )
+        _warn_of(report.failures)
+        if report.updated or report.pruned or report.failed:
+            done.append(
+                f"{indexer.name} updated={report.updated} pruned={report.pruned} "
+                f"failed={report.failed}"
+            )
+    return "; ".join(done)
+
+
+def _warn_of(failures: Sequence[Failure]) -> None:
+    for named, message in _by_message(failures):
+        warn(f"{named}: {message}", kind="failed")
 
 
 def _by_message(failures: Sequence[Failure]) -> Iterator[tuple[str, str]]:
