@@ -6,7 +6,7 @@ import json
 import logging
 import time
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING
 
@@ -31,6 +31,7 @@ from kymflow.core.workers.pool import worker_pool
 from kymflow.core.workers.progress import ProgressCallback
 from kymflow_zarr.errors import ArtifactError, ImageNotFoundError, UsageError
 from kymflow_zarr.sql.queryable import Queryable
+from kymflow_zarr.store.names import check_image_id
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -130,11 +131,12 @@ class KymDataset(Queryable):
             if mode != "incremental" or image_ids is not None or verify:
                 raise UsageError("`changed` goes with no other choice of images, mode or `verify`")
             image_ids = notes.changed()
-        race = Race(self.dataset.tables, ledger)
+        asked = None if image_ids is None else sorted({check_image_id(i) for i in image_ids})
+        race = Race(self.dataset.tables, ledger, asked)
         table_decided = self.dataset.tables.version(table)
-        past = self._past(ledger, table, race.before)
+        past = self._past(ledger, table, race.before, asked)
         survey = take_survey(
-            self.dataset, indexer, past, image_ids, progress, verify=verify, noted=changed
+            self.dataset, indexer, past, asked, progress, verify=verify, noted=changed
         )
         decision = self._decide(survey, job, race.before, mode, verify=verify)
         if survey.baseline and self.dataset.tables.exists(table):
@@ -255,13 +257,15 @@ class KymDataset(Queryable):
 
         return kym_views(self.dataset)
 
-    def _past(self, ledger: Ledger, table: str, runs: pl.DataFrame) -> Past:
+    def _past(
+        self, ledger: Ledger, table: str, runs: pl.DataFrame, of: Sequence[str] | None = None
+    ) -> Past:
         """Find what is on record of a table, as far as it can be relied on.
 
         Where it is not on record of the table as it is now, as after an edit by another tool or a
         kill, it is of those images whose rows are still the same.
         """
-        seen = ledger.load_seen()
+        seen = ledger.load_seen(of)
         if seen is None or ledger.is_for_table(ledger.seen):
             return Past(runs, seen)
         prints = prints_of_table(self.dataset.tables, table)
