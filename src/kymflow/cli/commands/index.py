@@ -21,6 +21,7 @@ from kymflow.cli.options import (
     mode_option,
     open_tables,
     picked_images,
+    tell_of_older_traces,
     worker_options,
 )
 from kymflow.cli.output import Output
@@ -122,6 +123,8 @@ def command(
             click.echo(report.summary)
             _warn_of(report.failures)
             failed = failed or bool(report.failures)
+            if indexer.name == "velocity_events":
+                _tell_of_older_traces(kym, image_ids if report.noted is None else report.noted_ids)
     if failed:
         ctx.exit(FAILED)
 
@@ -145,12 +148,21 @@ def _look_again(
             changed=not whole,
         )
         _warn_of(report.failures)
+        if indexer.name == "velocity_events" and report.noted:
+            _tell_of_older_traces(kym, report.noted_ids)
         if report.updated or report.pruned or report.failed:
             done.append(
                 f"{indexer.name} updated={report.updated} pruned={report.pruned} "
                 f"failed={report.failed}"
             )
     return "; ".join(done)
+
+
+def _tell_of_older_traces(kym: KymDataset, image_ids: Sequence[str] | None) -> None:
+    from kymflow.core.artifacts.detection import events_of_older_traces
+
+    asked = kym.dataset.list_image_ids() if image_ids is None else image_ids
+    tell_of_older_traces(events_of_older_traces(kym.dataset, asked))
 
 
 def _warn_of(failures: Sequence[Failure]) -> None:

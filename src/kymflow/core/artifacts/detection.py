@@ -150,6 +150,29 @@ def read_detections(
         yield Detection(found, same_trace, same_events, trace is not None)
 
 
+def events_of_older_traces(dataset: Store, image_ids: Sequence[str]) -> list[str]:
+    """Name the images whose events were detected in a trace that is no longer there.
+
+    Events that another program wrote since are not among them: they are that program's.
+
+    Args:
+        dataset: The dataset; nothing is written.
+        image_ids: Only of these images, which may be gone.
+    """
+    keys = (f"images/{image_id}/analysis/{DETECTION_ARTIFACT}.json" for image_id in image_ids)
+    root = f"{layout.images(dataset.path)}/"
+    found: list[str] = []
+    for image_id, blob in zip(image_ids, dataset.get_many(keys), strict=True):
+        folder = f"{root}{image_id}/analysis"
+        record = _parsed(blob, folder) if isinstance(blob, bytes) else None
+        trace = None if record is None else find_file(folder, TRACE_FILES)
+        if record is None or trace is None or _held_against(record.trace, trace, 0)[0]:
+            continue
+        if _held_against(record.events, find_file(folder, EVENTS_FILES), 0)[0]:
+            found.append(image_id)
+    return found
+
+
 def renew_events_stamp(rec: ZarrImageRecord) -> None:
     """Have an image's detection record hold for its events as they are now.
 
@@ -250,8 +273,8 @@ def _parsed(blob: bytes, folder: str) -> DetectionRecord | None:
         return DetectionRecord(
             str(value["detector_version"]),
             _text(value["params_hash"]),
-            _stamp(value["trace"], find_file(folder, TRACE_FILES)),
-            _stamp(value["events"], find_file(folder, EVENTS_FILES)),
+            _stamp(value["trace"], folder, TRACE_FILES),
+            _stamp(value["events"], folder, EVENTS_FILES),
             tuple(value.get("written", ())),
             _failed(value.get("failed")),
         )
@@ -267,7 +290,7 @@ def _failed(value: Any) -> Failed | None:
     return None if value is None else Failed(str(value["code"]), str(value["message"]))
 
 
-def _stamp(value: Any, path: str | None) -> FileStamp | None:
+def _stamp(value: Any, folder: str, names: Sequence[str]) -> FileStamp | None:
     """Read a stamp; one of an earlier release, size and time, counts while both are the same.
 
     Raises:
@@ -278,6 +301,7 @@ def _stamp(value: Any, path: str | None) -> FileStamp | None:
     if isinstance(value, dict):
         told = value["signature"]
         return FileStamp(str(value["content"]), None if told is None else Signature(*told))
+    path = find_file(folder, names)
     now = None if path is None else signature(path)
     if now is None or [now.size, now.mtime_ns] != list(value):
         raise ValueError("the file is not the one that was stamped")

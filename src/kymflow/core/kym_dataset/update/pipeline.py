@@ -130,6 +130,7 @@ class Update:
         counts = dict(self.decision.group_by("reason").len().sort("reason").iter_rows())
         actions = dict(self.decision.group_by("action").len().iter_rows())
         rows = self.job.dataset.tables.count(self.table)
+        noted = self.survey.asked["image_id"].to_list() if self.survey.noted else []
         return UpdateReport(
             indexer=self.job.indexer.name,
             mode=mode,
@@ -143,7 +144,8 @@ class Update:
             rows=rows,
             reasons=counts,
             failures=self.images.failures,
-            noted=self.decision.height if self.survey.noted else None,
+            noted=len(noted) if self.survey.noted else None,
+            noted_ids=tuple(noted),
             seconds=seconds,
         )
 

@@ -29,6 +29,7 @@ class UpdateReport(Mapping[str, Any]):
         failures: The failed images.
         noted: Images looked at because the journal names them; None where all were, or those asked
             for.
+        noted_ids: These images, those that are gone included.
         seconds: How long it took, s.
     """
 
@@ -45,6 +46,7 @@ class UpdateReport(Mapping[str, Any]):
     reasons: Mapping[str, int]
     failures: tuple[Failure, ...] = field(default=(), repr=False)
     noted: int | None = None
+    noted_ids: tuple[str, ...] = field(default=(), repr=False)
     seconds: float = 0.0
 
     @property
