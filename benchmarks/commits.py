@@ -47,7 +47,7 @@ def _commit(place: Path, home: str, kind: str) -> Work:
     folder = place / "now" / home
     if not folder.exists():
         raise Unavailable("DuckDB's extension ducklake is missing: install kymflow[ducklake]")
-    dataset = ZarrDataset(folder)
+    dataset = ZarrDataset(folder, mode="a")
     staged = place / "made" / "staged" / kind
     changes = iter([_change(dataset, staged / str(number)) for number in range(CHANGES)])
 
@@ -90,12 +90,12 @@ class Commits:
         pool = content.events(min(self.images * self.rows, POOL), np.random.default_rng(0))
         self._stage(making / "whole", sorted(ids), pool, "before")
         self._stage_changes(making / "staged", ids, pool)
-        table = ZarrDataset(making / ONE_FILE)
+        table = ZarrDataset(making / ONE_FILE, mode="a")
         table.tables.commit(_change(table, making / "whole"))
         shutil.rmtree(making / "whole")
         _link(making / ONE_FILE, making / LAKE)
         try:
-            ZarrDataset(making / LAKE).tables.convert("ducklake")
+            ZarrDataset(making / LAKE, mode="a").tables.convert("ducklake")
         except MissingExtraError:
             shutil.rmtree(making / LAKE)
         making.rename(self._made)

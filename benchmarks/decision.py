@@ -53,7 +53,7 @@ class Decision:
     @cached_property
     def dataset(self) -> ZarrDataset:
         """The dataset whose table it is."""
-        return ZarrDataset(self.folder / "lab.zarr")
+        return ZarrDataset(self.folder / "lab.zarr", mode="a")
 
     @property
     def table(self) -> Path:

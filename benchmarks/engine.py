@@ -92,7 +92,7 @@ def query(place: Path, name: str) -> Work:
 
 
 def _open(place: Path) -> KymDataset:
-    return KymDataset(ZarrDataset(Workload.open(place).dataset))
+    return KymDataset(ZarrDataset(Workload.open(place).dataset, mode="a"))
 
 
 def _all(place: Path) -> int:

@@ -72,7 +72,7 @@ def measure(batches: int, repeats: int) -> Figures:
     """Measure the time per batch, ms, by where and what is done."""
     taken: dict[tuple[str, str], list[float]] = defaultdict(list)
     with TemporaryDirectory(prefix="kymflow-") as folder, ExitStack() as stack:
-        dataset = ZarrDataset(Path(folder) / "data.zarr")
+        dataset = ZarrDataset(Path(folder) / "data.zarr", mode="a")
         pools = _pools(stack)
         for repeat in range(repeats + 1):
             for (where, pool), (what, work) in product(pools.items(), WORK.items()):
@@ -102,7 +102,7 @@ def table(figures: Figures) -> str:
 def bytes_there_and_back() -> tuple[int, int]:
     """Measure the bytes of a batch on its way to a worker and back."""
     with TemporaryDirectory(prefix="kymflow-") as folder:
-        dataset = ZarrDataset(Path(folder) / "data.zarr")
+        dataset = ZarrDataset(Path(folder) / "data.zarr", mode="a")
         with _tasks(dataset, 1) as [task]:
             return len(pickle.dumps(task)), len(pickle.dumps(EXTRACTION.work.do(task)))
 

@@ -49,7 +49,7 @@ def make(folder: Path, images: int, rows: int, *, marked: bool) -> KymDataset:
         rows: Events per image.
         marked: Whether the events say which are candidates.
     """
-    dataset = ZarrDataset(folder)
+    dataset = ZarrDataset(folder, mode="a")
     ids = sorted(content.image_ids(images))
     params = params_hash(DEFAULT_PARAMS)
     provenance = {"analysis_version": pl.lit("views@1"), "params_hash": pl.lit(params)}
@@ -86,7 +86,7 @@ def make(folder: Path, images: int, rows: int, *, marked: bool) -> KymDataset:
 
 
 def measure(images: int, rows: int, repeats: int) -> tuple[Figures, dict[str, float]]:
-    """Return what each question costs by what is asked, and each named query, ms."""
+    """Time each question and each named query, ms."""
     taken: dict[tuple[str, str], list[float]] = defaultdict(list)
     with TemporaryDirectory(prefix="kymflow-") as folder:
         marked = make(Path(folder) / "marked.zarr", images, rows, marked=True)

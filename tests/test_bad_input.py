@@ -80,7 +80,7 @@ def place(dataset: ZarrDataset, fill: Fill) -> Callable[..., dict[str, str]]:
 
 
 def leftovers(dataset: ZarrDataset) -> list[str]:
-    """Return what a write that failed may have left in the dataset."""
+    """List the files that a failed write may have left in the dataset."""
     found = [*dataset.path.rglob(".staged-*"), *dataset.path.rglob("*.tmp")]
     found += (dataset.path / "index" / "staging").glob("*/*")
     return [path.name for path in found]
@@ -207,7 +207,7 @@ def test_a_manifest_holds_every_image_whatever_its_metadata(
 def test_a_root_that_cant_be_read_is_no_dataset(dataset: ZarrDataset, name: str) -> None:
     (dataset.path / "zarr.json").write_bytes(corpus.JSON[name])
     with pytest.raises(DatasetError, match="dataset") as raised:
-        ZarrDataset(dataset.path)
+        ZarrDataset(dataset.path, mode="a")
     check_message(raised.value)
 
 
@@ -598,7 +598,7 @@ from kymflow.core.kym_dataset.indexers import bulk
 from kymflow.core.lab_folder import import_folder
 from kymflow_zarr import ZarrDataset
 
-dataset, lab = ZarrDataset(sys.argv[1]), Path(sys.argv[2])
+dataset, lab = ZarrDataset(sys.argv[1], mode="a"), Path(sys.argv[2])
 kym = KymDataset(dataset)
 failed = [path for path, _ in import_folder(lab, dataset).failed]
 for indexer in (VelocityEventIndexer(), ImageIndexer()):

@@ -100,7 +100,7 @@ def test_a_small_run_measures_prints_and_draws(
 
 @pytest.mark.long
 def test_every_rival_keeps_the_table_that_kymflow_keeps(workload: Workload) -> None:
-    kym = KymDataset(ZarrDataset(workload.dataset))
+    kym = KymDataset(ZarrDataset(workload.dataset, mode="a"))
 
     def all_agree() -> pl.DataFrame:
         kym.update_index(VelocityEventIndexer(), mode="incremental")
@@ -174,7 +174,7 @@ def test_neighbours_are_neighbours(tmp_path: Path) -> None:
 def test_a_workload_is_like_real_data(tmp_path: Path) -> None:
     workload = Workload(tmp_path, images=600, rows=20)
     workload.make()
-    dataset = ZarrDataset(workload.dataset)
+    dataset = ZarrDataset(workload.dataset, mode="a")
     kym = KymDataset(dataset)
     kym.update_index(VelocityEventIndexer())
     runs = kym.sql(f"SELECT n_rows, params_hash FROM {TABLE}_runs")
@@ -234,13 +234,13 @@ def test_a_commit_to_a_lake_and_to_one_file_end_alike(tmp_path: Path) -> None:
             work = commit(tmp_path, kind)
             for times in range(1, 1 + commits.CHANGES):
                 work.run()
-                rows = ZarrDataset(tmp_path / "now" / home).load_table(TABLE)
+                rows = ZarrDataset(tmp_path / "now" / home, mode="a").load_table(TABLE)
                 changed = rows.filter(pl.col("params_hash") != rows["params_hash"].mode()[0])
                 assert (rows.height, changed.height) == (1_000, 5 * concerned * times)
             assert work.answer is not None
             answers.add(work.answer(None))
     assert len(answers) == 2
-    assert ZarrDataset(tmp_path / "made" / "ducklake").list_table_names() == [TABLE]
+    assert ZarrDataset(tmp_path / "made" / "ducklake", mode="a").list_table_names() == [TABLE]
 
 
 def test_a_lake_that_cant_be_had_is_left_out(
@@ -260,7 +260,7 @@ def test_a_lake_that_cant_be_had_is_left_out(
 
 
 def test_kymflow_and_bare_duckdb_answer_alike(workload: Workload) -> None:
-    KymDataset(ZarrDataset(workload.dataset)).update_index(VelocityEventIndexer())
+    KymDataset(ZarrDataset(workload.dataset, mode="a")).update_index(VelocityEventIndexer())
     for case in CASES:
         if case.ours.function == "engine:query":
             name = case.ours.argument

@@ -84,7 +84,7 @@ class Chain:
     def __init__(self, folder: Path, seed: int) -> None:
         self.choose = random.Random(seed)
         self.folder = folder
-        self.dataset = ZarrDataset(self.folder / "0.zarr")
+        self.dataset = ZarrDataset(self.folder / "0.zarr", mode="a")
         self.version = 0
         self.copies = 0
         self.kept: dict[str, bytes] = {}
@@ -177,7 +177,7 @@ class Chain:
         how = shutil.copy2 if times else shutil.copyfile
         shutil.copytree(self.dataset.path, path, copy_function=how)
         shutil.rmtree(self.dataset.path)
-        self.dataset = ZarrDataset(path)
+        self.dataset = ZarrDataset(path, mode="a")
 
     def lose_the_index(self) -> None:
         shutil.rmtree(self.dataset.path / "index", ignore_errors=True)

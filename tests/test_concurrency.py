@@ -33,7 +33,7 @@ FULL = Scale(8, READERS, 12)
 @pytest.fixture
 def dataset(tmp_path: Path) -> ZarrDataset:
     """Return a dataset of twelve images, indexed."""
-    dataset = ZarrDataset(tmp_path / "data.zarr")
+    dataset = ZarrDataset(tmp_path / "data.zarr", mode="a")
     for number in range(12):
         put(dataset, f"image-{number:02d}", 0, number % 4)
     KymDataset(dataset).update_index(GenerationIndexer())

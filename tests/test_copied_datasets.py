@@ -37,7 +37,7 @@ MINE = pl.DataFrame({"image_id": ["a"], "n": [1]})
 
 @pytest.fixture(scope="module")
 def connection() -> Iterator[str]:
-    """Return what libpq connects by to a running PostgreSQL; skip where that is not installed."""
+    """Return a running PostgreSQL's connection string; skip where that is not installed."""
     programs = binaries()
     if programs is None:
         pytest.skip("PostgreSQL is not installed here: on Debian, apt-get install postgresql")
@@ -47,7 +47,7 @@ def connection() -> Iterator[str]:
 
 @pytest.fixture
 def original(tmp_path: Path, connection: str) -> KymDataset:
-    kym = KymDataset(ZarrDataset(tmp_path / "original.zarr"))
+    kym = KymDataset(ZarrDataset(tmp_path / "original.zarr", mode="a"))
     for number in range(4):
         put(kym.dataset, f"image-{number}", 0, number)
     kym.update_index(INDEXER)
@@ -58,7 +58,7 @@ def original(tmp_path: Path, connection: str) -> KymDataset:
 def copied(kym: KymDataset, name: str = "copy.zarr") -> KymDataset:
     path = kym.dataset.path.with_name(name)
     shutil.copytree(kym.dataset.path, path)
-    return KymDataset(ZarrDataset(path))
+    return KymDataset(ZarrDataset(path, mode="a"))
 
 
 def change(kym: KymDataset, generation: int) -> None:
@@ -160,7 +160,7 @@ def test_a_dataset_that_was_moved_says_so_once(original: KymDataset, tmp_path: P
     with pytest.raises(UsageError, match="was not moved"):
         copy.dataset.tables.adopt(moved=True)
     moved = original.dataset.path.rename(tmp_path / "moved.zarr")
-    again = KymDataset(ZarrDataset(moved))
+    again = KymDataset(ZarrDataset(moved, mode="a"))
     with pytest.raises(CopiedDatasetError):
         change(again, 1)
     again.dataset.tables.adopt(moved=True)
@@ -181,7 +181,7 @@ def test_a_copy_in_the_place_of_its_original_is_told_from_it(
     path.rename(tmp_path / "away.zarr")
     shutil.copytree(tmp_path / "away.zarr", path)
     with pytest.raises(CopiedDatasetError):
-        change(KymDataset(ZarrDataset(path)), 1)
+        change(KymDataset(ZarrDataset(path, mode="a")), 1)
 
 
 @pytest.mark.long
@@ -191,7 +191,7 @@ def test_other_rights_and_a_link_to_it_leave_a_dataset_itself(
     os.chmod(original.dataset.path / "tables" / "lake.json", 0o640)
     change(original, 1)
     (tmp_path / "link.zarr").symlink_to(original.dataset.path)
-    change(KymDataset(ZarrDataset(tmp_path / "link.zarr")), 2)
+    change(KymDataset(ZarrDataset(tmp_path / "link.zarr", mode="a")), 2)
     assert held(original.dataset.load_table(TABLE))["image-1"] == (2, 1)
 
 
@@ -236,8 +236,8 @@ def test_a_schema_of_others_is_never_taken(original: KymDataset, connection: str
             with pytest.raises(
                 (TableUnreadableError, CopiedDatasetError, duckdb.Error, ValueError)
             ):
-                write(KymDataset(ZarrDataset(forged.dataset.path)))
-    assert KymDataset(ZarrDataset(path)).dataset.load_table(TABLE).height
+                write(KymDataset(ZarrDataset(forged.dataset.path, mode="a")))
+    assert KymDataset(ZarrDataset(path, mode="a")).dataset.load_table(TABLE).height
 
 
 @pytest.mark.long
@@ -253,7 +253,7 @@ def test_a_host_is_asked_only_if_its_user_allowed_it(original: KymDataset) -> No
             lambda d: KymDataset(d).update_index(INDEXER),
         ):
             with pytest.raises(UntrustedHostError, match="nothing was sent"):
-                ask(ZarrDataset(original.dataset.path))
+                ask(ZarrDataset(original.dataset.path, mode="a"))
     finally:
         trust(host)
     assert original.dataset.load_table(TABLE).height

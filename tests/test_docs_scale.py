@@ -47,7 +47,7 @@ def test_an_example_runs(
     example = blocks(PAGE, "python cluster")[number]
     with cluster(workers=1) if "tcp://" in example else nothing() as (address, *_):
         exec(example.replace("tcp://scheduler:8786", address), {})
-    assert ZarrDataset("lab.zarr").list_table_names()
+    assert ZarrDataset("lab.zarr", mode="a").list_table_names()
 
 
 def test_every_example_is_run() -> None:

@@ -55,12 +55,12 @@ BRIEFLY = ("line break", "pattern", "emoji")
     [pytest.param(name, marks=[] if name in BRIEFLY else [pytest.mark.long]) for name in FOLDERS],
 )
 def test_a_folder_may_be_called_anything(tmp_path: Path, fill: Fill, name: str) -> None:
-    keep(ZarrDataset(tmp_path / FOLDERS[name] / "d.zarr"), fill, {"a": 1, "b": 3})
+    keep(ZarrDataset(tmp_path / FOLDERS[name] / "d.zarr", mode="a"), fill, {"a": 1, "b": 3})
 
 
 def test_a_folder_whose_name_is_no_text_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="rename the folder"):
-        ZarrDataset(tmp_path / os.fsdecode(b"a\xffb") / "d.zarr")
+        ZarrDataset(tmp_path / os.fsdecode(b"a\xffb") / "d.zarr", mode="a")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -96,10 +96,10 @@ def deep(root: Path, length: int) -> Path:
 def test_a_path_may_be_nearly_as_long_as_the_system_bears(tmp_path: Path, fill: Fill) -> None:
     path = deep(tmp_path, 3_700)
     assert len(os.fsencode(path)) == 3_700
-    keep(ZarrDataset(path), fill, {"a": 1, "x" * 200: 3})
+    keep(ZarrDataset(path, mode="a"), fill, {"a": 1, "x" * 200: 3})
 
 
 @pytest.mark.parametrize("length", [4_000, 4_090, 5_000])
 def test_a_path_that_is_too_long_is_an_error(tmp_path: Path, fill: Fill, length: int) -> None:
     with pytest.raises(DatasetError, match="File name too long"):
-        keep(ZarrDataset(deep(tmp_path, length)), fill, {"a": 1, "x" * 200: 3})
+        keep(ZarrDataset(deep(tmp_path, length), mode="a"), fill, {"a": 1, "x" * 200: 3})

@@ -48,12 +48,12 @@ def test_each_image_comes_in_once(
 ) -> None:
     place = tmp_path / "data.zarr"
     if there_is_a_dataset:
-        ZarrDataset(place)
+        ZarrDataset(place, mode="a")
     reports = at_once(crew, lab, place, workers=workers)
     assert sum(report["added"] for report in reports) == N_IMAGES
     assert sum(report["skipped"] for report in reports) == N_IMAGES
     assert sum(report["failed"] for report in reports) == 0
-    dataset = ZarrDataset(place)
+    dataset = ZarrDataset(place, mode="a")
     assert len(dataset.list_image_ids()) == len(KnownImages(dataset).by_place) == N_IMAGES
     assert len(import_folder(lab.root, dataset).skipped) == N_IMAGES
 
@@ -70,7 +70,7 @@ def test_what_changed_is_merged_once(lab: Lab, tmp_path: Path, crew: Crew) -> No
     assert sum(report["updated"] for report in reports) == N_IMAGES
     assert sum(report["moved"] for report in reports) == N_IMAGES // 3
     assert sum(report["conflicts"] + report["failed"] for report in reports) == 0
-    for rec in ZarrDataset(place).iter_records():
+    for rec in ZarrDataset(place, mode="a").iter_records():
         assert rec.load_df_parquet("velocity_events/events").height == 2
 
 
@@ -94,7 +94,7 @@ def test_an_import_waits_for_another_and_says_so(
 
 def test_an_import_that_was_killed_holds_nobody_up(lab: Lab, tmp_path: Path, crew: Crew) -> None:
     place = tmp_path / "data.zarr"
-    ZarrDataset(place)
+    ZarrDataset(place, mode="a")
     child = crew.child()
     child.tell("bring", dataset=str(place), lab=str(lab.root), die_at=40)
     assert child.dies()

@@ -85,7 +85,7 @@ class Trial:
     def __init__(self, place: Path, change: str) -> None:
         self.lab = Lab(place / "lab")
         self.lab.image("a", 1)
-        self.dataset = ZarrDataset(place / "data.zarr")
+        self.dataset = ZarrDataset(place / "data.zarr", mode="a")
         [(_, image_id)] = import_folder(self.lab.root, self.dataset).added
         rec = self.dataset.record(image_id)
         events = rec.load_df_parquet(EVENTS)
@@ -151,7 +151,7 @@ def test_an_import_killed_at_any_moment_is_finished_by_the_next(
             break
         assert child.kill() == signal.SIGKILL
         kills += 1
-        reopened = ZarrDataset(trial.dataset.path)
+        reopened = ZarrDataset(trial.dataset.path, mode="a")
         assert len(reopened.list_image_ids()) in (1, len(expected))
         assert plain(trial.finished()) == expected
         trial.check_tables()
@@ -161,5 +161,5 @@ def test_an_import_killed_at_any_moment_is_finished_by_the_next(
 
 
 def plain(found: dict[str, Any]) -> dict[str, Any]:
-    """Return what is held as text in which NaN is itself."""
+    """Write values as text in which NaN equals itself."""
     return {path: json.dumps(value, sort_keys=True) for path, value in found.items()}

@@ -38,7 +38,9 @@ MATCHED = {"[a]*?{x}": "aax{x}", "a[1]": "a1"}
 def test_a_dataset_is_read_by_exactly_its_path(tmp_path: Path, folder: str, fill: Fill) -> None:
     """Polars and DuckDB take paths for patterns; siblings that match them are not read."""
     for name in (MATCHED.get(folder, "sibling"), folder):
-        kym = KymDataset(fill(ZarrDataset(tmp_path / "key=1" / name / "d.zarr"), {name[:2]: 2}))
+        kym = KymDataset(
+            fill(ZarrDataset(tmp_path / "key=1" / name / "d.zarr", mode="a"), {name[:2]: 2})
+        )
         kym.update_index(EVENTS)
     fill(kym.dataset, {"b": 1, "none": 0})
     assert kym.update_index(EVENTS, mode="incremental").rows == 3
@@ -51,7 +53,7 @@ def test_a_dataset_is_read_by_exactly_its_path(tmp_path: Path, folder: str, fill
 
 
 def test_a_path_that_duckdb_cant_spell_is_refused(tmp_path: Path, fill: Fill) -> None:
-    dataset = fill(ZarrDataset(tmp_path / "back\\slash[1]" / "d.zarr"), {"a": 1})
+    dataset = fill(ZarrDataset(tmp_path / "back\\slash[1]" / "d.zarr", mode="a"), {"a": 1})
     with pytest.raises(UsageError, match="rename a folder"):
         KymDataset(dataset).update_index(EVENTS)
 
@@ -200,7 +202,7 @@ def test_links_are_read_through(
     dataset: ZarrDataset, add_image: AddImage, tmp_path: Path, fill: Fill
 ) -> None:
     """A lab may keep an image, its artifacts or a table on another disk."""
-    other = fill(ZarrDataset(tmp_path / "other.zarr"), {"far": 2, "kept": 1})
+    other = fill(ZarrDataset(tmp_path / "other.zarr", mode="a"), {"far": 2, "kept": 1})
     add_image("near", 1)
     link(dataset, "images/far", other.record("far").path)
     link(dataset, "images/near/analysis", other.record("kept").path / "analysis")
@@ -223,7 +225,7 @@ def test_a_dataset_may_itself_be_reached_by_a_link(
 ) -> None:
     add_image("a", 2)
     (tmp_path / "short").symlink_to(dataset.path)
-    linked = ZarrDataset(tmp_path / "short")
+    linked = ZarrDataset(tmp_path / "short", mode="a")
     assert KymDataset(linked).update_index(EVENTS).rows == 2
     linked.delete_image("a")
     assert ZarrDataset(tmp_path / "short", mode="w").list_image_ids() == []

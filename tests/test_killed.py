@@ -77,7 +77,7 @@ class Trial:
     """
 
     def __init__(self, folder: Path, crew: Crew) -> None:
-        self.dataset = ZarrDataset(folder / "data.zarr")
+        self.dataset = ZarrDataset(folder / "data.zarr", mode="a")
         self.log = folder / "extracted.log"
         self.log.touch()
         self.crew = crew

@@ -58,7 +58,7 @@ def catalog(request: pytest.FixtureRequest) -> str | None:
 @pytest.fixture
 def plain(tmp_path: Path) -> KymDataset:
     """Return twelve indexed images with none to three rows each."""
-    kym = KymDataset(ZarrDataset(tmp_path / "data.zarr"))
+    kym = KymDataset(ZarrDataset(tmp_path / "data.zarr", mode="a"))
     for number, image_id in enumerate(IMAGES):
         put(kym.dataset, image_id, 0, number % 4)
     kym.update_index(INDEXER)

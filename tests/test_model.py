@@ -111,7 +111,7 @@ class Engine(RuleBasedStateMachine):
         super().__init__()
         memory = Path("/dev/shm")
         self.folder = Path(tempfile.mkdtemp(dir=memory if memory.is_dir() else None))
-        self.dataset = ZarrDataset(self.folder / "data.zarr")
+        self.dataset = ZarrDataset(self.folder / "data.zarr", mode="a")
         self.kym = KymDataset(self.dataset)
         self.images: dict[str, Image] = {}
         self.table: dict[str, Held] | None = None

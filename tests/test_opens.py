@@ -36,7 +36,7 @@ def note(event, arguments):
 from kymflow.core.kym_dataset import ImageIndexer, KymDataset, VelocityEventIndexer
 from kymflow.core.velocity_events import detect_dataset
 from kymflow_zarr import ZarrDataset
-dataset = ZarrDataset(sys.argv[1])
+dataset = ZarrDataset(sys.argv[1], mode="a")
 kym = KymDataset(dataset)
 sys.addaudithook(note)
 result = {work}

@@ -111,5 +111,6 @@ def test_circles_are_found_where_there_are_some() -> None:
     graph = import_graph("kymflow")
     # A lazy name, a type and an import within a function are imports like any other.
     assert "kymflow.core.kym_dataset.kym_dataset" in graph["kymflow.core.kym_dataset"]
-    assert "kymflow.core.kym_dataset.kym_dataset" in graph["kymflow.core.kym_dataset.overview"]
+    registry = graph["kymflow.core.kym_dataset.indexers.registry"]
+    assert "kymflow.core.kym_dataset.indexers.base" in registry
     assert "kymflow.core.kym_dataset.diff" in graph["kymflow.core.kym_dataset.kym_dataset"]

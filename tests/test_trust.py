@@ -29,7 +29,7 @@ def listener() -> Listener:
 
 
 def named(path: Path, catalog: str) -> ZarrDataset:
-    dataset = ZarrDataset(path)
+    dataset = ZarrDataset(path, mode="a")
     config = {"catalog": catalog, "schema": "main"}
     (path / "tables" / "lake.json").write_text(json.dumps(config))
     return dataset

@@ -23,7 +23,6 @@ from kymflow_zarr.store import layout
 from kymflow_zarr.store.files import remove
 from kymflow_zarr.store.groups import (
     check_root,
-    create_root,
     group_format,
     is_root_metadata,
     is_unfinished,
@@ -50,11 +49,13 @@ class ZarrDataset(Store, Queryable):
     Args:
         path: The dataset's folder, usually named ``*.zarr``.
         mode: ``"r"`` reads an existing dataset, ``"a"`` opens or makes one for writing, ``"w"``
-            makes an empty one, in place of any dataset of this format at the path.
+            makes an empty one, in place of any dataset of this format at the path. By default a
+            dataset is opened for writing; where there is none, it is made with its first image and
+            not before, so that a mistyped path makes nothing.
 
     Attributes:
         path: The absolute path of the folder.
-        mode: As given.
+        mode: As given; ``"a"`` by default.
         zarr_format: 2 or 3.
         tables: The dataset's tables.
 
@@ -65,8 +66,8 @@ class ZarrDataset(Store, Queryable):
         ReadError: If the folder may not be read.
     """
 
-    def __init__(self, path: str | os.PathLike[str], mode: Mode = "a") -> None:
-        super().__init__(path, mode)
+    def __init__(self, path: str | os.PathLike[str], mode: Mode | None = None) -> None:
+        super().__init__(path, mode or "a")
         self.tables = TableStore(self)
         with reading(self.path):
             found = group_format(self.path)
@@ -84,14 +85,32 @@ class ZarrDataset(Store, Queryable):
                 "this is not a dataset: it has no Zarr group at its root; choose another path",
                 dataset=str(self.path),
             )
-        if found is None or mode == "w":
-            found = 3
-            create_root(self.path)
-        self.zarr_format = found
+        self.zarr_format = found or 3
+        self._there = found is not None and mode != "w"
+        if mode is None and not self._there:
+            return
+        self.make()
         recover_replacements(self)
 
     def __repr__(self) -> str:
         return f"ZarrDataset({str(self.path)!r}, mode={self.mode!r})"
+
+    def __len__(self) -> int:
+        return len(self.list_image_ids())
+
+    def __bool__(self) -> bool:
+        return True  # a dataset without images is one
+
+    def __iter__(self) -> Iterator[ZarrImageRecord]:
+        return self.iter_records()
+
+    def __contains__(self, image_id: object) -> bool:
+        return isinstance(image_id, str) and self.has_image(image_id)
+
+    def __getitem__(self, image_id: str) -> ZarrImageRecord:
+        record = self.record(image_id)
+        record.check_exists()
+        return record
 
     # Images
 
@@ -139,6 +158,7 @@ class ZarrDataset(Store, Queryable):
             ReadOnlyError: If the dataset is open for reading only.
         """
         self.check_writable("add an image", self._images)
+        self.make()
         name = str(uuid.uuid4()) if image_id is None else check_image_id(image_id)
         if self.has_image(name) and not replacing:
             raise UsageError(
@@ -178,6 +198,7 @@ class ZarrDataset(Store, Queryable):
         """
         if image_ids is None:
             return self.list_image_ids()
+        self.check_there()
         picked = sorted({check_image_id(image_id) for image_id in image_ids})
         for image_id in picked:
             if not self.has_image(image_id):
@@ -192,6 +213,7 @@ class ZarrDataset(Store, Queryable):
         Raises:
             ReadError: If the folder of the images can't be listed.
         """
+        self.check_there()
         try:
             with reading(self._images), os.scandir(self._images) as entries:
                 names = sorted(e.name for e in entries if e.name[0] != "." and e.is_dir())

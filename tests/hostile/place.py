@@ -74,7 +74,7 @@ class Canary:
                 os.utime(path, ns=(LONG_AGO, path.stat().st_mtime_ns))
 
     def harm(self, *, may_read: bool) -> list[str]:
-        """Return what happened to it."""
+        """List the harm done to it."""
         files = [path for path in self.folder.rglob("*") if path.is_file()]
         read = [path.name for path in files if path.stat().st_atime_ns != LONG_AGO]
         found = [] if may_read else [f"read {name}" for name in read]
@@ -197,7 +197,7 @@ def make_honest(path: Path, *, lake: bool) -> None:
     for number, name in enumerate(IMAGES):
         tifffile.imwrite(lab / f"{name}.tif", np.full((64, 16), number + 1, np.uint16))
         trace(number).write_csv(lab / "flow-analysis" / f"{name}_radon.csv")
-    dataset = ZarrDataset(path)
+    dataset = ZarrDataset(path, mode="a")
     import_folder(lab, dataset, seconds_per_line=0.001, um_per_pixel=0.3)
     for record in list(dataset.iter_records()):
         name = record.load_metadata_payload()["source"]["path"].removesuffix(".tif")

@@ -23,8 +23,6 @@ from tests.hostile.doors import DOORS
 ALL = sorted(path.stem for path in Path(kinds.__path__[0]).glob("[a-z]*.py"))
 MODULES = {kind: importlib.import_module(f"tests.hostile.kinds.{kind}") for kind in ALL}
 TABLES = ("plain", "lake") if duckdb.__version__.startswith("1.5.") else ("plain",)
-LATER = {kind: MODULES[kind].LATER for kind in ALL if hasattr(MODULES[kind], "LATER")}
-"""Kinds that some door does not meet yet, with the reason: each fails the tests once it does."""
 A_DOOR_TAKES_S = 60
 
 

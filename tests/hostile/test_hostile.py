@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.hostile.doors import BRIEF, DOORS
-from tests.hostile.suite import ALL, LATER, MODULES, TABLES, of, opened
+from tests.hostile.suite import ALL, MODULES, TABLES, of, opened
 
 
 def check(tmp_path: Path, tables: str, chosen: list[str], doors: list[str]) -> None:
@@ -55,7 +55,7 @@ def test_every_door_opens_an_honest_dataset(tmp_path: Path, tables: str) -> None
 def batches() -> Iterator[Any]:
     """Yield a few kinds at a time: one process makes the honest dataset for all of them."""
     for tables in TABLES:
-        known = [kind for kind in of(tables) if kind not in LATER]
+        known = of(tables)
         for start in range(0, len(known), 8):
             chosen = known[start : start + 8]
             yield pytest.param(tables, chosen, id=f"{tables}-{chosen[0]}-{chosen[-1]}")
@@ -65,20 +65,6 @@ def batches() -> Iterator[Any]:
 @pytest.mark.parametrize(("tables", "chosen"), list(batches()))
 def test_at_length(tmp_path: Path, tables: str, chosen: list[str]) -> None:
     check(tmp_path, tables, chosen, list(DOORS))
-
-
-@pytest.mark.long
-@pytest.mark.parametrize(
-    ("tables", "kind"),
-    [
-        pytest.param(tables, kind, marks=pytest.mark.xfail(reason=LATER[kind]))
-        for tables in TABLES
-        for kind in LATER
-        if kind in of(tables)
-    ],
-)
-def test_those_still_to_come(tmp_path: Path, tables: str, kind: str) -> None:
-    check(tmp_path, tables, [kind], list(DOORS))
 
 
 def test_there_are_sixty_kinds_and_each_says_what_it_is() -> None:

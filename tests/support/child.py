@@ -38,7 +38,7 @@ def update(dataset: str, log: str, batch: int, point: str | None = None) -> int:
     """Update the table, or die at a point of it."""
     extract.BATCH = batch
     with die_at(point, lambda: os.kill(os.getpid(), signal.SIGKILL)) if point else ExitStack():
-        kym = KymDataset(ZarrDataset(dataset))
+        kym = KymDataset(ZarrDataset(dataset, mode="a"))
         return kym.update_index(GenerationIndexer(Path(log)), mode="incremental").updated
 
 
@@ -52,7 +52,7 @@ def write(
 ) -> int:
     """Change an image and update the table, again and again."""
     choose = random.Random(first_generation)
-    kym = KymDataset(ZarrDataset(dataset))
+    kym = KymDataset(ZarrDataset(dataset, mode="a"))
     for number in range(updates):
         image_id = choose.choice(images)
         with FileLock(edit_lock):
@@ -101,7 +101,7 @@ def endure(
     os.environ[FAULTS] = "\n".join(faults)
     try:
         with files_limited(file_limit):
-            kym = KymDataset(ZarrDataset(dataset))
+            kym = KymDataset(ZarrDataset(dataset, mode="a"))
             report = kym.update_index(GenerationIndexer(), mode="incremental", on_error="record")
         return {"failed": {failure.image_id: failure.message for failure in report.failures}}
     except Exception as error:  # noqa: BLE001 - whichever it is, it is the answer
@@ -116,7 +116,7 @@ def endure(
 
 def save(dataset: str, file_limit: int) -> dict[str, str]:
     """Save something large in every way there is while no file may grow, and name the errors."""
-    opened = ZarrDataset(dataset)
+    opened = ZarrDataset(dataset, mode="a")
     record = opened.record(opened.list_image_ids()[0])
     noise = np.random.default_rng(1).integers(0, 60_000, (100, 100)).astype(np.uint16)
     rows = pl.DataFrame({"noise": noise.ravel()})
@@ -200,7 +200,7 @@ def dying_at(moment: int) -> Iterator[None]:
 
 def hold(dataset: str, table: str) -> str:
     """Take a table's lock and keep it."""
-    ZarrDataset(dataset).tables.lock(table).acquire()
+    ZarrDataset(dataset, mode="a").tables.lock(table).acquire()
     return "held"
 
 

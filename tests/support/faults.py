@@ -71,7 +71,7 @@ class Endurance:
 
     def __init__(self, folder: Path, rows: int = 2, *, in_lake: bool = False) -> None:
         shutil.copytree(_built(rows, in_lake), folder / "data.zarr")
-        self.dataset = ZarrDataset(folder / "data.zarr")
+        self.dataset = ZarrDataset(folder / "data.zarr", mode="a")
         self.state = _state(rows)
         self.renewed = False
         self._before = with_rows(self.state)
@@ -146,7 +146,7 @@ def _built(rows: int, in_lake: bool) -> Path:
     """Return a dataset with its table, to be copied."""
     home = Path(tempfile.mkdtemp(prefix="faults-"))
     atexit.register(shutil.rmtree, home, ignore_errors=True)
-    dataset = ZarrDataset(home / "data.zarr")
+    dataset = ZarrDataset(home / "data.zarr", mode="a")
     for image_id, (generation, n_rows) in _state(rows).items():
         put(dataset, image_id, generation, n_rows)
     KymDataset(dataset).update_index(GenerationIndexer())

@@ -49,7 +49,7 @@ def put(dataset: ZarrDataset, image_id: str, generation: int, n_rows: int) -> No
 
 
 def held(rows: pl.DataFrame, *, of_params: bool = True) -> State:
-    """Return what a table holds, having checked that every image is whole.
+    """Read a table, having checked that every image is whole.
 
     Args:
         rows: The table.

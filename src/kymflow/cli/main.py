@@ -33,6 +33,7 @@ COMMANDS = (
     "show",
     "export",
     "demo",
+    "doctor",
 )
 """In the order of the help."""
 

@@ -159,7 +159,7 @@ def _padded(text: str, width: int, right: bool) -> str:
 
 
 def _left_out(rows: tuple[int, int], columns: tuple[int, int]) -> str:
-    """Return what a table does not show, of rows and columns shown and there."""
+    """Say which rows and columns a table leaves out."""
     parts = []
     if rows[0] < rows[1] or not rows[1]:
         parts.append(f"{rows[0]:,} of {rows[1]:,} rows" if rows[1] else "no rows")

@@ -106,7 +106,7 @@ def _pixels(velocity: Array, stretches: Sequence[Stretch], rng: np.random.Genera
 
 
 def _trace(velocity: Array, stretches: Sequence[Stretch], rng: np.random.Generator) -> pl.DataFrame:
-    """Return what an analysis in short windows would yield, as an imported trace holds it."""
+    """Make the trace that an analysis in short windows would yield, as an import stores it."""
     starts = np.arange(0, LINES - WINDOW + 1, STEP)
     times = (starts + WINDOW / 2) * SECONDS_PER_LINE
     windows = np.lib.stride_tricks.sliding_window_view(velocity, WINDOW)[::STEP]

@@ -115,6 +115,7 @@ class ImageFiles:
             ImageNotFoundError: If it is not.
         """
         if not self.exists():
+            self.dataset.check_there()
             raise no_image(self.dataset.path, self.image_id)
 
     def artifact_path(self, name: str, suffix: str) -> Path:

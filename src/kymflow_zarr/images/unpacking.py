@@ -71,7 +71,7 @@ class _zstd_stream:  # noqa: N801 - as the decompressors beside it
 
 
 def _zstd_size(data: bytes) -> int | None:
-    """Return what a zstd frame says it unpacks to (RFC 8878, 3.1.1), None if it does not say."""
+    """Read the size that a zstd frame unpacks to (RFC 8878, 3.1.1); None if it does not say."""
     if data[:4] != b"\x28\xb5\x2f\xfd" or len(data) < 5:
         return None
     flags = data[4]

@@ -115,7 +115,7 @@ class _Child:
             self.end()
 
     def _received(self, *, inf: bool = False) -> Any:
-        """Return what the process says next, or raise it if it is an error."""
+        """Receive the process's next answer, or raise it if it is an error."""
         stdout = _stream(self._process.stdout)
         said = self._waited(lambda: pickle.load(stdout), inf=inf)  # noqa: S301 - ours
         if isinstance(said, Exception):

@@ -31,10 +31,11 @@ from hashlib import blake2b
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from kymflow_zarr.errors import NoJournalError, WriteError
+from kymflow_zarr.errors import DatasetNotFoundError, NoJournalError, WriteError
 from kymflow_zarr.store import layout
 from kymflow_zarr.store.containment import delete_within, resolve_within
 from kymflow_zarr.store.files import O_BINARY, O_NONBLOCK, check_plain, write_atomic, writing
+from kymflow_zarr.store.groups import group_format
 from kymflow_zarr.store.names import check_table_name, is_valid_name
 from kymflow_zarr.store.reads import reading
 
@@ -116,9 +117,14 @@ class Journal:
         """Have all writes noted from now on; readers begin by looking at everything.
 
         Raises:
+            DatasetNotFoundError: If there is no dataset yet.
             OutsideError: If its place lies behind a link out of the dataset.
             WriteError: If the system refuses it.
         """
+        if group_format(self._dataset) is None:
+            raise DatasetNotFoundError(
+                "there is no dataset here to keep a journal of", dataset=str(self._dataset)
+            )
         with self._lock():
             if not self.is_on:
                 self._begin(1, {})

@@ -118,9 +118,11 @@ def metadata(path: PathLike) -> dict[str, str]:
     import polars as pl
 
     try:
-        return pl.read_parquet_metadata(os.fspath(path))
+        with open_plain(path) as file:
+            found = pl.read_parquet_metadata(file)
     except read_errors():
         return {}
+    return found
 
 
 def write(frame: pl.DataFrame, path: PathLike, *, level: int | None = None) -> None:

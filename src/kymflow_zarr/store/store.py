@@ -5,16 +5,14 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-from kymflow_zarr.errors import OutsideError, ReadOnlyError, UsageError
+from kymflow_zarr.errors import DatasetNotFoundError, OutsideError, ReadOnlyError, UsageError
 from kymflow_zarr.store.containment import resolve_within
+from kymflow_zarr.store.groups import ZarrFormat, create_root, group_format
 from kymflow_zarr.store.journal import Journal
 from kymflow_zarr.store.names import check_dataset_path
 from kymflow_zarr.store.reads import read_many
-
-if TYPE_CHECKING:
-    from kymflow_zarr.store.groups import ZarrFormat
 
 Mode = Literal["a", "r", "w"]
 
@@ -42,6 +40,7 @@ class Store:
             raise UsageError(f"mode must be 'a', 'r' or 'w', not {mode!r}")
         self.path = check_dataset_path(path)
         self.mode = mode
+        self._there = True
 
     @property
     def read_only(self) -> bool:
@@ -52,6 +51,32 @@ class Store:
     def journal(self) -> Journal:
         """The journal of what is written to images; it is off unless it was turned on."""
         return Journal(self.path)
+
+    def check_there(self) -> None:
+        """Refuse to read a dataset that is opened but not made yet.
+
+        Raises:
+            DatasetNotFoundError: If nothing was made here, by this process or another.
+        """
+        if self._there:
+            return
+        found = group_format(self.path)
+        if found is None:
+            raise DatasetNotFoundError(
+                'there is no dataset here; check the path, or make one with mode="a"',
+                dataset=str(self.path),
+            )
+        self.zarr_format = found
+        self._there = True
+
+    def make(self) -> None:
+        """Make the dataset's root, unless it is there."""
+        if not self._there:
+            found = group_format(self.path)
+            if found is None:
+                create_root(self.path)
+            self.zarr_format = found or 3
+            self._there = True
 
     def check_writable(self, action: str, *places: Path) -> None:
         """Refuse a write to a dataset open for reading only, or through a link out of it.

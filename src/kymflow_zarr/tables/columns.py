@@ -109,7 +109,7 @@ def count_new(con: duckdb.DuckDBPyConnection, rows: Sequence[Path] | pl.DataFram
 
 
 def new_source(con: duckdb.DuckDBPyConnection, rows: Sequence[Path] | pl.DataFrame) -> str:
-    """Return what stands for new rows after ``FROM``.
+    """Name the new rows, as SQL after ``FROM``.
 
     Args:
         con: The connection that will read them; it gets to know a frame as ``new_rows``.

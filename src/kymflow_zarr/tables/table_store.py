@@ -62,6 +62,7 @@ class TableStore:
         Raises:
             DatasetFormatError: If that can't be found out.
         """
+        self._store.check_there()
         state = stamp(layout.lake_config(self._store.path))
         if self._backend is None or self._backend[0] != state:
             self._backend = state, _backend_of(self._store.path)

@@ -40,7 +40,7 @@ class Sources(Protocol):
         """Finish opening, once the connection is locked down."""
 
     def sql(self, table: TableKey) -> str:
-        """Return what stands for a table after ``FROM``, in :attr:`con`."""
+        """Name a table, as SQL after ``FROM`` in :attr:`con`."""
 
     def show(self, name: str, select: str) -> None:
         """Make a view in the session's connection.

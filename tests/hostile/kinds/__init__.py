@@ -1,6 +1,5 @@
 """One hostile dataset in each file: ``make(place)`` turns an honest one into it.
 
 A file may also say ``IN``: the kinds of tables that it is about, ``("plain", "lake")`` by default;
-``READS``: that what its links lead to is read, as a lab's own links are; and ``LATER``: which doors
-do not yet meet it as they should, and why.
+and ``READS``: that what its links lead to is read, as a lab's own links are.
 """

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from tests.hostile.place import Place
 
-LATER = "what is no file is met by reads that are still to come"
-
 
 def make(place: Place) -> None:
     place.special(place.image() / "zarr.json")

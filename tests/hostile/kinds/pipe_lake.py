@@ -5,7 +5,6 @@ from __future__ import annotations
 from tests.hostile.place import Place
 
 IN = ("lake",)
-LATER = "what is no file is met by reads that are still to come"
 
 
 def make(place: Place) -> None:

@@ -6,8 +6,6 @@ import polars as pl
 
 from tests.hostile.place import Place
 
-LATER = "control characters in a picture's texts end the process that draws it"
-
 
 def make(place: Place) -> None:
     path = place.analysis() / "velocity_events/events.parquet"

@@ -42,7 +42,8 @@ def list_tables(path: Path, no_stale: bool, output: Output) -> None:
     """
     from kymflow.core.kym_dataset.overview import describe_tables
 
-    output.print(describe_tables(open_tables(path), stale=not no_stale))
+    kym = open_tables(path)
+    output.print(describe_tables(kym.dataset, None if no_stale else kym.staleness))
 
 
 @command.command("convert")

@@ -99,7 +99,7 @@ class Shell:
     def _do_tables(self, _: str) -> None:
         from kymflow.core.kym_dataset.overview import describe_tables
 
-        self._show(describe_tables(self.kym, stale=False).drop("stale"))
+        self._show(describe_tables(self.kym.dataset).drop("stale"))
 
     def _do_schema(self, table: str) -> None:
         from kymflow.core.queries.columns import describe_columns, list_columns

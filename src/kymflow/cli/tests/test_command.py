@@ -449,7 +449,7 @@ def test_a_terminal_gets_a_table_and_a_progress_bar(indexed: Path) -> None:
 
 
 def test_the_demo_runs(tmp_path: Path) -> None:
-    add_image(ZarrDataset(tmp_path / "demo" / "demo.zarr"), "of-an-older-demo")
+    add_image(ZarrDataset(tmp_path / "demo" / "demo.zarr", mode="a"), "of-an-older-demo")
     out = run("demo", tmp_path / "demo").stdout
     assert "detected=6 skipped=0" in out
     assert "updated=6 skipped=0 missing=6" in out

@@ -87,7 +87,7 @@ def test_only_the_images_picked_are_searched(lab: Path) -> None:
 
 def test_what_people_added_is_kept_and_said(lab: Path) -> None:
     run("detect", lab)
-    record = ZarrDataset(lab).record("demo-01")
+    record = ZarrDataset(lab, mode="a").record("demo-01")
     events = record.load_df_parquet(EVENTS)
     record.save_df_parquet(EVENTS, events.with_columns(user_type=pl.lit("true_stall")))
     done = run("detect", lab, "-p", "top_k_total=0", "-p", "abs_score_floor=99")
@@ -97,7 +97,7 @@ def test_what_people_added_is_kept_and_said(lab: Path) -> None:
 
 
 def test_a_bad_image_is_listed_and_does_not_stop_the_rest(lab: Path) -> None:
-    record = ZarrDataset(lab).record("demo-01")
+    record = ZarrDataset(lab, mode="a").record("demo-01")
     record.artifact_path("velocity/trace", ".parquet").write_bytes(b"cut")
     done = run("detect", lab, check=1)
     assert "detected=2 skipped=0 without_trace=0 failed=1" in done.stdout
@@ -125,7 +125,7 @@ def test_params_that_make_no_sense_change_nothing(
     Path("broken.json").write_text("{")
     Path("odd.json").write_text('{"madk": 3}')
     assert message in " ".join(run("detect", lab, *arguments, check=2).stderr.split())
-    assert ZarrDataset(lab).record("demo-00").list_analysis_keys() == [
+    assert ZarrDataset(lab, mode="a").record("demo-00").list_analysis_keys() == [
         "metadata.json",
         "velocity/trace.parquet",
     ]

@@ -44,7 +44,7 @@ def test_what_changed_is_told(lab: Lab, target: Path) -> None:
 
 def test_a_conflict_is_listed_and_ends_with_1(lab: Lab, target: Path) -> None:
     run("import", lab.root, target)
-    [rec] = ZarrDataset(target).iter_records()
+    [rec] = ZarrDataset(target, mode="a").iter_records()
     metadata = rec.load_metadata_payload()
     metadata["experiment_metadata"]["condition"] = "here"
     rec.save_metadata_payload(metadata)

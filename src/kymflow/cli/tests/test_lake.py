@@ -25,7 +25,7 @@ def rows(text: str) -> list[dict[str, str]]:
 
 @pytest.fixture
 def plain(tmp_path: Path) -> Path:
-    dataset = ZarrDataset(tmp_path / "data.zarr")
+    dataset = ZarrDataset(tmp_path / "data.zarr", mode="a")
     index_two_images(dataset)
     return dataset.path
 
@@ -41,7 +41,7 @@ def lake(plain: Path) -> Path:
 def test_a_change_is_told_from_the_command_line(lake: Path) -> None:
     run("history", lake, TABLE)
     first = rows(run("history", lake, TABLE).stdout)[-1]["version"]
-    record = ZarrDataset(lake).record("a")
+    record = ZarrDataset(lake, mode="a").record("a")
     record.save_json("velocity_events/params", {"mad_k": 9.0})
     run("index", lake)
     history = rows(run("history", lake, TABLE).stdout)

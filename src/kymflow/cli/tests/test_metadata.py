@@ -113,7 +113,7 @@ def test_images_must_be_named_and_be_there(lab: Path, arguments: list[str], code
 
 
 def test_nothing_else_of_the_metadata_changes(lab: Path) -> None:
-    record = ZarrDataset(lab).record(ids(lab)["a"])
+    record = ZarrDataset(lab, mode="a").record(ids(lab)["a"])
     before = record.load_metadata_payload()
     before["experiment_metadata"] = {"depth": 120, "tags": ["x", 1], "note": ""}
     before["own"] = {"of": "the lab"}

@@ -122,7 +122,7 @@ def test_a_condition_picks_events_as_they_are_now(lab: Path) -> None:
     assert one == f"undo label events={every - 1} images=2\n"
     assert {row["user_type"] for row in listed(lab)} == {"unreviewed"}
     run("index", lab)
-    table = ZarrDataset(lab).load_table("kym_velocity_events")
+    table = ZarrDataset(lab, mode="a").load_table("kym_velocity_events")
     assert set(table["user_type"]) == {"unreviewed"}
 
 
@@ -184,7 +184,9 @@ def test_what_makes_no_sense_is_refused(
 
 
 def test_events_that_cannot_be_read_are_said(lab: Path) -> None:
-    ZarrDataset(lab).record("demo-01").artifact_path(EVENTS, ".parquet").write_bytes(b"cut")
+    ZarrDataset(lab, mode="a").record("demo-01").artifact_path(EVENTS, ".parquet").write_bytes(
+        b"cut"
+    )
     done = run("review", "list", lab, check=1)
     assert done.stderr.startswith("failed: demo-01: ")
     assert "demo-00" in done.stdout

@@ -38,7 +38,7 @@ def rows(lab: Path, query: str) -> list[dict[str, object]]:
 
 
 def files(lab: Path) -> dict[str, tuple[int, bytes]]:
-    """Return what a dataset holds, but for locks and signatures."""
+    """Read a dataset's files, but for locks and signatures."""
     return {
         path.relative_to(lab).as_posix(): (path.stat().st_mtime_ns, path.read_bytes())
         for path in lab.rglob("*")

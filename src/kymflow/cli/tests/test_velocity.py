@@ -103,7 +103,7 @@ def test_images_are_measured_once_and_again_with_other_params(lab: Path) -> None
 @pytest.mark.parametrize("what", ["pixels", "roi", "scale"])
 def test_what_a_trace_was_measured_from_makes_that_image_due(lab: Path, what: str) -> None:
     run("velocity", lab)
-    record = ZarrDataset(lab).record(ids(lab)["c"])
+    record = ZarrDataset(lab, mode="a").record(ids(lab)["c"])
     before = record.load_df_parquet(TRACE)
     if what == "pixels":
         record.save_array(streaks(-1.0), axes=("t", "x"))
@@ -149,7 +149,7 @@ def test_a_copy_is_fresh(lab: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("damage", ["cut", "gone", "colour", "roi"])
 def test_a_bad_image_fails_alone(lab: Path, damage: str) -> None:
-    dataset = ZarrDataset(lab)
+    dataset = ZarrDataset(lab, mode="a")
     record = dataset.record(ids(lab)["b"])
     chunk = next(path for path in pixel_files(dataset, record.image_id) if "/c/" in path)
     if damage == "cut":
@@ -190,7 +190,7 @@ def test_an_image_without_a_scale_is_named_with_both_commands(tmp_path: Path) ->
 
 
 def test_imported_traces_are_left_alone_and_counted(lab: Path) -> None:
-    record = ZarrDataset(lab).record(ids(lab)["a"])
+    record = ZarrDataset(lab, mode="a").record(ids(lab)["a"])
     theirs = pl.DataFrame(
         {"roi_id": [1, 1], "channel": [1, 1], "time": [0.1, 0.2], "velocity": [1.0, 2.0]}
     )
@@ -225,7 +225,7 @@ def dies(*args, **kwargs):
     real(*args, **kwargs)
     os.kill(os.getpid(), signal.SIGKILL)
 setattr(ZarrImageRecord, call, dies)
-velocity_dataset(ZarrDataset(sys.argv[1]))
+velocity_dataset(ZarrDataset(sys.argv[1], mode="a"))
 """
 
 
@@ -237,7 +237,7 @@ def test_a_killed_measurement_leaves_the_image_due(
 ) -> None:
     if measured_before:
         run("velocity", lab, "-p", "window_lines=32")
-        record = ZarrDataset(lab).record(min(ids(lab).values()))
+        record = ZarrDataset(lab, mode="a").record(min(ids(lab).values()))
         record.save_json("velocity/params", {"window_lines": 16, "min_quality": 0.0})
     died = subprocess.run([sys.executable, "-c", KILLED, lab, call, when], check=False)
     assert died.returncode == -signal.SIGKILL
@@ -260,7 +260,8 @@ def test_events_of_a_trace_measured_again_are_due(lab: Path) -> None:
 def test_params_that_make_no_sense_change_nothing(lab: Path, param: str) -> None:
     run("velocity", lab, "-p", param, check=2)
     assert all(
-        own_keys(ZarrDataset(lab).record(each)) == ["metadata.json"] for each in ids(lab).values()
+        own_keys(ZarrDataset(lab, mode="a").record(each)) == ["metadata.json"]
+        for each in ids(lab).values()
     )
 
 

@@ -108,7 +108,7 @@ class Params:
 
     @classmethod
     def specs(cls) -> list[ParamSpec]:
-        """Return what each param is: its own, then those of its groups."""
+        """List the params with their values: its own, then those of its groups."""
         own = [spec for _, spec in _own_specs(cls)]
         return own + [spec for group in _groups(cls).values() for spec in group.specs()]
 

@@ -6,7 +6,7 @@ import json
 import logging
 import time
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING
 
@@ -17,6 +17,7 @@ from kymflow.core.errors import CodeChangedWarning, InvalidIndexerError, ParamsE
 from kymflow.core.kym_dataset.explain import Explanation, explain
 from kymflow.core.kym_dataset.indexers.base import Indexer, check_can_travel, table_name
 from kymflow.core.kym_dataset.ledger import DECISIVE, Ledger
+from kymflow.core.kym_dataset.overview import show_tables
 from kymflow.core.kym_dataset.update.decide import Mode, decide
 from kymflow.core.kym_dataset.update.extract import Job
 from kymflow.core.kym_dataset.update.fingerprint import code_fingerprint
@@ -36,7 +37,7 @@ from kymflow_zarr.store.names import check_image_id
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from kymflow_zarr import ZarrDataset
+    from kymflow_zarr import ZarrDataset, ZarrImageRecord
     from kymflow_zarr.sql.views import Views
     from kymflow_zarr.tables.types import AsOf
 
@@ -50,6 +51,8 @@ class KymDataset(Queryable):
     params behind the rows' hashes as ``<table>_params``: as JSON, and each key as a column. The
     events that count are ``kym_events``, the traces searched for them ``kym_analysed``.
 
+    ``len()`` counts the images, iterating yields a handle on each, and ``lab["image-id"]`` is one.
+
     Args:
         dataset: The dataset; opened for writing if tables are to be updated.
 
@@ -61,6 +64,27 @@ class KymDataset(Queryable):
     def __init__(self, dataset: ZarrDataset) -> None:
         self.dataset = dataset
         self.last_update_stats: UpdateReport | None = None
+
+    def __repr__(self) -> str:
+        images = len(self.dataset)
+        tables = ", ".join(self.dataset.tables.names()) or "none yet"
+        many = "1 image" if images == 1 else f"{images:,} images"
+        return f"<KymDataset {str(self.dataset.path)!r}: {many}; tables: {tables}>"
+
+    def _repr_html_(self) -> str:
+        return show_tables(self.dataset, self.staleness)
+
+    def __len__(self) -> int:
+        return len(self.dataset)
+
+    def __iter__(self) -> Iterator[ZarrImageRecord]:
+        return iter(self.dataset)
+
+    def __contains__(self, image_id: object) -> bool:
+        return image_id in self.dataset
+
+    def __getitem__(self, image_id: str) -> ZarrImageRecord:
+        return self.dataset[image_id]
 
     def update_index(
         self,

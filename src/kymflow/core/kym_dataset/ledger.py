@@ -138,7 +138,7 @@ class Ledger:
     def _load(
         self, key: TableKey, schema: pl.Schema, of: Sequence[str] | None = None
     ) -> pl.DataFrame:
-        """Return what is kept in today's schema; empty where it can't be read."""
+        """Load the ledger in today's schema; empty where it can't be read."""
         try:
             return self._read(key, schema, of)
         except TableNotFoundError:
@@ -148,7 +148,7 @@ class Ledger:
         return pl.DataFrame(schema=schema)
 
     def _read(self, key: TableKey, schema: pl.Schema, of: Sequence[str] | None) -> pl.DataFrame:
-        """Return what is kept in today's schema; columns that an older writer lacked are null."""
+        """Load the ledger in today's schema; columns that an older writer lacked are null."""
         rows = in_schema(self._tables.scan(key), schema)
         if of is not None:
             rows = rows.filter(pl.col("image_id").is_in(pl.Series(of, dtype=pl.String).implode()))

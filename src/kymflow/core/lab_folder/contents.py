@@ -53,7 +53,7 @@ class Contents:
         return None if found is None else dict(found)
 
     def base(self) -> Base:
-        """Return what is remembered of this for the next import."""
+        """Return the record of this for the next import."""
         return Base(
             self.metadata,
             self.params,

@@ -71,7 +71,7 @@ def merge_events(
 
 
 def _without_theirs(base: pl.DataFrame | Nothing, ours: pl.DataFrame | None) -> MergedEvents:
-    """Return what is left where the folder holds no list: what is not from the folder alone."""
+    """Keep the events that are not from the folder alone: it holds no list any more."""
     if ours is None or base is ABSENT:
         return MergedEvents(ours, None)
     if isinstance(base, pl.DataFrame):

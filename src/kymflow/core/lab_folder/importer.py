@@ -88,9 +88,10 @@ def import_folder(
     if isinstance(dataset, str | Path):
         place = check_dataset_path(dataset)
         found = scan_folder(folder, follow_links=follow_links, dataset=place)
-        dataset = ZarrDataset(place)
+        dataset = ZarrDataset(place, mode="a")
     else:
         dataset.check_writable("import a lab folder")
+        dataset.make()
         found = scan_folder(folder, follow_links=follow_links, dataset=dataset.path)
     with _only_import(dataset), worker_pool(workers, executor) as pool:
         return _Import(found, dataset, changed, hints, progress).run(pool, copies=copies)

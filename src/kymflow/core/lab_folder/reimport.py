@@ -113,7 +113,7 @@ def _merge_metadata(
 
 
 def _unless_given(old: Source | None, artifact: str) -> Nothing | None:
-    """Return what is known of an artifact where there is no base: at best that there was none."""
+    """Find an artifact's base where none was recorded: at best that there was none."""
     return UNKNOWN if old is None or old.gave(artifact) else None
 
 

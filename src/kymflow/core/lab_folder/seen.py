@@ -146,7 +146,7 @@ class _Memory:
         return self._rows
 
     def _stored(self) -> Iterable[dict[str, Any]]:
-        """Return what is written down; nothing where that is not there, or damaged."""
+        """Load the record; empty where it is missing or damaged."""
         from kymflow_zarr.store import parquet
 
         try:

@@ -60,7 +60,7 @@ class Source:
 
     @classmethod
     def of(cls, metadata: object) -> Source | None:
-        """Return what an image's metadata says; None where it names no file."""
+        """Read the source from an image's metadata; None where it names no file."""
         source = metadata.get("source") if isinstance(metadata, dict) else None
         if not isinstance(source, dict):
             return None
@@ -100,7 +100,7 @@ class Source:
         return {TIF: self.files[0], **companions} if self.files else {}
 
     def ending(self, path: object) -> str:
-        """Return what a companion's name has beyond that of its image, in lower case."""
+        """Return a companion's suffix: its name beyond that of its image, in lower case."""
         name = os.path.basename(path) if isinstance(path, str) else ""
         return name[len(os.path.splitext(os.path.basename(self.path))[0]) :].lower()
 
@@ -111,7 +111,7 @@ class Source:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what goes into the metadata."""
+        """Return the source as a part of the metadata."""
         described: dict[str, Any] = {
             "root": self.root,
             "path": self.path,

@@ -54,7 +54,7 @@ class Clash:
 
 
 def merge(base: object, theirs: object, ours: object, clashes: list[Clash], where: str = "") -> Any:
-    """Return what both sides agree on, or one side changed; else the dataset's value.
+    """Merge two values by their base: the side that changed wins, and the dataset where both did.
 
     Objects are merged key by key, and lists of objects with a ``roi_id`` of their own ROI by ROI;
     any other value is one. Where the base is not known, what the dataset lacks or holds empty is

@@ -42,7 +42,7 @@ def read_trace(path: Path) -> pl.DataFrame:
 
 
 def _separator(data: bytes) -> str:
-    """Return what separates the names in the first line: German Excel takes semicolons."""
+    """Find the separator by the first line: German Excel writes semicolons."""
     names = data.lstrip()[:_LONGEST_HEADER].splitlines()[:1]
     return max(_SEPARATORS, key=lambda sign: names[0].count(sign.encode()) if names else 0)
 

@@ -83,7 +83,7 @@ class _Free:
         return None
 
     def need(self, kind: str, what: str, *tests: Callable[[str, pl.DataType], bool]) -> str:
-        """Return what :meth:`take` does, or say what is missing."""
+        """Do as :meth:`take`, or say which column is missing."""
         found = self.take(*tests)
         if found is None:
             columns = ", ".join(f"{name} {dtype}" for name, dtype in self.frame.schema.items())

@@ -87,7 +87,7 @@ class Drawing:
         return alt.Color("color", type="nominal", title=self.title("color"), sort=order)
 
     def tooltips(self, **more: str) -> list[alt.Tooltip]:
-        """Return what shows under the mouse: the channels, and further fields by title."""
+        """List the tooltip's fields: the channels, and further fields by title."""
         shown = [
             alt.Tooltip(channel, type=self.types[channel], title=_plain(self.title(channel)))
             for channel in self.names

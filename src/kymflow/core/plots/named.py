@@ -89,7 +89,7 @@ def plot_query(
 
 
 def _labels(query: NamedQuery, given: Mapping[str, object]) -> dict[str, str]:
-    """Return what stands at the axes for the columns whose units the query declares."""
+    """Title the axes of columns whose units the query declares."""
     named = {
         f"{{{each.name}}}": str(given.get(each.name, each.default)).rpartition(".")[2]
         for each in query.parameters
@@ -99,7 +99,7 @@ def _labels(query: NamedQuery, given: Mapping[str, object]) -> dict[str, str]:
 
 
 def _label(column: str, unit: str, named: str | None) -> str:
-    """Return what stands for a column: ``events per ROI (1/min)``, ``median strength``."""
+    """Title a column: ``events per ROI (1/min)``, ``median strength``."""
     if named is None:
         words = column.removesuffix("_" + ("percent" if unit == "%" else unit.rpartition("/")[2]))
         return f"{re.sub(r'(?<![^_])roi(?![^_])', 'ROI', words).replace('_', ' ')} ({unit})"

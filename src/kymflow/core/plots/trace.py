@@ -81,7 +81,7 @@ def draw_trace(
 
 
 def _usual_range(velocities: pl.Series) -> tuple[float, float]:
-    """Return what the axis spans: the usual velocities, and 0."""
+    """Find the axis's range: the usual velocities, and 0."""
     known = velocities.drop_nulls()
     if known.is_empty():
         return -1.0, 1.0

@@ -139,7 +139,7 @@ def _types(con: duckdb.DuckDBPyConnection, table: Source) -> dict[str, str]:
 def _complete(
     con: duckdb.DuckDBPyConnection, table: Source | None, columns: Mapping[str, str]
 ) -> str:
-    """Return what stands for a table with all of some columns, each of its type.
+    """Write a table as SQL with all of some columns, each of its type.
 
     Args:
         con: The connection.

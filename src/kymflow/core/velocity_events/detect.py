@@ -91,6 +91,6 @@ def _known(event: dict[str, Any]) -> dict[str, Any]:
 
 
 def _start(event: dict[str, Any]) -> float:
-    """Return what events are sorted by; those without a time come last."""
+    """Return an event's sort key; events without a time come last."""
     start: float = event["t_start_s"]
     return math.inf if math.isnan(start) else start

@@ -134,5 +134,5 @@ class EventParams(Params):
 
 
 def param_specs() -> list[ParamSpec]:
-    """Return what each param is, in the order of the artifact."""
+    """List the params with their values, in the order of the artifact."""
     return EventParams.specs()

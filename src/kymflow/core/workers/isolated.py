@@ -58,7 +58,7 @@ class Isolated:
             yield from self.results(work, half)
 
     def _outcome(self, work: Work[Task, Result], task: Task) -> Outcome[Result] | None:
-        """Return what came of a task, None if the process died of it."""
+        """Receive a task's result; None if the process died of it."""
         request = _pickler().dumps((work.do, task))
         process = self._process = self._process or _started()
         try:
@@ -129,7 +129,7 @@ def _pickled_result(request: bytes) -> bytes:
 
 
 def _pickler() -> ModuleType:
-    """Return what pickles classes of a main module as well, where it is installed."""
+    """Find the pickler that takes classes of a main module as well, where it is installed."""
     try:
         return import_module("cloudpickle")
     except ModuleNotFoundError:

@@ -190,7 +190,7 @@ class ArtifactIndexer(BaseIndexer):
             return None
 
     def read_rows(self, rec: ZarrImageRecord) -> pl.DataFrame:
-        """Return what one image's rows artifact holds, in the schema, with ``image_id``.
+        """Load one image's rows artifact, in the schema, with ``image_id``.
 
         Raises:
             ArtifactNotFoundError: If it has none.

@@ -140,7 +140,7 @@ class Orphans:
         return not path.exists()
 
     def _entries(self, folder: Path) -> list[Path]:
-        """Return what a folder holds; nothing where it is none, or lies outside of the dataset."""
+        """List a folder; empty if it is no folder, or lies outside of the dataset."""
         if folder.is_symlink() or not is_within(self._dataset.path, folder):
             return []
         return sorted(folder.iterdir()) if folder.is_dir() else []

@@ -159,14 +159,14 @@ class _Question:
         view_columns(rows, "existing", dict.fromkeys(PROVENANCE, "VARCHAR"), where=where)
 
     def _condition(self, con: duckdb.DuckDBPyConnection) -> str:
-        """Return what rows must meet to count, so that few images cost no group-by over all."""
+        """Restrict the rows that are counted, so that few images cost no group-by over all."""
         if self.survey.whole:
             return "true"
         con.register("asked", self.survey.asked)
         return "image_id IN (FROM asked)"
 
     def _known_runs(self) -> pl.DataFrame:
-        """Return what decides of the runs of the images surveyed."""
+        """Select the runs of the images surveyed."""
         runs = self.runs.select("image_id", "params_hash", "analysis_version", "status", "n_rows")
         if self.survey.whole:
             return runs

@@ -126,7 +126,7 @@ class Update:
             staging.clear()
 
     def report(self, mode: Mode, seconds: float) -> UpdateReport:
-        """Return what was done."""
+        """Report the update."""
         counts = dict(self.decision.group_by("reason").len().sort("reason").iter_rows())
         actions = dict(self.decision.group_by("action").len().iter_rows())
         rows = self.job.dataset.tables.count(self.table)
@@ -194,7 +194,7 @@ class Update:
         )
 
     def _fitting(self, staging: Staging, made: Sequence[Made]) -> list[Made]:
-        """Return what was made, less the images whose columns don't fit those of other rows."""
+        """Drop the images whose columns conflict with those of other rows."""
         tables = self.job.dataset.tables
         table = tables.scan(self.table) if tables.exists(self.table) else None
         held = [] if table is None else [table.collect_schema()]

@@ -42,7 +42,7 @@ class Race:
         self.before = ledger.load(*DECISIVE, of=of)
 
     def drop_overtaken(self, made: Sequence[Made], staging: Staging) -> list[Made]:
-        """Return what was made, without the images that a later run has committed.
+        """Drop the images that a later run has committed.
 
         Args:
             made: What is about to be committed; the caller holds the table's lock.

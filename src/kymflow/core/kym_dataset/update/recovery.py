@@ -97,7 +97,7 @@ class DeadRuns:
         return found
 
     def take_over(self, due: pl.DataFrame, files: WatchedFiles | None) -> list[Made]:
-        """Return what was staged and is still right, as parts of due images only.
+        """Take over staged parts that are still right, with due images only.
 
         An image's rows are still right if it is due with the same params hash, version and code,
         and the file that they were made of is still there, by the hash of its bytes.

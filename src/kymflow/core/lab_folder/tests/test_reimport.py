@@ -346,7 +346,7 @@ def test_rounds_of_random_work_on_both_sides_are_merged_as_an_oracle_does(
 
 
 def check_rounds_of_work(choose: random.Random, place: Path) -> None:
-    lab, dataset = Lab(place / "lab"), ZarrDataset(place / "data.zarr")
+    lab, dataset = Lab(place / "lab"), ZarrDataset(place / "data.zarr", mode="a")
     lab.tif("a", 1)
     events = [oracles.event(uid) for uid in range(6)]
     fields = {name: choose.choice(VALUES) for name in "abc"}

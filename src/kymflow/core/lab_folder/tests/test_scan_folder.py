@@ -92,7 +92,7 @@ def test_a_folder_without_images_is_an_error_and_makes_no_dataset(
     elif make == "hidden":
         Lab(folder).tif(".trash/a", 1)
     elif make == "a dataset":
-        ZarrDataset(folder)
+        ZarrDataset(folder, mode="a")
     with pytest.raises(UsageError) as error:
         import_folder(folder, target)
     assert not target.exists()
@@ -112,7 +112,7 @@ def test_a_dataset_is_made_where_there_are_images(lab: Lab, tmp_path: Path) -> N
 def test_a_dataset_is_not_searched_for_images(lab: Lab) -> None:
     for name in ("data.zarr", "results"):
         target = lab.root / name
-        ZarrDataset(target)
+        ZarrDataset(target, mode="a")
         Lab(target / "images" / "x").tif("exported", 9)
         found = scan_folder(lab.root, dataset=target)
         assert paths(found) == ["day0/here.tif"]

@@ -22,12 +22,12 @@ from kymflow_zarr import ZarrDataset
 
 @pytest.fixture(scope="module")
 def made_up_study(tmp_path_factory: pytest.TempPathFactory) -> Study:
-    return Study.of(made_up(ZarrDataset(tmp_path_factory.mktemp("study") / "data.zarr")))
+    return Study.of(made_up(ZarrDataset(tmp_path_factory.mktemp("study") / "data.zarr", mode="a")))
 
 
 @pytest.fixture(scope="module")
 def lab_study(lab_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Study:
-    dataset = ZarrDataset(tmp_path_factory.mktemp("lab") / "data.zarr")
+    dataset = ZarrDataset(tmp_path_factory.mktemp("lab") / "data.zarr", mode="a")
     import_folder(lab_folder, dataset)
     detect_dataset(dataset)
     kym = KymDataset(dataset)

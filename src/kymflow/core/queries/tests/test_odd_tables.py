@@ -86,7 +86,7 @@ def indexed(dataset: ZarrDataset) -> KymDataset:
 @pytest.fixture(scope="module", params=ODD)
 def beside(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> KymDataset:
     """Return a fine image, an odd one, one that failed, and one that was never analysed."""
-    dataset = ZarrDataset(tmp_path_factory.mktemp("odd") / "data.zarr")
+    dataset = ZarrDataset(tmp_path_factory.mktemp("odd") / "data.zarr", mode="a")
     add(dataset, "fine", FINE)
     add(dataset, "odd", ODD[request.param])
     add(dataset, "failed", FINE)
@@ -97,13 +97,13 @@ def beside(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 @pytest.fixture(scope="module")
 def alone(tmp_path_factory: pytest.TempPathFactory) -> KymDataset:
-    dataset = ZarrDataset(tmp_path_factory.mktemp("fine") / "data.zarr")
+    dataset = ZarrDataset(tmp_path_factory.mktemp("fine") / "data.zarr", mode="a")
     add(dataset, "fine", FINE)
     return indexed(dataset)
 
 
 def of_fine_image(kym: KymDataset, name: str) -> pl.DataFrame:
-    """Return what a query says of the fine image."""
+    """Answer a query, for the fine image alone."""
     query = next(query for query in named_queries() if query.name == name)
     by = {"by": "image_id"} if any(p.name == "by" for p in query.parameters) else {}
     answer = kym.query(name, **by)
@@ -162,7 +162,7 @@ def test_an_image_without_events_has_none(dataset: ZarrDataset) -> None:
 
 @pytest.mark.parametrize("name", QUERIES)
 def test_tables_without_rows_are_answered(tmp_path: Path, name: str) -> None:
-    dataset = ZarrDataset(tmp_path / "data.zarr")
+    dataset = ZarrDataset(tmp_path / "data.zarr", mode="a")
     add(dataset, "a", FINE)
     kym = indexed(dataset)
     dataset.delete_image("a")
@@ -173,7 +173,7 @@ def test_tables_without_rows_are_answered(tmp_path: Path, name: str) -> None:
 
 @pytest.mark.parametrize("value", [NAN, INF, -INF, 0.0, None])
 def test_an_image_of_no_known_length_has_no_rate(alone: KymDataset, value: float | None) -> None:
-    dataset = ZarrDataset(alone.dataset.path.parent / f"{value}.zarr")
+    dataset = ZarrDataset(alone.dataset.path.parent / f"{value}.zarr", mode="a")
     add(dataset, "fine", FINE)
     add(dataset, "odd", FINE)
     kym = indexed(dataset)

@@ -66,7 +66,7 @@ def make_truth(dataset: ZarrDataset, n_images: int) -> Truth:
 
 @pytest.fixture(scope="module")
 def truth(tmp_path_factory: pytest.TempPathFactory) -> Truth:
-    return make_truth(ZarrDataset(tmp_path_factory.mktemp("truth") / "data.zarr"), 300)
+    return make_truth(ZarrDataset(tmp_path_factory.mktemp("truth") / "data.zarr", mode="a"), 300)
 
 
 def test_stalls_are_found_and_last_as_long_as_they_do(truth: Truth) -> None:

@@ -110,7 +110,7 @@ def test_a_newer_schema_version_is_refused(dataset: ZarrDataset) -> None:
     metadata["attributes"]["schema_version"] = 2
     root.write_text(json.dumps(metadata))
     with pytest.raises(DatasetFormatError, match="schema version 2"):
-        ZarrDataset(dataset.path)
+        ZarrDataset(dataset.path, mode="a")
 
 
 def test_mode_w_starts_afresh_over_a_dataset_only(dataset: ZarrDataset) -> None:
@@ -163,7 +163,7 @@ def test_an_interrupted_replacement_is_healed(dataset: ZarrDataset) -> None:
     aside = dataset.path / "images" / ".swapped" / "one"
     aside.parent.mkdir()
     os.replace(record.path, aside)
-    again = ZarrDataset(dataset.path)
+    again = ZarrDataset(dataset.path, mode="a")
     np.testing.assert_array_equal(again.record("one").load_array(), PIXELS)
 
 

@@ -17,7 +17,7 @@ WRITER = """
 import itertools, sys
 import polars as pl
 from kymflow_zarr import ZarrDataset
-dataset = ZarrDataset(sys.argv[1])
+dataset = ZarrDataset(sys.argv[1], mode="a")
 for generation in itertools.count(1):
     rows = 150_000 + 1_000 * (generation % 50)
     frame = pl.DataFrame({"n": range(rows)}).with_columns(generation=pl.lit(generation))

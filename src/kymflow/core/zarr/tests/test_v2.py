@@ -47,7 +47,7 @@ def test_it_opens_and_reads(old: Path) -> None:
 
 
 def test_it_is_indexed(old: Path) -> None:
-    dataset = ZarrDataset(old)
+    dataset = ZarrDataset(old, mode="a")
     kym = KymDataset(dataset)
     kym.update_index(VelocityEventIndexer())
     kym.update_index(ImageIndexer())
@@ -75,7 +75,7 @@ def test_rows_written_by_pandas_are_made_again_without_a_ledger(old: Path) -> No
     )
     (old / "tables").mkdir()
     table.to_parquet(old / "tables" / "kym_velocity_events.parquet")
-    kym = KymDataset(ZarrDataset(old))
+    kym = KymDataset(ZarrDataset(old, mode="a"))
     verdicts = kym.staleness(VelocityEventIndexer()).rows()
     assert verdicts == [("a", "update", "rows_changed", 2), ("b", "update", "mixed_provenance", 1)]
     report = kym.update_index(VelocityEventIndexer(), mode="incremental")
@@ -86,6 +86,6 @@ def test_rows_written_by_pandas_are_made_again_without_a_ledger(old: Path) -> No
 
 
 def test_an_image_can_be_added(old: Path) -> None:
-    record = ZarrDataset(old).add_image(PIXELS, image_id="c")
+    record = ZarrDataset(old, mode="a").add_image(PIXELS, image_id="c")
     assert (record.path / ".zgroup").exists()
-    np.testing.assert_array_equal(ZarrDataset(old).record("c").load_array(), PIXELS)
+    np.testing.assert_array_equal(ZarrDataset(old, mode="a").record("c").load_array(), PIXELS)
