@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING
 
 from kymflow_zarr.duck import engine_connection, literal
 from kymflow_zarr.errors import TableUnreadableError
-from kymflow_zarr.reasons import first_line, reason
-from kymflow_zarr.store import layout
+from kymflow_zarr.reasons import first_line
+from kymflow_zarr.store import layout, parquet
 from kymflow_zarr.store.containment import delete_within, resolve_within
 from kymflow_zarr.store.files import atomic_path, check_plain_tree, open_plain, writing
 from kymflow_zarr.store.reads import reading, stamp
@@ -74,16 +74,14 @@ class Catalog(ABC):
 
         Raises:
             TableUnreadableError: If there is such.
+            ReadError: If the system refuses to list them.
         """
         try:
             check_plain_tree(Path(self.data))
         except FileNotFoundError:
             pass
         except OSError as error:
-            raise TableUnreadableError(
-                f"a file of the tables can't be read ({reason(error)}); restore it from a backup",
-                artifact=str(error.filename or self.data),
-            ) from error
+            raise parquet.unreadable(Path(error.filename or self.data), error) from error
 
     @abstractmethod
     def writing(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:

@@ -15,7 +15,7 @@ from kymflow_zarr.reasons import first_line, refused
 from kymflow_zarr.store.containment import delete_within
 from kymflow_zarr.store.files import atomic_path, is_old
 from kymflow_zarr.store.names import check_table_name
-from kymflow_zarr.store.parquet import count_rows, duckdb_path
+from kymflow_zarr.store.parquet import count_rows, duckdb_path, unreadable
 from kymflow_zarr.tables.backend import Backend
 from kymflow_zarr.tables.commit import check_count, committing
 from kymflow_zarr.tables.ducklake import extensions
@@ -127,13 +127,30 @@ class LakeTables(Backend):
         import duckdb
 
         try:
-            rows = self.now.relation(table)
-            if rows is not None:
-                for _ in rows.to_arrow_reader():
-                    pass
+            self._read_to_end(table)
         except duckdb.Error as error:
             return f"it can't be read: {first_line(error)}"
         return None
+
+    def _check_readable(self, table: TableKey) -> None:
+        """Say so where a change failed because what stands can't be read.
+
+        Raises:
+            TableUnreadableError: If its data are damaged.
+            ReadError: If the system refuses to read them.
+        """
+        import duckdb
+
+        try:
+            self._read_to_end(table)
+        except duckdb.Error as error:
+            raise unreadable(self.location(table), error) from error
+
+    def _read_to_end(self, table: TableKey) -> None:
+        rows = self.now.relation(table)
+        if rows is not None:
+            for _ in rows.to_arrow_reader():
+                pass
 
     def scan(self, table: TableKey) -> pl.LazyFrame:
         """Return a table as a lazy frame, read by DuckDB."""
@@ -165,6 +182,8 @@ class LakeTables(Backend):
             beside = (change.table for change in changes if change.table.sidecar)
             damaged += filter(self._is_damaged, beside)
             if not damaged:
+                for change in changes:
+                    self._check_readable(change.table)
                 raise
         return transact(self.catalog, changes[0].table, note, work)
 
