@@ -30,7 +30,7 @@ def watch_options(command: Command) -> Command:
         "--every",
         metavar="S",
         type=click.FloatRange(min=1),
-        default=600.0,
+        default=600,
         show_default=True,
         help="With --watch: seconds between two looks at everything.",
     )
