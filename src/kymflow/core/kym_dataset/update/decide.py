@@ -112,6 +112,8 @@ class _Question:
             if not told:
                 return self._decided(reader, current, known, told=False)
             settled, current, known = settle(con, current, known, self.analysis_version)
+            if current.is_empty() and known.is_empty():
+                return settled
             left = self._decided(reader, current, known, told=True)
         except duckdb.OutOfMemoryException as error:
             raise TableError(
