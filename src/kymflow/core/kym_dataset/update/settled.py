@@ -1,13 +1,13 @@
 """Images that are fresh by the ledger alone, told apart at the cost of comparing numbers.
 
 Of a million images most are as their last run left them. They are found by a hash of id and params
-and then compared, and only the rest is put to the statement that knows every reason: 0.3 s of
-processor time instead of 1.9, and a third of the memory.
+and then compared, and only the rest is put to the statement that knows every reason: 0.4 s of
+processor time instead of 2.0, and half the memory.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import polars as pl
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 NEVER_ANALYSED = text_hash("null")
 """The params_hash of an image that has neither params nor rows."""
 _BOTH = ("image_id", "params_hash")
+_STRETCH = 50_000
 
 
 def settle(
@@ -60,13 +61,13 @@ def settle(
     run_of[pairs["place"]] = pairs["run"]
     is_recorded[pairs["run"]] = True
     images = current.filter(pl.Series(is_settled)).select(_BOTH)
-    of_images = runs.select(*_BOTH, "n_rows")[run_of[is_settled]]
+    own_runs = run_of[is_settled]
     one_to_one = is_settled.sum() == is_recorded.sum() == pairs.height
-    if not one_to_one or not images.equals(of_images.select(_BOTH)):
+    if not one_to_one or not _are_alike(images, runs.select(_BOTH), own_runs):
         # Two of a hash, or an image twice in the ledger: that is for the whole statement.
-        return _decided(images.clear(), of_images.clear()), current, runs
+        return _decided(images.clear(), runs["n_rows"].clear()), current, runs
     return (
-        _decided(images, of_images),
+        _decided(images, runs["n_rows"][own_runs]),
         current.filter(pl.Series(~is_settled)),
         runs.filter(pl.Series(~is_recorded)),
     )
@@ -83,9 +84,18 @@ def _pairs(
     return con.sql(statement("engine/settled")).pl()
 
 
-def _decided(images: pl.DataFrame, runs: pl.DataFrame) -> pl.DataFrame:
+def _are_alike(images: pl.DataFrame, runs: pl.DataFrame, own_runs: np.ndarray[Any, Any]) -> bool:
+    """Compare ids and hashes of images with those of their runs, a stretch at a time."""
+    starts = range(0, images.height, _STRETCH)  # all at once they would be copied: 100 MB
+    return all(
+        images[start : start + _STRETCH].equals(runs[own_runs[start : start + _STRETCH]])
+        for start in starts
+    )
+
+
+def _decided(images: pl.DataFrame, n_rows: pl.Series) -> pl.DataFrame:
     reason = (
-        pl.when(runs["n_rows"] > 0)
+        pl.when(n_rows > 0)
         .then(pl.lit("fresh"))
         .when(pl.col("params_hash") == NEVER_ANALYSED)
         .then(pl.lit("never_analysed"))
@@ -95,7 +105,7 @@ def _decided(images: pl.DataFrame, runs: pl.DataFrame) -> pl.DataFrame:
         "image_id",
         pl.lit("skip").alias("action"),
         reason.alias("reason"),
-        runs["n_rows"],
+        n_rows,
         pl.lit(value=True).alias("recorded"),
         "params_hash",
     )
