@@ -1,11 +1,7 @@
 """A journal of a dataset's own writes: each image written to is noted, so that others need no look.
 
-It is kept where it was turned on. Whoever writes to an image notes that before, and its end after:
-
-::
-
-    +<writer>-<nonce> <image_id>
-    -<writer>-<nonce>
+It is kept where it was turned on. Whoever writes to an image notes that before, and its end after,
+see :mod:`kymflow_zarr.store.notes`.
 
 A reader takes the notes since it was there last. One whose end is missing was of a write under way,
 which may come after the reader has looked: it is kept for next time, until its end is there or its
@@ -22,12 +18,9 @@ from __future__ import annotations
 
 import json
 import os
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
-from functools import cache
-from hashlib import blake2b
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,7 +29,8 @@ from kymflow_zarr.store import layout
 from kymflow_zarr.store.containment import delete_within, resolve_within
 from kymflow_zarr.store.files import O_BINARY, O_NONBLOCK, check_plain, write_atomic, writing
 from kymflow_zarr.store.groups import group_format
-from kymflow_zarr.store.names import check_table_name, is_valid_name
+from kymflow_zarr.store.names import check_table_name
+from kymflow_zarr.store.notes import Notes, Place, begun, ended, may_be_alive, new_name, parsed
 from kymflow_zarr.store.reads import reading
 
 if TYPE_CHECKING:
@@ -47,44 +41,6 @@ SEGMENT_BYTES = 4 << 20
 _KEPT = 2
 """Segments kept: readers that lag behind by more look at everything."""
 _O_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)
-_NOTE = re.compile(r"\+([0-9a-f]{12}-[0-9]+-[0-9a-f]{16}) (.+)|-([0-9a-f]{12}-[0-9]+-[0-9a-f]{16})")
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """Where a reader goes on.
-
-    Attributes:
-        segment: The number of the segment.
-        identity: What tells this segment from any other of its number, copies included.
-        offset: How much of it was read, bytes.
-        open: The image of each note whose end was not there yet, by the write's name.
-        state: What the reader itself had to remember.
-    """
-
-    segment: int
-    identity: str
-    offset: int
-    open: Mapping[str, str] = field(default_factory=dict)
-    state: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Notes:
-    """What was noted since a reader was there last.
-
-    Attributes:
-        image_ids: The images written to, sorted; they need not exist any more.
-        whole: Whether the notes are all there were. If not, as for a reader that was never there,
-            any image may have been written to.
-        state: What the reader had to remember, empty if it was never there.
-        place: Where to go on, see :meth:`Journal.keep`.
-    """
-
-    image_ids: tuple[str, ...]
-    whole: bool
-    state: str
-    place: Place
 
 
 class Journal:
@@ -151,9 +107,9 @@ class Journal:
         if number is None:
             yield
             return
-        name = f"{_here()}-{os.getpid()}-{os.urandom(8).hex()}"
+        name = new_name()
         while number is not None:
-            self._append(number, f"+{name} {image_id}", durably=True)
+            self._append(number, begun(name, image_id), durably=True)
             before, number = number, self._last()
             if number == before:
                 break
@@ -163,7 +119,7 @@ class Journal:
             number = self._last()
             if number is not None:
                 with suppress(WriteError):  # then the note stays open, which costs looks
-                    self._append(number, f"-{name}", durably=False)
+                    self._append(number, ended(name), durably=False)
 
     def read(self, reader: str) -> Notes:
         """Read what was noted since a reader was there last. Nothing is changed.
@@ -204,18 +160,18 @@ class Journal:
                 return None
             identity, lines, end = found
             for line in filter(None, lines):
-                told = _NOTE.fullmatch(line)
-                if told is None or (told[2] is not None and not is_valid_name(told[2])):
-                    whole = False  # a torn or damaged note, of nobody knows what image
-                elif told[1] is not None:
-                    opened[told[1]] = told[2]
-                    noted.add(told[2])
+                note = parsed(line)
+                if note is None:
+                    whole = False  # torn or damaged, of nobody knows what image
+                elif note.image_id is not None:
+                    opened[note.name] = note.image_id
+                    noted.add(note.image_id)
                 else:
-                    opened.pop(told[3], None)
+                    opened.pop(note.name, None)
             place = Place(number, identity, end)
         if kept.segment not in numbers:
             return None
-        alive = {name: image_id for name, image_id in opened.items() if _may_be_alive(name)}
+        alive = {name: image_id for name, image_id in opened.items() if may_be_alive(name)}
         place = replace(place, open=alive)
         return Notes(tuple(sorted(noted)), whole, kept.state, place)
 
@@ -262,7 +218,7 @@ class Journal:
         """Begin a segment, with the notes of writes under way: those before may be dropped."""
         path = self._file(number)
         resolve_within(self._dataset, path.parent)
-        notes = [f"+{name} {image_id}" for name, image_id in opened.items()]
+        notes = [begun(name, image_id) for name, image_id in opened.items()]
         write_atomic(path, "\n".join([os.urandom(16).hex(), *notes, ""]).encode())
 
     def _append(self, number: int, note: str, *, durably: bool) -> None:
@@ -346,28 +302,3 @@ class Journal:
 
 def _open(path: str, flags: int) -> int:
     return os.open(path, flags | O_NONBLOCK | _O_NOFOLLOW)
-
-
-@cache
-def _here() -> str:
-    """Name this computer, and the space of its process numbers."""
-    try:
-        space = os.readlink("/proc/self/ns/pid")
-    except OSError:
-        space = ""
-    node = os.uname().nodename if hasattr(os, "uname") else os.environ.get("COMPUTERNAME", "")
-    return blake2b(f"{node} {space}".encode(), digest_size=6).hexdigest()
-
-
-def _may_be_alive(name: str) -> bool:
-    """Tell whether the writer of a note may yet write; false only if it has died for certain."""
-    here, pid, _ = name.split("-")
-    if here != _here() or os.name == "nt":  # there, asking for a process would end it
-        return True
-    try:
-        os.kill(int(pid), 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except OSError:
-        return True
-    return True
