@@ -7,7 +7,7 @@ from typing import Literal
 
 import click
 
-from kymflow.cli.errors import FAILED, warn, warn_of_failures
+from kymflow.cli.errors import FAILED, remark, warn, warn_of_failures
 from kymflow.cli.options import (
     chosen_executor,
     dataset_argument,
@@ -97,6 +97,11 @@ def command(
             on_error="record",
         )
     click.echo(report.summary)
+    if report.external:
+        remark(
+            f"{report.external} event{'s' * (report.external != 1)} had been changed by another "
+            f"program; `kymflow review log {path}` lists what it did as decisions of external"
+        )
     for event in report.kept:
         warn(str(event), kind="kept")
     if warn_of_failures(report.failures):

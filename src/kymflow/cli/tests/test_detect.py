@@ -92,8 +92,10 @@ def test_what_people_added_is_kept_and_said(lab: Path) -> None:
     record.save_df_parquet(EVENTS, events.with_columns(user_type=pl.lit("true_stall")))
     done = run("detect", lab, "-p", "top_k_total=0", "-p", "abs_score_floor=99")
     assert f"moved=0 kept={events.height}" in done.stdout
-    assert len(done.stderr.splitlines()) == events.height
-    assert done.stderr.startswith("kept: demo-01: baseline_drop ")
+    remark, *kept = done.stderr.splitlines()
+    assert remark.startswith(f"{events.height} events had been changed by another program")
+    assert len(kept) == events.height
+    assert kept[0].startswith("kept: demo-01: baseline_drop ")
 
 
 def test_a_bad_image_is_listed_and_does_not_stop_the_rest(lab: Path) -> None:

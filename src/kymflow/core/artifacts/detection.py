@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import polars.selectors as cs
 
-from kymflow.core.artifacts.events import EVENTS_ARTIFACT, TRACE_ARTIFACT
+from kymflow.core.artifacts.events import EVENT_SCHEMA, EVENTS_ARTIFACT, TRACE_ARTIFACT
 from kymflow_zarr.errors import WriteError
 from kymflow_zarr.store import layout
 from kymflow_zarr.store.codecs import decode_json
@@ -38,9 +38,12 @@ EVENTS_FILES = (f"{EVENTS_ARTIFACT}.parquet",)
 
 WRITTEN = (
     *("roi_id", "channel", "event_id", "event_type", "t_start_s", "peak_t_s", "t_end_s"),
-    *("user_type", "note", "rejected", "edited"),
+    *("user_type", "note", "rejected"),
 )
-"""Columns of events that people and other programs may change."""
+"""Columns of the schema that people and other programs may change; so are columns beyond it."""
+_JSON = (pl.String(), pl.Boolean(), pl.Null())
+_EARLIER = 20
+"""So many earlier states of the events are told from the work of other programs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +81,11 @@ class DetectionRecord:
         params_hash: Hash of the params; None if it never made events of the image.
         trace: The trace's file, likewise.
         events: The events' file, as the detector or a reviewer last wrote it, likewise.
-        written: The events in it, as far as people and other programs may change them: what is
-            otherwise in the file is the work of another program.
+        written: The events as the detector or an import last wrote them, as far as people and
+            other programs may change them: what is otherwise in the file, and was not decided
+            since, is the work of another program. None in a record of an earlier release.
+        earlier: Hashes of the events' files before: a file of such a hash is an older state, and
+            nobody's work.
         failed: Why the last detection failed; the rest is of the last one that did not.
     """
 
@@ -87,7 +93,8 @@ class DetectionRecord:
     params_hash: str | None = None
     trace: FileStamp | None = None
     events: FileStamp | None = None
-    written: Sequence[Mapping[str, Any]] = ()
+    written: Sequence[Mapping[str, Any]] | None = None
+    earlier: Sequence[str] = ()
     failed: Failed | None = None
 
     def save(self, rec: ZarrImageRecord) -> None:
@@ -119,6 +126,16 @@ class Detection:
     same_trace: bool
     same_events: bool
     has_trace: bool
+
+    def earlier_events(self, now: FileStamp) -> tuple[str, ...]:
+        """List the hashes of events written before those of now, the last of them last."""
+        if self.record is None:
+            return ()
+        known = [
+            *self.record.earlier,
+            *([self.record.events.content] if self.record.events else []),
+        ]
+        return tuple(each for each in dict.fromkeys(known) if each != now.content)[-_EARLIER:]
 
 
 def read_detections(
@@ -173,22 +190,81 @@ def events_of_older_traces(dataset: Store, image_ids: Sequence[str]) -> list[str
     return found
 
 
-def renew_events_stamp(rec: ZarrImageRecord) -> None:
-    """Have an image's detection record hold for its events as they are now.
+def written_events(rec: ZarrImageRecord) -> Sequence[Mapping[str, Any]] | None:
+    """Load the events of an image as they were last written here, see ``DetectionRecord.written``.
 
-    For whoever replaces their trace. After a person judged events they are no longer those that
-    the record stands for, and nothing would tell that their trace is gone. An image whose events
-    were never detected here is left without.
+    Returns:
+        None if that is not on record, or if an older state of their file was put back since.
+    """
+    folder = str(rec.path / "analysis")
+    record = _load(folder)
+    if record is None or record.written is None:
+        return None
+    path = find_file(folder, EVENTS_FILES)
+    if path is not None and record.earlier:
+        with suppress(OSError):
+            if stamp_file(path).content in record.earlier:
+                return None
+    return record.written
+
+
+def note_import(
+    rec: ZarrImageRecord, before: pl.DataFrame | None, after: pl.DataFrame, *, new_trace: bool
+) -> None:
+    """Have an image's detection record hold for events that an import merged into the old ones.
+
+    Without that the import's changes would be taken for those of another program, or the record
+    would no longer tell that the trace of the events is gone. An image whose events were never
+    detected here is left without.
 
     Args:
         rec: The image, in place or in the hidden folder that it is made in.
+        before: The events until then; what another program changed in them is no import's.
+        after: The events as they are now in the artifact.
+        new_trace: Whether the import replaces their trace as well.
     """
     folder = str(rec.path / "analysis")
-    with suppress(FileNotFoundError):
-        record = _parsed(Path(folder, f"{DETECTION_ARTIFACT}.json").read_bytes(), folder)
-        path = find_file(folder, EVENTS_FILES)
-        if record is not None:
-            replace(record, events=stamp_file(path) if path else None).save(rec)
+    record = _load(folder)
+    path = find_file(folder, EVENTS_FILES)
+    if record is None:
+        return
+    if record.written is not None:
+        old = [] if before is None else written_of(before)
+        record = replace(record, written=_with_changes(record.written, old, written_of(after)))
+    if new_trace:
+        record = replace(record, events=stamp_file(path) if path else None)
+    record.save(rec)
+
+
+def _load(folder: str) -> DetectionRecord | None:
+    try:
+        return _parsed(Path(folder, f"{DETECTION_ARTIFACT}.json").read_bytes(), folder)
+    except OSError:
+        return None
+
+
+def _with_changes(
+    written: Sequence[Mapping[str, Any]],
+    before: Sequence[Mapping[str, Any]],
+    after: Sequence[Mapping[str, Any]],
+) -> list[dict[str, Any]]:
+    """Carry over to written events what differs between two states of them."""
+    rows = {_key(row): dict(row) for row in written}
+    old, new = ({_key(row): row for row in each} for each in (before, after))
+    for key in old.keys() - new.keys():
+        rows.pop(key, None)
+    for key, row in new.items():
+        known = old.get(key)
+        changed = {n: v for n, v in row.items() if known is None or v != known.get(n)}
+        if key in rows or known is None:
+            rows.setdefault(key, {}).update(changed)
+    return list(rows.values())
+
+
+def _key(row: Mapping[str, Any]) -> tuple[object, object, object]:
+    """Name an event; older files that give no ROI or channel mean the first."""
+    roi_id, channel = (1 if row.get(n) is None else row[n] for n in ("roi_id", "channel"))
+    return roi_id, channel, row.get("event_id")
 
 
 def record_failure(rec: ZarrImageRecord, version: str, failed: Failed) -> None:
@@ -214,10 +290,16 @@ def record_failure(rec: ZarrImageRecord, version: str, failed: Failed) -> None:
 
 def written_of(events: pl.DataFrame) -> list[dict[str, Any]]:
     """Extract of events what people and other programs may change, in JSON's terms."""
-    kept = events.select(name for name in WRITTEN if name in events.columns)
+    own = [
+        name
+        for name, dtype in events.schema.items()
+        if name not in EVENT_SCHEMA and (dtype in _JSON or dtype.is_integer() or dtype.is_float())
+    ]
+    names = dict.fromkeys([*(name for name in WRITTEN if name in events.columns), *own])
+    names.pop("edited", None)  # it follows from the times
     floats = cs.float()
-    known = kept.with_columns(pl.when(floats.is_finite()).then(floats))
-    return known.to_dicts()
+    kept = events.select(pl.col(list(names)))
+    return kept.with_columns(pl.when(floats.is_finite()).then(floats)).to_dicts()
 
 
 def find_file(folder: str, names: Sequence[str]) -> str | None:
@@ -275,7 +357,8 @@ def _parsed(blob: bytes, folder: str) -> DetectionRecord | None:
             _text(value["params_hash"]),
             _stamp(value["trace"], folder, TRACE_FILES),
             _stamp(value["events"], folder, EVENTS_FILES),
-            tuple(value.get("written", ())),
+            value.get("written"),
+            tuple(value.get("earlier", ())),
             _failed(value.get("failed")),
         )
     except (ValueError, KeyError, TypeError, OSError):

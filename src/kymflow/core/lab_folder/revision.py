@@ -14,7 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from kymflow.core.artifacts.detection import renew_events_stamp
+from kymflow.core.artifacts.detection import note_import
 from kymflow.core.artifacts.events import EVENTS_ARTIFACT, PARAMS_ARTIFACT, TRACE_ARTIFACT
 from kymflow.core.lab_folder.base import FOLDER, delete_other_bases
 from kymflow.core.lab_folder.contents import Contents
@@ -107,14 +107,15 @@ def _write(stored: Stored, rec: ZarrImageRecord, merged: Merged, source: Source)
     rec.dataset.check_writable("import an image again", *folders)
     base = merged.base.save(rec)
     outlive_trace = TRACE_ARTIFACT in merged.changes and merged.has_own_events
-    if outlive_trace:
-        renew_events_stamp(rec)
+    if outlive_trace and stored.events is not None:
+        note_import(rec, stored.events, stored.events, new_trace=True)
     for artifact in _ORDER:
         if artifact in merged.changes:
             stored.check(artifact)
-            _save(rec, artifact, merged.changes[artifact])
-            if artifact == EVENTS_ARTIFACT and outlive_trace:
-                renew_events_stamp(rec)
+            value = merged.changes[artifact]
+            _save(rec, artifact, value)
+            if artifact == EVENTS_ARTIFACT and value is not ABSENT:
+                note_import(rec, stored.events, value, new_trace=outlive_trace)
     stored.check(METADATA)
     described = source.succeeding(Source.of(stored.metadata)).with_base(base)
     rec.save_metadata_payload({**merged.metadata, "source": described.to_dict()})

@@ -16,18 +16,19 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from itertools import count
-from types import MappingProxyType
 from typing import Any, NamedTuple
 
 import polars as pl
 
 from kymflow.core.artifacts.events import EVENT_SCHEMA
-from kymflow.core.review.decision import TIMES, Decision
+from kymflow.core.review.decision import INDICES, TIMES, Decision
 from kymflow.core.review.event_rows import ADDED, FLAGS
+from kymflow.core.review.journal import active
 from kymflow.core.review.labels import UNREVIEWED
 
 HUMAN = ("user_type", "note")
-CORRECTED = (*TIMES, "duration_s")
+CORRECTED = (*TIMES, "duration_s", *INDICES)
+_OF_REVIEW = frozenset({*EVENT_SCHEMA, *FLAGS})
 
 Row = dict[str, Any]
 Owner = tuple[int, int]
@@ -53,15 +54,47 @@ class Merged:
     beside: Mapping[Id, str] = field(default_factory=dict)
 
 
-def decided_times(image_id: str, decisions: Sequence[Decision]) -> dict[Id, list[Times]]:
-    """List when each event of an image was whenever somebody decided on it, undone or not."""
-    found: dict[Id, list[Times]] = defaultdict(list)
-    for decision in decisions:
-        for change in decision.changes:
-            if change.key.image_id == image_id:
-                row = change.key._asdict()
-                found[id_of(row)].append(change.at)
-    return found
+@dataclass(frozen=True, slots=True)
+class Decided:
+    """What the journal says of an image's events, as far as a new detection needs it.
+
+    Attributes:
+        times: When each event was whenever somebody decided on it, undone or not.
+        marked: Events whose own columns somebody filled.
+        added: Events that somebody added, of whatever type.
+        gone: Events that somebody took away; none like them is to come back.
+    """
+
+    times: Mapping[Id, Sequence[Times]] = field(default_factory=dict)
+    marked: Set[Id] = frozenset()
+    added: Set[Id] = frozenset()
+    gone: Sequence[Row] = ()
+
+    @classmethod
+    def of(cls, image_id: str, decisions: Sequence[Decision]) -> Decided:
+        """Read an image's decisions, first to last."""
+        times: dict[Id, list[Times]] = defaultdict(list)
+        marked: set[Id] = set()
+        whole: dict[Id, Mapping[str, Any] | None] = {}
+        gone: dict[Id, Row] = {}
+        standing = {decision.id for decision in active(decisions)}
+        for decision in decisions:
+            for change in decision.changes:
+                if change.key.image_id != image_id:
+                    continue
+                key = id_of(change.key._asdict())
+                times[key].append(change.at)
+                if decision.id not in standing:
+                    continue
+                if change.before is None or change.after is None:
+                    whole[key] = change.after
+                    gone.pop(key, None)
+                    if change.before is not None:
+                        gone[key] = {**change.key._asdict(), **change.before}
+                elif any(name not in _OF_REVIEW for name in change.after):
+                    marked.add(key)
+        added = {key for key, row in whole.items() if row is not None}
+        return cls(times, marked, added, list(gone.values()))
 
 
 def merge_reviewed(
@@ -70,36 +103,47 @@ def merge_reviewed(
     searched: Set[Owner],
     *,
     reach: float,
-    decided: Mapping[Id, Sequence[Times]] = MappingProxyType({}),
+    decided: Decided | None = None,
 ) -> Merged:
     """Put new events in place of old ones, without losing what people added.
 
     ``user_type``, ``note``, ``event_id``, corrected times and the columns beyond the schema move
     from an old event to the new event of the same type, ROI and channel that shares most time with
     it, each to one. Old events of a ROI and channel that was not searched stay too. An event that
-    people decided on keeps its id even if all is undone, and its id is never given to another.
+    people decided on keeps its id even if all is undone, and its id is never given to another. A
+    new event like one that somebody took away is left out.
 
     Args:
         old: The old events, in the event schema; further columns are a person's or another tool's.
         new: The new events, values by column of the event schema; their ids are set here.
         searched: The (ROI, channel) that the new events were searched in.
         reach: How far an event without an end reaches beyond its peak, either way, s.
-        decided: When events were as people decided on them, see :func:`decided_times`.
+        decided: What the journal says of the events; nothing by default.
     """
+    decided = decided or Decided()
     further = [name for name in old.columns if name not in EVENT_SCHEMA]
+    own = [name for name in further if name not in FLAGS]
     unflagged = {name: False for name in FLAGS if name in further}
     new_rows = [{**unflagged, **row} for row in new]
+
+    def is_work(row: Row) -> bool:
+        return _is_reviewed(row) or id_of(row) in decided.marked
+
     stay: list[Row] = []
     known: list[Row] = []
     for row in old.to_dicts():
-        if _is_added(row) or _owner(row) not in searched:
+        if _is_added(row) or id_of(row) in decided.added or _owner(row) not in searched:
             stay.append(row)
-        elif _is_reviewed(row) or id_of(row) in decided:
+        elif is_work(row) or id_of(row) in decided.times or any(row[n] is not None for n in own):
             known.append(row)
-    known.sort(key=_is_reviewed, reverse=True)  # work comes before what was undone
-    overlaps = sorted(_overlaps(known, new_rows, reach, decided))
+    known.sort(key=is_work, reverse=True)  # work comes before what was undone
+    n_known = len(known)
+    works = [*map(is_work, known), *(True for _ in decided.gone)]
+    overlaps = sorted(_overlaps([*known, *decided.gone], works, new_rows, reach, decided.times))
     partners = _partners(overlaps)
-    taken_by = {partner: str(known[place]["event_id"]) for place, partner in partners.items()}
+    taken_by = {
+        partner: str(known[p]["event_id"]) for p, partner in partners.items() if p < n_known
+    }
     beside: dict[Id, str] = {}
     moved = 0
     for place, row in enumerate(known):
@@ -108,16 +152,19 @@ def merge_reviewed(
             corrected = CORRECTED if row.get("edited") else ()
             names = ("event_id", *HUMAN, *corrected, *further)
             new_rows[partner].update({name: row[name] for name in names})
-            moved += _is_reviewed(row)
-        elif _is_reviewed(row):
+            moved += works[place]
+        elif works[place]:
             stay.append(row)
             met = next((each.new for each in overlaps if each.old == place), None)
-            if met is not None:
+            if met in taken_by:
                 beside[id_of(row)] = taken_by[met]
-    _number(new_rows, set(partners.values()), stay, decided)
+    with_id = {partner for place, partner in partners.items() if place < n_known}
+    left_out = {*partners.values()} - with_id
+    _number(new_rows, with_id, left_out, stay, decided.times)
+    there = [row for place, row in enumerate(new_rows) if place not in left_out]
     schema = {**EVENT_SCHEMA, **{name: old[name].dtype for name in further}}
-    rows = sorted([*new_rows, *stay], key=_place)
-    kept = [row for row in stay if not _is_added(row)]
+    rows = sorted([*there, *stay], key=_place)
+    kept = [row for row in stay if not _is_added(row) and id_of(row) not in decided.added]
     return Merged(pl.DataFrame(rows, schema), moved, kept, beside)
 
 
@@ -140,7 +187,8 @@ def _is_reviewed(row: Row) -> bool:
 
 def _owner(row: Row) -> Owner:
     """Return an event's ROI and channel; older files that don't say mean the first."""
-    return row["roi_id"] or 1, row["channel"] or 1
+    roi_id, channel = row["roi_id"], row["channel"]
+    return 1 if roi_id is None else roi_id, 1 if channel is None else channel
 
 
 def id_of(row: Row) -> Id:
@@ -179,6 +227,7 @@ def _partners(overlaps: Sequence[_Overlap]) -> dict[int, int]:
 
 def _overlaps(
     known: Sequence[Row],
+    works: Sequence[bool],
     new: Sequence[Row],
     reach: float,
     decided: Mapping[Id, Sequence[Times]],
@@ -188,7 +237,6 @@ def _overlaps(
         if (span := _span(_times(row), reach)) is not None:
             spans[row["event_type"], _owner(row)].append((place, span))
     for old_place, row in enumerate(known):
-        undone = not _is_reviewed(row)
         times = {*decided.get(id_of(row), ())}
         if row.get("edited") or not times:
             times.add(_times(row))
@@ -197,7 +245,7 @@ def _overlaps(
                 shared = min(span.end, other.end) - max(span.begin, other.begin)
                 if shared >= 0:
                     distance = abs(span.peak - other.peak)
-                    yield _Overlap(undone, -shared, distance, old_place, place)
+                    yield _Overlap(not works[old_place], -shared, distance, old_place, place)
 
 
 class _Span(NamedTuple):
@@ -229,7 +277,11 @@ def _span(times: Times, reach: float) -> _Span | None:
 
 
 def _number(
-    new: Sequence[Row], moved: Set[int], stay: Sequence[Row], decided: Mapping[Id, object]
+    new: Sequence[Row],
+    moved: Set[int],
+    left_out: Set[int],
+    stay: Sequence[Row],
+    decided: Mapping[Id, object],
 ) -> None:
     """Give new events ids that no other event of their ROI has or had; those moved keep theirs."""
     taken: dict[int, set[str]] = defaultdict(set)
@@ -239,7 +291,7 @@ def _number(
         taken[roi_id].add(event_id)
     numbers: dict[int, Iterator[int]] = defaultdict(count)
     for place, row in enumerate(new):
-        if place not in moved:
+        if place not in moved and place not in left_out:
             roi_id, _ = _owner(row)
             row["event_id"] = next(
                 text for text in map(str, numbers[roi_id]) if text not in taken[roi_id]

@@ -18,6 +18,10 @@ TIMES = ("t_start_s", "peak_t_s", "t_end_s")
 """Columns that say when an event is, s."""
 
 
+INDICES = ("i_start", "i_peak", "i_end")
+"""Columns that say at which samples of the trace the detector found that."""
+
+
 class EventKey(NamedTuple):
     """Which event: ids are unique within an image, a ROI and a channel."""
 
@@ -97,3 +101,21 @@ class Decision:
             )
         except (KeyError, TypeError, ValueError) as error:
             raise ValueError(f"it is not a decision: {error}") from error
+
+
+def corrected_times(row: Mapping[str, Any], times: Mapping[str, Any]) -> dict[str, Any]:
+    """Say what else an event is once a person has corrected its times.
+
+    It lasts from its start to its end, unless its length was given with the times, and no sample of
+    the trace stands for it any more.
+
+    Args:
+        row: The event as it was.
+        times: What was corrected; anything but times changes nothing else.
+    """
+    if not times.keys() & {*TIMES}:
+        return {}
+    start, end = (times.get(name, row.get(name)) for name in ("t_start_s", "t_end_s"))
+    known = start is not None and end is not None
+    length = {} if "duration_s" in times else {"duration_s": end - start if known else None}
+    return {**dict.fromkeys(INDICES), **length, "edited": True}

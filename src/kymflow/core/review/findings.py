@@ -13,7 +13,7 @@ import polars as pl
 from kymflow.core.artifacts.events import EVENTS_ARTIFACT
 from kymflow.core.kym_dataset.integrity.finding import FINDINGS, Finding
 from kymflow.core.review.journal import Journal
-from kymflow.core.review.replay import disagreements
+from kymflow.core.review.replay import disagreements, images_to_compare
 from kymflow_zarr.errors import ArtifactError
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ def _findings(dataset: ZarrDataset) -> Iterator[Finding]:
             "half a decision, which a killed process left, was set aside here",
             "make the decision again if it is missing from `kymflow review log`, then delete this",
         )
-    for image_id in sorted(journal.images()):
+    for image_id in images_to_compare(dataset, journal):
         artifact = Path(dataset.record(image_id).artifact_path(EVENTS_ARTIFACT, ".parquet"))
         with suppress(ArtifactError):
             for found in disagreements(dataset, [image_id]):

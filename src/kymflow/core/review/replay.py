@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from kymflow.core.artifacts.detection import read_detections, written_events
 from kymflow.core.review.decision import Change, Decision
 from kymflow.core.review.event_rows import load_events, save_events
 from kymflow.core.review.external import reconciled
@@ -42,7 +43,8 @@ class Disagreement:
     def __str__(self) -> str:
         told = ["decisions are in the journal only"] if self.behind else []
         if self.external:
-            told.append(f"another program changed {len({c.key for c in self.changes})} events")
+            n_events = len({change.key for change in self.changes})
+            told.append(f"another program changed {n_events} event{'s' * (n_events != 1)}")
         return " and ".join(told)
 
 
@@ -57,7 +59,8 @@ def disagreements(
     journal = Journal(dataset)
     for rec in _records(dataset, journal, image_ids):
         rows = load_events(rec).to_dicts()
-        current, external = reconciled(rec.image_id, rows, journal.of_image(rec.image_id))
+        decisions = journal.of_image(rec.image_id)
+        current, external = reconciled(rec.image_id, rows, decisions, written_events(rec))
         if external or current != rows:
             yield Disagreement(rec.image_id, current != rows, tuple(external))
 
@@ -67,7 +70,7 @@ def replay(dataset: ZarrDataset, image_ids: Sequence[str] | None = None) -> list
 
     Args:
         dataset: The dataset, open for writing.
-        image_ids: Of these images; of all that the journal is about if None.
+        image_ids: Of these images; of all that were reviewed or changed by another program if None.
 
     Returns:
         How they differed until now.
@@ -83,7 +86,7 @@ def replay(dataset: ZarrDataset, image_ids: Sequence[str] | None = None) -> list
         with rec.lock():
             rows = load_events(rec).to_dicts()
             decisions = journal.of_image(rec.image_id)
-            current, external = reconciled(rec.image_id, rows, decisions)
+            current, external = reconciled(rec.image_id, rows, decisions, written_events(rec))
             for decision in external:
                 journal.record(decision)
             if current != rows:
@@ -93,9 +96,18 @@ def replay(dataset: ZarrDataset, image_ids: Sequence[str] | None = None) -> list
     return done
 
 
+def images_to_compare(dataset: ZarrDataset, journal: Journal) -> list[str]:
+    """List the images that were reviewed, or whose events are not as they were written here."""
+    everyone = dataset.list_image_ids()
+    found = zip(everyone, read_detections(dataset, everyone), strict=True)
+    changed = {image_id for image_id, each in found if each.record and not each.same_events}
+    return sorted(changed | (journal.images() & set(everyone)))
+
+
 def _records(
     dataset: ZarrDataset, journal: Journal, image_ids: Sequence[str] | None
 ) -> Iterator[ZarrImageRecord]:
-    for image_id in sorted(journal.images() if image_ids is None else set(image_ids)):
+    chosen = images_to_compare(dataset, journal) if image_ids is None else sorted(set(image_ids))
+    for image_id in chosen:
         if dataset.has_image(image_id):
             yield dataset.record(image_id)

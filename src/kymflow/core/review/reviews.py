@@ -10,10 +10,18 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from typing import TYPE_CHECKING, Any
 
+from kymflow.core.artifacts.detection import written_events
 from kymflow.core.errors import ReviewError
-from kymflow.core.review.decision import TIMES, Change, Decision, EventKey, Verb
+from kymflow.core.review.decision import (
+    TIMES,
+    Change,
+    Decision,
+    EventKey,
+    Verb,
+    corrected_times,
+)
 from kymflow.core.review.event_rows import ADDED, load_events, save_events
-from kymflow.core.review.external import at_of, plain, plain_value, reconciled
+from kymflow.core.review.external import at_of, plain_value, reconciled, recordable
 from kymflow.core.review.journal import Journal, active
 from kymflow.core.review.labels import UNREVIEWED, labels_of
 from kymflow.core.review.state import Row, key_of, replayed
@@ -133,11 +141,7 @@ class Reviews:
 
         def corrected(row: Row) -> dict[str, Any]:
             _check_order({**{name: row.get(name) for name in TIMES}, **times})
-            after: dict[str, Any] = {**times, "edited": True}
-            begin, finish = (times.get(n, row.get(n)) for n in ("t_start_s", "t_end_s"))
-            if begin is not None and finish is not None:
-                after["duration_s"] = finish - begin
-            return after
+            return {**times, **corrected_times(row, times)}
 
         [row] = self._decide("edit", [key], corrected)
         return row
@@ -219,7 +223,7 @@ class Reviews:
                         "only events that a person added can be removed; reject this one instead",
                         image_id=key.image_id,
                     )
-                changes.append(Change(key, plain(row), None, at_of(row)))
+                changes.append(Change(key, recordable(row), None, at_of(row)))
             self._carry_out(Decision("remove", self.reviewer, changes), rows)
 
     def undo(self) -> Decision:
@@ -303,9 +307,10 @@ class Reviews:
         """Load events as the journal has them, once it has what other programs wrote."""
         rows = load_events(rec).to_dicts()
         decisions = self.journal.of_image(rec.image_id)
-        if not decisions:
+        written = written_events(rec)
+        if not decisions and written is None:
             return rows
-        current, external = reconciled(rec.image_id, rows, decisions)
+        current, external = reconciled(rec.image_id, rows, decisions, written)
         if not self.dry_run:
             for each in external:
                 self.journal.record(each)

@@ -56,7 +56,7 @@ def brought_up(image_id: str, rows: list[Row], decisions: Sequence[Decision]) ->
     changed them.
     """
     earlier = decisions[:-1]
-    if replayed(image_id, rows, earlier) != rows:
+    if not decisions or replayed(image_id, rows, earlier) != rows:
         return rows
     by_key = {key_of(image_id, row): row for row in rows}
     standing = _concerned(image_id, active(earlier))
@@ -100,13 +100,3 @@ def _concerned(
             if change.key.image_id == image_id:
                 found.setdefault(change.key, []).append((decision, change))
     return found
-
-
-def removed(image_id: str, decisions: Sequence[Decision]) -> list[Row]:
-    """The events of an image that a person took away and that must not come back."""
-    gone: dict[EventKey, Row | None] = {}
-    for decision in active(decisions):
-        for change in decision.changes:
-            if change.key.image_id == image_id and _is_whole(change):
-                gone[change.key] = None if change.before is None else dict(change.before)
-    return [row for row in gone.values() if row is not None]

@@ -112,6 +112,7 @@ def detect_dataset(
         events=sum(image.n_events for image in done),
         moved=sum(image.moved for image in done),
         kept=tuple(event for image in done for event in image.kept),
+        external=sum(image.external for image in done),
         failures=images.failures,
         seconds=time.perf_counter() - started,
     )

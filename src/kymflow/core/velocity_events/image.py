@@ -14,7 +14,9 @@ from kymflow.core.artifacts.detection import (
     DetectionRecord,
     FileStamp,
     find_file,
+    read_detections,
     stamp_file,
+    written_events,
     written_of,
 )
 from kymflow.core.artifacts.events import (
@@ -26,10 +28,10 @@ from kymflow.core.artifacts.trace import OWNER, bad_trace
 from kymflow.core.artifacts.trace import load_trace as load_trace
 from kymflow.core.errors import TraceError
 from kymflow.core.kym_dataset.indexers.velocity_events import VelocityEventIndexer
-from kymflow.core.review.carry_over import Merged, Owner, Row, decided_times, id_of, merge_reviewed
+from kymflow.core.review.carry_over import Decided, Merged, Owner, Row, id_of, merge_reviewed
 from kymflow.core.review.decision import Decision
 from kymflow.core.review.event_rows import frame_of, reviewable
-from kymflow.core.review.external import reconciled
+from kymflow.core.review.external import Written, reconciled
 from kymflow.core.review.journal import Journal
 from kymflow.core.velocity_events.detect import DETECTOR_VERSION, find_events
 from kymflow.core.velocity_events.image_params import own_params
@@ -53,6 +55,8 @@ class Detected:
         n_events: Events it has now.
         moved: New events that took over a person's work.
         kept: Old events that stay as they were, other than those that a person added.
+        external: Events that another program had changed, added or deleted; what it did is in the
+            journal now.
     """
 
     image_id: str
@@ -60,6 +64,7 @@ class Detected:
     n_events: int
     moved: int
     kept: tuple[KeptEvent, ...]
+    external: int
 
 
 def detect_image(rec: ZarrImageRecord, params: EventParams) -> Detected:
@@ -83,9 +88,10 @@ def detect_image(rec: ZarrImageRecord, params: EventParams) -> Detected:
 
 def _detect_locked(rec: ZarrImageRecord, params: EventParams) -> Detected:
     folder = f"{rec.path}/analysis"
+    [before] = read_detections(rec.dataset, [rec.image_id])
     trace = _stamp(folder, TRACE_FILES)  # before it is read: one that is replaced is seen
     found = _search(rec, load_trace(rec), params)
-    merged = _save_events(rec, folder, found, params)
+    merged, external = _save_events(rec, folder, found, params)
     [own] = own_params(rec.dataset, [rec.image_id])
     indexed_as = own.indexed_as
     if own.params != params or indexed_as is None:
@@ -93,8 +99,14 @@ def _detect_locked(rec: ZarrImageRecord, params: EventParams) -> Detected:
         indexed_as = params.hash
     events = _stamp(folder, EVENTS_FILES)
     if trace is not None and events is not None:
-        written = written_of(merged.events)
-        DetectionRecord(DETECTOR_VERSION, indexed_as, trace, events, written).save(rec)
+        DetectionRecord(
+            DETECTOR_VERSION,
+            indexed_as,
+            trace,
+            events,
+            written_of(merged.events),
+            before.earlier_events(events),
+        ).save(rec)
     return Detected(
         rec.image_id,
         len(found),
@@ -103,6 +115,7 @@ def _detect_locked(rec: ZarrImageRecord, params: EventParams) -> Detected:
         tuple(
             KeptEvent.of(rec.image_id, row, merged.beside.get(id_of(row))) for row in merged.kept
         ),
+        len({change.key for decision in external for change in decision.changes}),
     )
 
 
@@ -123,23 +136,33 @@ def _search(
 
 def _save_events(
     rec: ZarrImageRecord, folder: str, found: Mapping[Owner, list[Row]], params: EventParams
-) -> Merged:
-    """Write the events, with what people added to the old ones, up to the last moment."""
+) -> tuple[Merged, list[Decision]]:
+    """Write the events, with what people added to the old ones, up to the last moment.
+
+    What another program did to them goes into the journal first.
+    """
     new = [event for events in found.values() for event in events]
-    decisions = Journal(rec.dataset).of_image(rec.image_id)
-    decided = decided_times(rec.image_id, decisions)
+    journal = Journal(rec.dataset)
+    decisions = journal.of_image(rec.image_id)
+    written = written_events(rec)
     while True:
         before = _signature(folder)
         old = _old_events(rec)
-        reviewed = _as_decided(rec, old, decisions)
+        reviewed, external = _as_decided(rec, old, decisions, written)
         merged = merge_reviewed(
-            reviewed, new, found.keys(), reach=params.win_cmp_sec, decided=decided
+            reviewed,
+            new,
+            found.keys(),
+            reach=params.win_cmp_sec,
+            decided=Decided.of(rec.image_id, [*decisions, *external]),
         )
         if _signature(folder) == before:  # else another program wrote meanwhile
             break
+    for decision in external:
+        journal.record(decision)
     if before is None or not merged.events.equals(old):
         rec.save_df_parquet(EVENTS_ARTIFACT, merged.events)
-    return merged
+    return merged, external
 
 
 def _stamp(folder: str, names: Sequence[str]) -> FileStamp | None:
@@ -159,14 +182,20 @@ def _signature(folder: str) -> Signature | None:
 
 
 def _as_decided(
-    rec: ZarrImageRecord, old: pl.DataFrame, decisions: Sequence[Decision]
-) -> pl.DataFrame:
-    """Give the old events as the journal has them; frames that nobody decided on, as they are."""
-    if not decisions:
-        return old
+    rec: ZarrImageRecord,
+    old: pl.DataFrame,
+    decisions: Sequence[Decision],
+    written: Written | None,
+) -> tuple[pl.DataFrame, list[Decision]]:
+    """Give the old events as the journal has them, and what it lacks of other programs' work.
+
+    Frames that nobody decided on stay as they are.
+    """
     known = reviewable(old)
-    rows, _ = reconciled(rec.image_id, known.to_dicts(), decisions)
-    return frame_of(rows, known.schema)
+    rows, external = reconciled(rec.image_id, known.to_dicts(), decisions, written)
+    if not decisions and not external:
+        return old, []
+    return frame_of(rows, known.schema), external
 
 
 def _old_events(rec: ZarrImageRecord) -> pl.DataFrame:

@@ -54,6 +54,8 @@ class DetectReport:
         events: Events that the images detected have now.
         moved: New events that took over a person's work.
         kept: Old events kept as they were, other than those that a person added.
+        external: Events that another program had changed, added or deleted, which is in the journal
+            now as decisions of ``external``.
         failures: The failed images.
         seconds: How long it took, s.
     """
@@ -67,6 +69,7 @@ class DetectReport:
     events: int
     moved: int
     kept: tuple[KeptEvent, ...] = field(default=(), repr=False)
+    external: int = 0
     failures: tuple[Failure, ...] = field(default=(), repr=False)
     seconds: float = 0.0
 

@@ -7,7 +7,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from kymflow.core.review.carry_over import decided_times, merge_reviewed
+from kymflow.core.review.carry_over import Decided, merge_reviewed
 from kymflow.core.review.decision import Change, Decision, EventKey
 from kymflow.core.review.reviews import Reviews
 from kymflow.core.review.state import key_of, replayed
@@ -159,7 +159,7 @@ def test_an_event_does_not_walk_to_its_neighbour() -> None:
     """Other params find one event between two; from there the second is the nearer one."""
     key = EventKey("a", 1, 1, "0")
     label = Decision("label", "ann", [Change(key, {}, {}, (1.0, 1.0, None))])
-    decided = decided_times("a", [label])
+    decided = Decided.of("a", [label])
     events = frame([event(1.0, user_type="true_stall")])
     for found in ([event(1.21)], [event(1.0), event(1.4)]) * 5:
         events = merge_reviewed(events, found, {(1, 1)}, reach=REACH, decided=decided).events
