@@ -13,12 +13,13 @@ from queue import Queue
 from threading import Thread
 
 import pytest
+import tifffile
 
 from kymflow.core.kym_dataset import KymDataset, VelocityEventIndexer
 from kymflow.core.watch import is_on_network
 from kymflow_zarr import ZarrDataset
 from tests.support.images import add_image, save_events
-from tests.support.streaks import HEADER, streaks
+from tests.support.streaks import HEADER, streaks, write_lab
 
 EVENTS = VelocityEventIndexer()
 PATIENCE_S = 60.0
@@ -139,6 +140,24 @@ def test_measuring_detecting_and_indexing_follow_one_another(
     steps[2].wait_for("velocity_events updated=1", steps[2].out)
     for step in steps:
         assert step.interrupt() == 0
+
+
+def test_run_imports_measures_detects_and_indexes_what_comes_in(tmp_path: Path, watch) -> None:
+    folder = write_lab(tmp_path / "lab", a=0.4)
+    running = watch("run", str(folder), str(tmp_path / "lab.zarr"), "--watch", "--every", "1")
+    running.wait_for("indexer=velocity_events mode=incremental", running.out)
+    running.wait_for("watching", running.err)
+    partly = tmp_path / "b.tif"
+    tifffile.imwrite(partly, streaks(1.0))
+    (folder / "b.json").write_text(HEADER)
+    os.rename(partly, folder / "b.tif")
+    running.wait_for("import added=1", running.out)
+    lab = ZarrDataset(tmp_path / "lab.zarr")
+    while lab.load_table("kym_velocity_events")["image_id"].n_unique() < 2:
+        running.out.get(timeout=PATIENCE_S)
+    lab.delete_image(lab.list_image_ids()[0])
+    running.wait_for("indexer=velocity_events", running.out)
+    assert running.interrupt() == 0
 
 
 def test_it_needs_a_journal_and_no_choice_of_images(tmp_path: Path, watch) -> None:
