@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from kymflow.core.artifacts.candidates import DEFAULT_WINDOW_S
 from kymflow.core.artifacts.events import EVENT_SCHEMA, EVENT_TIMES
+from kymflow.core.artifacts.trace import VELOCITY_SCHEMA
 from kymflow_sql import render
 from kymflow_zarr.duck import quoted, value
 
@@ -39,6 +40,11 @@ _IMAGES = {
     "n_rois": "BIGINT",
     "accepted": "BOOLEAN",
 }
+_VELOCITY = {
+    "image_id": "VARCHAR",
+    "params_hash": "VARCHAR",
+    **{name: _TYPES[str(dtype)] for name, dtype in VELOCITY_SCHEMA.items()},
+}
 _RUNS = {"image_id": "VARCHAR", "params_hash": "VARCHAR", "status": "VARCHAR"}
 _PARAMS = {"params_hash": "VARCHAR", "params": "VARCHAR"}
 """Columns that are there in any case, each with its type in SQL."""
@@ -68,6 +74,11 @@ def select_images(con: duckdb.DuckDBPyConnection, images: Source) -> str:
         images: The table of images.
     """
     return f"FROM {_complete(con, images, _IMAGES)}"
+
+
+def select_velocity(con: duckdb.DuckDBPyConnection, velocity: Source) -> str:
+    """Write the SELECT of ``kym_velocity``, likewise: no image may have had a trace yet."""
+    return f"FROM {_complete(con, velocity, _VELOCITY)}"
 
 
 def select_events(

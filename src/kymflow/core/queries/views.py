@@ -4,7 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from kymflow.core.queries.event_views import select_analysed, select_events, select_images
+from kymflow.core.queries.event_views import (
+    select_analysed,
+    select_events,
+    select_images,
+    select_velocity,
+)
 from kymflow.core.queries.params_view import select_params
 from kymflow_zarr.sql.views import View, Views, as_it_is
 from kymflow_zarr.tables.types import TableKey
@@ -17,6 +22,7 @@ EVENTS = "kym_events"
 ANALYSED = "kym_analysed"
 _ALL_EVENTS = TableKey("kym_velocity_events")
 _IMAGES = TableKey("kym_images")
+_VELOCITY = TableKey("kym_velocity")
 
 
 def kym_views(dataset: ZarrDataset) -> Views:
@@ -32,8 +38,9 @@ def kym_views(dataset: ZarrDataset) -> Views:
     backend = dataset.tables.backend
     tables = backend.names()
     views = {name: View(TableKey(name)) for name in tables}
-    if _IMAGES.name in views:
-        views[_IMAGES.name] = View(_IMAGES, select_images)
+    for table, completed in ((_IMAGES, select_images), (_VELOCITY, select_velocity)):
+        if table.name in views:
+            views[table.name] = View(table, completed)
     for sidecar, select in (("runs", as_it_is), ("params", select_params)):
         for name in sorted(set(backend.names(sidecar)).intersection(tables)):
             views.setdefault(f"{name}_{sidecar}", View(TableKey(name, sidecar), select))

@@ -16,15 +16,11 @@ from kymflow.core.artifacts.measurement import (
     confirmed,
     read_measurement,
 )
-from kymflow.core.artifacts.trace import OWNER, load_measured
+from kymflow.core.artifacts.trace import OWNER, PIXELS, QUANTILES, VELOCITY_SCHEMA, load_measured
 from kymflow.core.kym_dataset.indexers.artifact import ArtifactIndexer
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrImageRecord
-
-QUANTILES = (5, 25, 75, 95)
-_FIGURES = ("mean", "median", "std", "se", "cv", "min", "max", *(f"q{q:02d}" for q in QUANTILES))
-PIXELS = ("pixel_min", "pixel_max", "pixel_mean", "pixel_std")
 
 Row = dict[str, Any]
 
@@ -46,18 +42,7 @@ class VelocityIndexer(ArtifactIndexer):
     params_artifact: ClassVar[str] = VELOCITY_PARAMS_ARTIFACT
     default_params: ClassVar[Mapping[str, Any]] = {"source": "imported"}
     rows_artifacts: ClassVar[tuple[str, ...]] = (TRACE_ARTIFACT,)
-    schema: ClassVar[Mapping[str, pl.DataType]] = {
-        **OWNER,
-        "measured": pl.Boolean(),
-        "n_windows": pl.Int64(),
-        "n_nan": pl.Int64(),
-        "n_zero": pl.Int64(),
-        **{f"{name}_{of}": pl.Float64() for of in ("velocity", "speed") for name in _FIGURES},
-        "direction": pl.Int32(),
-        "against_fraction": pl.Float64(),
-        "mean_quality": pl.Float64(),
-        **{name: pl.Float64() for name in PIXELS},
-    }
+    schema: ClassVar[Mapping[str, pl.DataType]] = VELOCITY_SCHEMA
 
     def read_rows(self, rec: ZarrImageRecord) -> pl.DataFrame:
         """Compute one image's rows from its trace.

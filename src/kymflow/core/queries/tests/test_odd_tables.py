@@ -13,7 +13,12 @@ import pytest
 from polars.testing import assert_frame_equal
 
 from kymflow.core.artifacts.events import EVENT_SCHEMA
-from kymflow.core.kym_dataset import ImageIndexer, KymDataset, VelocityEventIndexer
+from kymflow.core.kym_dataset import (
+    ImageIndexer,
+    KymDataset,
+    VelocityEventIndexer,
+    VelocityIndexer,
+)
 from kymflow.core.queries.library import named_queries
 from kymflow_zarr import ZarrDataset
 
@@ -78,7 +83,7 @@ def add(dataset: ZarrDataset, image_id: str, events: pl.DataFrame | None, **head
 
 def indexed(dataset: ZarrDataset) -> KymDataset:
     kym = KymDataset(dataset)
-    for indexer in (ImageIndexer(), VelocityEventIndexer()):
+    for indexer in (ImageIndexer(), VelocityIndexer(), VelocityEventIndexer()):
         kym.update_index(indexer, on_error="record")
     return kym
 
@@ -166,7 +171,7 @@ def test_tables_without_rows_are_answered(tmp_path: Path, name: str) -> None:
     add(dataset, "a", FINE)
     kym = indexed(dataset)
     dataset.delete_image("a")
-    for indexer in (ImageIndexer(), VelocityEventIndexer()):
+    for indexer in (ImageIndexer(), VelocityIndexer(), VelocityEventIndexer()):
         kym.update_index(indexer, mode="incremental")
     assert kym.query(name).is_empty()
 
