@@ -16,6 +16,8 @@ MAX_CELLS = 50_000_000  # a line of one letter makes a row of nulls, 16 bytes a 
 MAX_HEADER = 4 << 20
 
 _HEADER = re.compile(rb'[\r\n]*+(?:[^"\r\n]++|"[^"]*+"?)*+')  # up to a line break out of quotes
+# Polars unpacks what begins like a packed file, however large that gets; not behind this mark.
+_MARK = b"\xef\xbb\xbf"
 _BLANK_LINE = re.compile(rb"\n[ \t]*\r?\n|\n[ \t]+\Z")
 _BLANK_LINES = re.compile(rb'("[^"]*")|\n(?:[ \t]*\r?\n)+|\n[ \t]+\Z')
 _EMPTY_LINES = re.compile(rb'("[^"]*")|\n(?:\r?\n)+')
@@ -65,6 +67,8 @@ def decode_csv(text: bytes, *, texts: Collection[str] = (), separator: str = ","
     if cells > MAX_CELLS:
         raise ValueError(f"it has {cells:,} cells, more than the {MAX_CELLS:,} that are read")
     lines = _without_blank_lines(text, one_column=not commas)
+    if not lines.startswith(_MARK):
+        lines = _MARK + lines
     try:
         raw = pl.read_csv(lines, infer_schema=False, separator=separator)
         return pl.DataFrame({name: _typed(raw[name], name in texts) for name in raw.columns})

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import gzip
 import math
+import zlib
+from collections.abc import Callable
 
 import polars as pl
 import pytest
@@ -130,3 +132,19 @@ def test_artifacts_keep_ids(dataset: ZarrDataset, add_image) -> None:
     record = add_image("a")
     record.save_df_csv_gz("x", pl.DataFrame({"id": ["007", "1e5"], "n": [1, 2]}))
     assert record.load_df_csv_gz("x", texts=["id"])["id"].to_list() == ["007", "1e5"]
+
+
+@pytest.mark.parametrize("head", ["xڀ", "x\x01", "(µ/", "\ufeffa"])
+def test_a_header_that_begins_like_a_packed_file_is_text(head: str) -> None:
+    assert decode_csv(f"{head},b\n1,2\n".encode()).rows() == [(1, 2)]
+
+
+@pytest.mark.parametrize("pack", [gzip.compress, zlib.compress], ids=["gzip", "zlib"])
+def test_what_is_packed_in_a_csv_is_not_unpacked(pack: Callable[[bytes], bytes]) -> None:
+    packed = pack(b"a,b\n" + b"1,2\n" * 100_000)
+    try:
+        frame = decode_csv(packed)
+    except ValueError:
+        return
+    assert frame.height < 1_000
+    assert "a" not in frame.columns
