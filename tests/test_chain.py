@@ -207,6 +207,18 @@ class Chain:
         self._index(asked, mode)
         self._compare()
 
+    def journal(self, on: bool) -> None:
+        journal = self.dataset.journal
+        journal.turn_on() if on else journal.turn_off()
+
+    def index_changed(self) -> None:
+        """Look at what the journal names: what is not in it stays stale, and is called so."""
+        if self.dataset.journal.is_on:
+            KymDataset(self.dataset).update_index(
+                Versioned(self.version), mode="incremental", on_error="record", changed=True
+            )
+            self._compare()
+
     def index_and_die(self, point: str) -> None:
         try:
             with die_at(point, _die):
@@ -323,6 +335,9 @@ STEPS = [
     Step("detect", {"asked": SOME, "mode": ["incremental", "replace"]}),
     Step("detect_and_die", {"call": range(1, 5), "when": ["before", "after"]}),
     Step("index", {"asked": SOME, "mode": MODES}),
+    Step("journal", {"on": (True, True, False)}),
+    Step("index_changed"),
+    Step("index_changed"),
     Step("index_and_die", {"point": POINTS}),
     Step(
         "index_beside",

@@ -15,6 +15,7 @@ from .errors import InvalidNameError as InvalidNameError
 from .errors import MetadataNotFoundError as MetadataNotFoundError
 from .errors import MissingExtraError as MissingExtraError
 from .errors import NoHistoryError as NoHistoryError
+from .errors import NoJournalError as NoJournalError
 from .errors import NotFoundError as NotFoundError
 from .errors import OutsideError as OutsideError
 from .errors import QueryError as QueryError

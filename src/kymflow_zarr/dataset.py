@@ -250,7 +250,7 @@ class ZarrDataset(Store, Queryable):
         record = self.record(image_id)
         record.check_exists()
         deleted = layout.new_deleted(record.path)
-        with record.lock():
+        with record.lock(), record.noting():
             try:
                 os.replace(record.path, deleted)
             except FileNotFoundError as error:

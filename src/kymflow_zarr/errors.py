@@ -6,7 +6,8 @@
     ├── UsageError                      the call is wrong: change the call    (ValueError)
     │   ├── InvalidNameError
     │   ├── InvalidArrayError
-    │   └── NoHistoryError              convert the tables to a kind that keeps one
+    │   ├── NoHistoryError              convert the tables to a kind that keeps one
+    │   └── NoJournalError              have writes noted from now on
     ├── ReadOnlyError                   open the dataset for writing          (PermissionError)
     │   ├── OutsideError                put the file itself in place of a link
     │   └── CopiedDatasetError          give the copy a catalog of its own
@@ -150,6 +151,12 @@ class NoHistoryError(UsageError):
     """An earlier version of the tables was asked for, and they keep no history."""
 
     code = "no-history"
+
+
+class NoJournalError(UsageError):
+    """The dataset keeps no journal of its writes."""
+
+    code = "no-journal"
 
 
 class NotFoundError(DatasetError, FileNotFoundError):

@@ -41,6 +41,7 @@ REMEDIES = {
     "--um-per-pixel UM`, or for this image with `kymflow metadata set DATASET IMAGE_ID "
     "seconds_per_line=S um_per_pixel=UM`",
     "no-history": "have one kept from now on with `kymflow tables convert --to ducklake`",
+    "no-journal": "have one kept from now on with `kymflow index DATASET --journal`",
     "version-not-found": "`kymflow history` lists the versions there are",
 }
 """Commands that help, by the code of the error: storage does not know of commands."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+
+from kymflow.cli.errors import warn
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -251,6 +253,18 @@ def load_indexers(names: tuple[str, ...]) -> list[Indexer]:
     from kymflow.core.kym_dataset import available_indexers, load_indexer
 
     return [load_indexer(name) for name in names or available_indexers()]
+
+
+def tell_of_older_traces(image_ids: Sequence[str]) -> None:
+    """Say that rows are made of events whose trace is gone, and what to do about it."""
+    if image_ids:
+        one = len(image_ids) == 1
+        warn(
+            f"{len(image_ids):,} {'image has' if one else 'images have'} events made of an older "
+            f"trace ({', '.join(image_ids[:3])}{', …' if len(image_ids) > 3 else ''}), and rows of "
+            f"them: run `kymflow detect`, and `kymflow index` again",
+            kind="note",
+        )
 
 
 def counted(verdicts: pl.DataFrame) -> pl.DataFrame:

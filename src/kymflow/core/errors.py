@@ -71,6 +71,7 @@ class ErrorCode(StrEnum):
     COPIED_DATASET = "copied-dataset"
     HOST_NOT_TRUSTED = "host-not-trusted"
     NO_HISTORY = "no-history"
+    NO_JOURNAL = "no-journal"
     WRITE = "write"
     READ = "read"
     NOT_FOUND = "not-found"

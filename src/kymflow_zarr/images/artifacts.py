@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -87,6 +87,22 @@ class ImageFiles:
             yield
         finally:
             lock.release()
+
+    @contextmanager
+    def noting(self) -> Iterator[None]:
+        """Note in the dataset's journal, where it is on, that the image is written to here.
+
+        Whoever writes to an image by other means than this class does so within such a block. An
+        image that is still being made is noted when it joins the dataset.
+
+        Raises:
+            WriteError: If the system refuses it; then nothing may be written.
+        """
+        if self.path.name != self.image_id:
+            yield
+            return
+        with self.dataset.journal.noting(self.image_id):
+            yield
 
     def exists(self) -> bool:
         """Tell whether the image is in the dataset."""
@@ -218,7 +234,9 @@ class ImageFiles:
         """
         self.dataset.check_writable("delete an artifact")
         place = self.path / "analysis" / check_artifact_name(key)
-        return delete_within(self.dataset.path, place)
+        with self.noting():
+            found = delete_within(self.dataset.path, place)
+        return found
 
     def delete_analysis(self, suffixes: Sequence[str] | None = None) -> int:
         """Delete artifacts.
@@ -235,15 +253,17 @@ class ImageFiles:
             for key in self.list_analysis_keys()
             if suffixes is None or key.endswith(tuple(suffixes))
         ]
-        for key in chosen:
-            delete_within(self.dataset.path, self.path / "analysis" / key)
+        with self.noting() if chosen else nullcontext():
+            for key in chosen:
+                delete_within(self.dataset.path, self.path / "analysis" / key)
         return len(chosen)
 
     def _save(self, name: str, suffix: str, data: bytes) -> Path:
         path = self.artifact_path(name, suffix)
         self.dataset.check_writable(f"save artifact {name!r}", path.parent)
         self.check_exists()
-        write_atomic(path, data)
+        with self.noting():
+            write_atomic(path, data)
         return path
 
     @contextmanager
@@ -251,7 +271,7 @@ class ImageFiles:
         path = self.artifact_path(name, suffix)
         self.dataset.check_writable(f"save artifact {name!r}", path.parent)
         self.check_exists()
-        with atomic_path(path) as temporary:
+        with self.noting(), atomic_path(path) as temporary:
             yield temporary
 
     def _load(

@@ -78,15 +78,16 @@ class ZarrImageRecord(ImageFiles):
         now = datetime.now(UTC).isoformat()
         created = self.attrs().get("created_utc", now) if self.exists() else now
         zarr_format = self.dataset.zarr_format
-        pixels.write_array(
-            self.path / "data",
-            checked,
-            axes=names,
-            chunks=chunks,
-            zarr_format=zarr_format,
-        )
-        attributes = {"axes": names, "created_utc": created, "updated_utc": now}
-        write_group(self.path, zarr_format, attributes)
+        with self.noting():
+            pixels.write_array(
+                self.path / "data",
+                checked,
+                axes=names,
+                chunks=chunks,
+                zarr_format=zarr_format,
+            )
+            attributes = {"axes": names, "created_utc": created, "updated_utc": now}
+            write_group(self.path, zarr_format, attributes)
 
     def open_array(self) -> zarr.Array[Any]:
         """Open the pixels without reading them.
@@ -163,13 +164,14 @@ class ZarrImageRecord(ImageFiles):
         path = self._array_path(name)
         self.dataset.check_writable(f"save array artifact {name!r}", path)
         checked = pixels.checked_array(array)
-        pixels.write_array(
-            path,
-            checked,
-            axes=pixels.checked_axes(axes, checked.ndim),
-            chunks=chunks,
-            zarr_format=self.dataset.zarr_format,
-        )
+        with self.noting():
+            pixels.write_array(
+                path,
+                checked,
+                axes=pixels.checked_axes(axes, checked.ndim),
+                chunks=chunks,
+                zarr_format=self.dataset.zarr_format,
+            )
         return path
 
     def load_array_artifact(self, name: str) -> np.ndarray[Any, Any]:

@@ -22,11 +22,16 @@ def put_in_place(store: Store, hidden: Path, image_id: str) -> None:
         ReadOnlyError: If that would write through a link out of the store.
     """
     target = hidden.with_name(image_id)
-    if not target.exists():
-        os.replace(hidden, target)
-        return
+    with store.journal.noting(image_id):
+        if target.exists():
+            _replace(store, hidden, target)
+        else:
+            os.replace(hidden, target)
+
+
+def _replace(store: Store, hidden: Path, target: Path) -> None:
     with _lock(store):
-        old = target.parent / layout.REPLACED / image_id
+        old = target.parent / layout.REPLACED / target.name
         store.check_writable("replace an image", old.parent)
         old.parent.mkdir(exist_ok=True)
         os.replace(target, old)
@@ -55,7 +60,8 @@ def recover_replacements(store: Store) -> None:
             if target.exists():
                 remove(old)
             else:
-                os.replace(old, target)
+                with store.journal.noting(old.name):
+                    os.replace(old, target)
 
 
 def _lock(store: Store) -> Lock:

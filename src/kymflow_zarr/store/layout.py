@@ -14,6 +14,9 @@
       index/staging/<name>/<hex>/         the work of one update; its lease is the file beside it
       index/locks/<name>.lock             the lock of a table's writers
       index/locks/images/<xx>.lock        the lock of whoever writes to an image
+      journal/<number>.notes              which images were written to, if that is noted
+      index/journal/<reader>.json         how far a reader of the journal has come
+      index/locks/.journal.lock           the lock of whoever begins or drops a segment of it
       review/<name>.jsonl                 an append-only log; its torn ends are in <name>.torn
       **/.<name>.<hex>.tmp                a file being written, which then takes that name
 
@@ -32,6 +35,7 @@ LEASE = ".lock"
 """Ending of the file whose lock says that the folder beside it is in use."""
 REPLACED = ".swapped"
 """Folder of images whose replacement is under way."""
+_NOTES = ".notes"
 _STAGED = ".staged-"
 _DELETED = ".deleted-"
 _OLD_DELETED = ".aside-"
@@ -120,6 +124,32 @@ def log(dataset: Path, name: str) -> Path:
 def log_lock(dataset: Path, name: str) -> Path:
     """The lock of a log's writers."""
     return dataset / "index" / "locks" / "logs" / f"{name}{LEASE}"
+
+
+def journal(dataset: Path) -> Path:
+    """The folder of the journal of writes; where it holds no segment, none is kept."""
+    return dataset / "journal"
+
+
+def journal_segment(dataset: Path, number: int) -> Path:
+    """A segment of the journal."""
+    return journal(dataset) / f"{number:08}{_NOTES}"
+
+
+def segment_number(name: str) -> int | None:
+    """The number of the segment whose file has this name, None if it is none."""
+    number = name.removesuffix(_NOTES)
+    return int(number) if name.endswith(_NOTES) and re.fullmatch("[0-9]{8}", number) else None
+
+
+def journal_place(dataset: Path, reader: str) -> Path:
+    """The file that says how far a reader of the journal has come."""
+    return dataset / "index" / "journal" / f"{reader}.json"
+
+
+def journal_lock(dataset: Path) -> Path:
+    """The lock of whoever begins or drops a segment of the journal."""
+    return dataset / "index" / "locks" / f".journal{LEASE}"
 
 
 def catalog_lock(dataset: Path) -> Path:

@@ -10,6 +10,7 @@ from typing import Literal
 from kymflow_zarr.errors import DatasetNotFoundError, OutsideError, ReadOnlyError, UsageError
 from kymflow_zarr.store.containment import resolve_within
 from kymflow_zarr.store.groups import ZarrFormat, create_root, group_format
+from kymflow_zarr.store.journal import Journal
 from kymflow_zarr.store.names import check_dataset_path
 from kymflow_zarr.store.reads import read_many
 
@@ -45,6 +46,11 @@ class Store:
     def read_only(self) -> bool:
         """Whether the dataset is open for reading only."""
         return self.mode == "r"
+
+    @property
+    def journal(self) -> Journal:
+        """The journal of what is written to images; it is off unless it was turned on."""
+        return Journal(self.path)
 
     def check_there(self) -> None:
         """Refuse to read a dataset that is opened but not made yet.

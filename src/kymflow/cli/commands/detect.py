@@ -18,6 +18,7 @@ from kymflow.cli.options import (
     picked_images,
     worker_options,
 )
+from kymflow.cli.watching import check_watch, keep_on, watch_options
 
 
 @click.command("detect")
@@ -33,6 +34,7 @@ from kymflow.cli.options import (
 @mode_option("incremental skips images done with these params, replace makes all again.")
 @image_options
 @worker_options
+@watch_options
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -44,6 +46,9 @@ def command(
     where: str | None,
     workers: int | None,
     dask: str | None,
+    watch: bool,
+    every: float,
+    poll: bool | None,
 ) -> None:
     """Find velocity events in the images' traces.
 
@@ -54,8 +59,31 @@ def command(
     from kymflow.cli.changes import parse_changes, read_params
     from kymflow.cli.progress import update_bar
     from kymflow.core.velocity_events import detect_dataset
+    from kymflow.core.watch import noted_images
 
+    check_watch(watch, images, where, mode)
     dataset = open_dataset(path, writing=True)
+    if watch:
+        with chosen_executor(workers, dask) as executor:
+
+            def look_again(whole: bool) -> str:
+                with noted_images(dataset, "events", whole=whole) as noted:
+                    report = detect_dataset(
+                        dataset,
+                        read_params(params_file) if params_file else None,
+                        changes=parse_changes(assignments),
+                        image_ids=noted,
+                        workers=workers,
+                        executor=executor,
+                        on_error="record",
+                    )
+                for event in report.kept:
+                    warn(str(event), kind="kept")
+                failed = warn_of_failures(report.failures)
+                return report.summary if report.detected or failed else ""
+
+            keep_on(dataset, look_again, every=every, poll=poll)
+        return
     with chosen_executor(workers, dask) as executor, update_bar("events") as progress:
         report = detect_dataset(
             dataset,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -20,11 +21,16 @@ from kymflow.cli.options import (
     mode_option,
     open_tables,
     picked_images,
+    tell_of_older_traces,
     worker_options,
 )
 from kymflow.cli.output import Output
+from kymflow.cli.watching import keep_on, watch_options
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
+    from kymflow.core.kym_dataset import Indexer, KymDataset
     from kymflow.core.workers.progress import Failure
 
 _NAMED = 3
@@ -38,8 +44,20 @@ _NAMED = 3
 @click.option(
     "--verify", is_flag=True, help="Read and hash every file and row, whatever is on record."
 )
+@click.option(
+    "--changed",
+    is_flag=True,
+    help="Look only at images that the journal names as written to by kymflow since. What other "
+    "programs wrote is found without this option.",
+)
+@click.option(
+    "--journal/--no-journal",
+    default=None,
+    help="Keep a journal of what kymflow writes to images, from now on, or no longer.",
+)
 @image_options
 @worker_options
+@watch_options
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @click.pass_context
 def command(
@@ -48,10 +66,15 @@ def command(
     indexers: tuple[str, ...],
     mode: Literal["incremental", "replace"],
     verify: bool,
+    changed: bool,
+    journal: bool | None,
     images: tuple[str, ...],
     where: str | None,
     workers: int | None,
     dask: str | None,
+    watch: bool,
+    every: float,
+    poll: bool | None,
     dry_run: bool,
 ) -> None:
     """Bring tables up to date: make again what is stale.
@@ -61,7 +84,16 @@ def command(
     """
     from kymflow.cli.progress import update_bar
 
+    if (changed or watch) and (images or where or verify or dry_run or mode != "incremental"):
+        raise click.UsageError(
+            f"{'--changed' if changed else '--watch'} takes the images from the journal: it goes "
+            f"with none of --images, --where, --mode, --verify and --dry-run"
+        )
+    if dry_run and journal is not None:
+        raise click.UsageError("--dry-run changes nothing, --journal and --no-journal do")
     kym = open_tables(path, writing=not dry_run)
+    if journal is not None:
+        kym.dataset.journal.turn_on() if journal else kym.dataset.journal.turn_off()
     chosen = load_indexers(indexers)
     image_ids = picked_images(kym.dataset, images, where)
     failed = False
@@ -71,6 +103,10 @@ def command(
             Output().print(labelled(indexer.name, counted(verdicts)))
         return
     with chosen_executor(workers, dask) as executor:
+        if watch:
+            work = partial(_look_again, kym, chosen, workers, executor)
+            keep_on(kym.dataset, work, every=every, poll=poll)
+            return
         for indexer in chosen:
             with update_bar(indexer.name) as progress:
                 report = kym.update_index(
@@ -82,13 +118,56 @@ def command(
                     workers=workers,
                     executor=executor,
                     verify=verify,
+                    changed=changed,
                 )
             click.echo(report.summary)
-            for named, message in _by_message(report.failures):
-                warn(f"{named}: {message}", kind="failed")
+            _warn_of(report.failures)
             failed = failed or bool(report.failures)
+            if indexer.name == "velocity_events":
+                _tell_of_older_traces(kym, image_ids if report.noted is None else report.noted_ids)
     if failed:
         ctx.exit(FAILED)
+
+
+def _look_again(
+    kym: KymDataset,
+    indexers: Sequence[Indexer],
+    workers: int | None,
+    executor: Executor | None,
+    whole: bool,
+) -> str:
+    """Update all tables, at what the journal names or at everything; return what was done."""
+    done: list[str] = []
+    for indexer in indexers:
+        report = kym.update_index(
+            indexer,
+            mode="incremental",
+            on_error="record",
+            workers=workers,
+            executor=executor,
+            changed=not whole,
+        )
+        _warn_of(report.failures)
+        if indexer.name == "velocity_events" and report.noted:
+            _tell_of_older_traces(kym, report.noted_ids)
+        if report.updated or report.pruned or report.failed:
+            done.append(
+                f"{indexer.name} updated={report.updated} pruned={report.pruned} "
+                f"failed={report.failed}"
+            )
+    return "; ".join(done)
+
+
+def _tell_of_older_traces(kym: KymDataset, image_ids: Sequence[str] | None) -> None:
+    from kymflow.core.artifacts.detection import events_of_older_traces
+
+    asked = kym.dataset.list_image_ids() if image_ids is None else image_ids
+    tell_of_older_traces(events_of_older_traces(kym.dataset, asked))
+
+
+def _warn_of(failures: Sequence[Failure]) -> None:
+    for named, message in _by_message(failures):
+        warn(f"{named}: {message}", kind="failed")
 
 
 def _by_message(failures: Sequence[Failure]) -> Iterator[tuple[str, str]]:

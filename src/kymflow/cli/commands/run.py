@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import click
 
@@ -18,8 +21,11 @@ from kymflow.cli.options import (
     worker_options,
 )
 from kymflow.cli.output import Output
+from kymflow.cli.watching import keep_on, watch_options
 
 if TYPE_CHECKING:
+    from concurrent.futures import Executor
+
     from kymflow_zarr import ZarrDataset
 
 
@@ -28,6 +34,7 @@ if TYPE_CHECKING:
 @dataset_argument
 @scale_options
 @worker_options
+@watch_options
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -37,70 +44,141 @@ def command(
     um_per_pixel: float | None,
     workers: int | None,
     dask: str | None,
+    watch: bool,
+    every: float,
+    poll: bool | None,
 ) -> None:
     """Do the whole job: from a lab folder to tables.
 
     Import what is new, measure velocities in the pixels, detect events, bring every table up to
     date. Each step does only what is due, so that a second run on an unchanged folder does nothing.
-    What fails is listed and does not stop the rest.
+    What fails is listed and does not stop the rest. With --watch the dataset keeps a journal from
+    then on, and the folder is imported with each look at everything.
     """
-    from kymflow.cli.progress import import_bar, update_bar
-    from kymflow.core.kym_dataset import KymDataset
+    from kymflow.cli.progress import import_bar
     from kymflow.core.lab_folder import import_folder
-    from kymflow.core.velocity import velocity_dataset
-    from kymflow.core.velocity_events import detect_dataset
 
-    failed = 0
     with chosen_executor(workers, dask) as executor:
-        with import_bar() as told:
-            imported = import_folder(
-                folder,
-                path,
-                workers=workers,
-                executor=executor,
-                seconds_per_line=seconds_per_line,
-                um_per_pixel=um_per_pixel,
-                progress=told,
-            )
+
+        def take_in() -> _Done:
+            with import_bar() as told:
+                imported = import_folder(
+                    folder,
+                    path,
+                    workers=workers,
+                    executor=executor,
+                    seconds_per_line=seconds_per_line,
+                    um_per_pixel=um_per_pixel,
+                    progress=told,
+                )
+            did = bool(imported.added or imported.updated)
+            return _Done(imported.summary, did, warn_of_failures(imported.failures))
+
+        imported = take_in()
         click.echo(imported.summary)
-        failed += warn_of_failures(imported.failures)
         dataset = open_dataset(path, writing=True)
-        with update_bar("velocity") as progress:
-            measured = velocity_dataset(
-                dataset,
-                workers=workers,
-                executor=executor,
+        steps = _Steps(dataset, workers, executor)
+        if watch:
+            dataset.journal.turn_on()
+            was_taken_in = True
+
+            def look_again(whole: bool) -> str:
+                nonlocal was_taken_in
+                done = [take_in()] if whole and not was_taken_in else []
+                was_taken_in = False
+                done += steps.all(whole=whole, journal=True)
+                return "; ".join(each.summary for each in done if each.did or each.failed)
+
+            keep_on(dataset, look_again, every=every, poll=poll)
+            return
+        failed = imported.failed
+        for done in steps.all():
+            click.echo(done.summary)
+            failed += done.failed
+    _close(dataset, failed)
+    if failed:
+        ctx.exit(FAILED)
+
+
+class _Done(NamedTuple):
+    """What a step did: its line, whether that is anything, and how many images failed."""
+
+    summary: str
+    did: bool
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Steps:
+    """The steps behind the import."""
+
+    dataset: ZarrDataset
+    workers: int | None
+    executor: Executor | None
+
+    def all(self, *, whole: bool = True, journal: bool = False) -> Iterator[_Done]:
+        """Do them one after the other, on all images or those that the journal names."""
+        yield self._velocity(whole, journal)
+        yield self._events(whole, journal)
+        yield from self._tables(whole)
+
+    def _velocity(self, whole: bool, journal: bool) -> _Done:
+        from kymflow.cli.progress import update_bar
+        from kymflow.core.velocity import velocity_dataset
+
+        with self._noted("traces", whole, journal) as noted, update_bar("velocity") as progress:
+            report = velocity_dataset(
+                self.dataset,
+                image_ids=noted,
+                workers=self.workers,
+                executor=self.executor,
                 progress=progress,
                 on_error="record",
             )
-        click.echo(measured.summary)
-        failed += warn_of_failures(measured.failures)
-        with update_bar("events") as progress:
-            detected = detect_dataset(
-                dataset,
-                workers=workers,
-                executor=executor,
+        return _Done(report.summary, bool(report.measured), warn_of_failures(report.failures))
+
+    def _events(self, whole: bool, journal: bool) -> _Done:
+        from kymflow.cli.progress import update_bar
+        from kymflow.core.velocity_events import detect_dataset
+
+        with self._noted("events", whole, journal) as noted, update_bar("events") as progress:
+            report = detect_dataset(
+                self.dataset,
+                image_ids=noted,
+                workers=self.workers,
+                executor=self.executor,
                 progress=progress,
                 on_error="record",
             )
-        click.echo(detected.summary)
-        failed += warn_of_failures(detected.failures)
-        kym = KymDataset(dataset)
+        return _Done(report.summary, bool(report.detected), warn_of_failures(report.failures))
+
+    def _tables(self, whole: bool) -> Iterator[_Done]:
+        from kymflow.cli.progress import update_bar
+        from kymflow.core.kym_dataset import KymDataset
+
+        kym = KymDataset(self.dataset)
         for indexer in load_indexers(()):
             with update_bar(indexer.name) as progress:
-                updated = kym.update_index(
+                report = kym.update_index(
                     indexer,
                     mode="incremental",
                     on_error="record",
                     progress=progress,
-                    workers=workers,
-                    executor=executor,
+                    workers=self.workers,
+                    executor=self.executor,
+                    changed=not whole,
                 )
-            click.echo(updated.summary)
-            failed += warn_of_failures(updated.failures)
-    _close(dataset, failed)
-    if failed:
-        ctx.exit(FAILED)
+            did = bool(report.updated or report.pruned)
+            yield _Done(report.summary, did, warn_of_failures(report.failures))
+
+    def _noted(
+        self, reader: str, whole: bool, journal: bool
+    ) -> AbstractContextManager[list[str] | None]:
+        from kymflow.core.watch import noted_images
+
+        if not journal:
+            return nullcontext()
+        return noted_images(self.dataset, reader, whole=whole)
 
 
 def _close(dataset: ZarrDataset, failed: int) -> None:

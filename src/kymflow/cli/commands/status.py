@@ -14,6 +14,7 @@ from kymflow.cli.options import (
     labelled,
     load_indexers,
     open_tables,
+    tell_of_older_traces,
 )
 from kymflow.cli.output import Output, output_options
 
@@ -37,16 +38,20 @@ def command(
 ) -> None:
     """Say what is fresh and what is stale, and why, step by step.
 
-    The events are what `kymflow detect` makes of the traces; each table is what `kymflow index`
-    makes of those. Nothing is changed.
+    The traces are what `kymflow velocity` makes of the pixels, unless they were imported; the
+    events are what `kymflow detect` makes of the traces; each table is what `kymflow index` makes
+    of those. Nothing is changed.
     """
     import polars as pl
 
+    from kymflow.core.artifacts.detection import events_of_older_traces
     from kymflow.core.kym_dataset.update.decide import REASONS
+    from kymflow.core.velocity import velocity_status
+    from kymflow.core.velocity.plan import REASONS as MEASUREMENT_REASONS
     from kymflow.core.velocity_events import detection_status
     from kymflow.core.velocity_events.plan import REASONS as DETECTION_REASONS
 
-    known = list(dict.fromkeys((*REASONS, *DETECTION_REASONS)))
+    known = list(dict.fromkeys((*REASONS, *MEASUREMENT_REASONS, *DETECTION_REASONS)))
     for name in reason:
         if name not in known:
             raise click.BadParameter(f"{name!r} is none of {', '.join(known)}")
@@ -57,11 +62,20 @@ def command(
             click.echo(printable(f"{indexer.name}  {kym.explain(indexer, explain)}"))
         return
     steps: list[tuple[str, pl.DataFrame]] = []
+    no_rows = pl.lit(None, pl.Int64).alias("n_rows")
+    older: list[str] = []
     for indexer in chosen:
+        verdicts = kym.staleness(indexer, verify=verify)
+        if indexer.name == "velocity":
+            steps.append(("traces", velocity_status(kym.dataset).with_columns(no_rows)))
         if indexer.name == "velocity_events":
-            events = detection_status(kym.dataset)
-            steps.append(("events", events.with_columns(n_rows=pl.lit(None, pl.Int64))))
-        steps.append((indexer.name, kym.staleness(indexer, verify=verify)))
+            steps.append(("events", detection_status(kym.dataset).with_columns(no_rows)))
+            older = events_of_older_traces(kym.dataset, kym.dataset.list_image_ids())
+            fresh = pl.col("image_id").is_in(older) & (pl.col("action") == "skip")
+            reason_now = pl.when(fresh).then(pl.lit("trace_changed")).otherwise("reason")
+            verdicts = verdicts.with_columns(reason=reason_now)
+        steps.append((indexer.name, verdicts))
     chosen_rows = pl.col("reason").is_in(reason) if reason else pl.lit(value=True)
     frames = [(step, verdicts.filter(chosen_rows)) for step, verdicts in steps]
     output.print(pl.concat(labelled(step, f if images else counted(f)) for step, f in frames))
+    tell_of_older_traces(older)

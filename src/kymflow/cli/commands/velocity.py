@@ -18,6 +18,7 @@ from kymflow.cli.options import (
     picked_images,
     worker_options,
 )
+from kymflow.cli.watching import check_watch, keep_on, watch_options
 
 
 @click.command("velocity")
@@ -31,6 +32,7 @@ from kymflow.cli.options import (
 )
 @image_options
 @worker_options
+@watch_options
 @click.pass_context
 def command(
     ctx: click.Context,
@@ -42,6 +44,9 @@ def command(
     where: str | None,
     workers: int | None,
     dask: str | None,
+    watch: bool,
+    every: float,
+    poll: bool | None,
 ) -> None:
     """Measure velocities in the images' pixels.
 
@@ -53,8 +58,29 @@ def command(
     from kymflow.cli.changes import parse_changes
     from kymflow.cli.progress import update_bar
     from kymflow.core.velocity import velocity_dataset
+    from kymflow.core.watch import noted_images
 
+    check_watch(watch, images, where, mode)
     dataset = open_dataset(path, writing=True)
+    if watch:
+        with chosen_executor(workers, dask) as executor:
+
+            def look_again(whole: bool) -> str:
+                with noted_images(dataset, "traces", whole=whole) as noted:
+                    report = velocity_dataset(
+                        dataset,
+                        changes=parse_changes(assignments),
+                        image_ids=noted,
+                        replace_imported=replace_imported,
+                        workers=workers,
+                        executor=executor,
+                        on_error="record",
+                    )
+                failed = warn_of_failures(report.failures)
+                return report.summary if report.measured or failed else ""
+
+            keep_on(dataset, look_again, every=every, poll=poll)
+        return
     with chosen_executor(workers, dask) as executor, update_bar("velocity") as progress:
         report = velocity_dataset(
             dataset,

@@ -141,3 +141,37 @@ def test_an_image_is_drawn(lab: Path, tmp_path: Path) -> None:
     assert "baseline drop" in picture.read_text()
     assert "no such image" in run("show", lab, "nope", "-o", picture, check=1).stderr
     assert "'.gif'" in run("show", lab, "demo-00", "-o", tmp_path / "a.gif", check=2).stderr
+
+
+def test_rows_of_events_of_an_older_trace_are_not_called_fresh(lab: Path) -> None:
+    run("detect", lab)
+    run("index", lab)
+    record = ZarrDataset(lab).record("demo-01")
+    trace = record.load_df_parquet("velocity/trace")
+    record.save_df_parquet("velocity/trace", trace.with_columns(pl.col("velocity") * 1.5))
+    told = "note: 1 image has events made of an older trace (demo-01), and rows of them: run `kymf"
+    done = run("index", lab)
+    assert "indexer=velocity_events mode=incremental table=kym_velocity_events updated=0" in (
+        done.stdout
+    )
+    assert told in done.stderr
+    status = run("status", lab, "velocity_events", "--images", "--format", "json")
+    assert told in status.stderr
+    assert {
+        (row["step"], row["action"], row["reason"])
+        for row in json.loads(status.stdout)
+        if row["image_id"] == "demo-01"
+    } == {("events", "update", "trace_changed"), ("velocity_events", "skip", "trace_changed")}
+    run("detect", lab)
+    assert told not in run("index", lab).stderr
+    after = json.loads(run("status", lab, "velocity_events", "--format", "json").stdout)
+    assert {row["action"] for row in after} == {"skip"}
+
+
+def test_events_that_another_program_wrote_since_are_its_own(lab: Path) -> None:
+    run("detect", lab)
+    record = ZarrDataset(lab).record("demo-01")
+    trace = record.load_df_parquet("velocity/trace")
+    record.save_df_parquet("velocity/trace", trace.with_columns(pl.col("velocity") * 1.5))
+    record.save_df_parquet(EVENTS, record.load_df_parquet(EVENTS).head(1))
+    assert "older" not in run("index", lab).stderr

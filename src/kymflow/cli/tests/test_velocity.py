@@ -18,7 +18,7 @@ import tifffile
 from kymflow.cli.tests.test_command import run
 from kymflow.core.artifacts import measurement
 from kymflow.core.artifacts.measurement import pixel_files, read_measurement
-from kymflow.core.velocity import dataset as velocity
+from kymflow.core.velocity import plan as velocity
 from kymflow.core.velocity.tests.oracle import find, windows
 from kymflow_zarr import ZarrDataset, ZarrImageRecord
 from tests.support.streaks import SECONDS_PER_LINE, UM_PER_PIXEL, WINDOWS, streaks, write_lab
@@ -270,3 +270,37 @@ def test_workers_measure_the_same(lab: Path, tmp_path: Path) -> None:
     alone = traces(lab)
     assert "measured=3" in run("velocity", lab, "--mode", "replace", "--workers", 2).stdout
     assert all(trace.equals(alone[name]) for name, trace in traces(lab).items())
+
+
+def reasons(lab: Path) -> dict[str, tuple[str, str]]:
+    """Return what status says of each image's traces, by the names of their files."""
+    told = run("status", lab, "velocity", "--images", "--format", "json").stdout
+    rows = {
+        r["image_id"]: (r["action"], r["reason"]) for r in json.loads(told) if r["step"] == "traces"
+    }
+    return {name: rows[image_id] for name, image_id in ids(lab).items()}
+
+
+def test_status_tells_what_is_due_for_measuring_and_why(lab: Path) -> None:
+    assert set(reasons(lab).values()) == {("update", "missing")}
+    run("velocity", lab)
+    assert set(reasons(lab).values()) == {("skip", "fresh")}
+    dataset, of = ZarrDataset(lab), ids(lab)
+    run("velocity", lab, "-p", "window_lines=32", "--images", of["a"])
+    parameters = dataset.record(of["a"]).artifact_path("velocity/params", ".json")
+    parameters.write_text(parameters.read_text().replace("32", "16"))
+    dataset.record(of["b"]).save_array(streaks(0.3), axes=["t", "x"])
+    run("metadata", "set", lab, of["c"], "seconds_per_line=0.002", "um_per_pixel=0.5")
+    assert reasons(lab) == {
+        "a": ("update", "params_changed"),
+        "b": ("update", "pixels_changed"),
+        "c": ("update", "regions_changed"),
+    }
+    parameters.write_text("{")
+    dataset.record(of["b"]).save_df_parquet(TRACE, dataset.record(of["c"]).load_df_parquet(TRACE))
+    assert reasons(lab) == {
+        "a": ("update", "failed"),
+        "b": ("skip", "imported"),
+        "c": ("update", "regions_changed"),
+    }
+    assert "measured=1 skipped=0 imported=1" in run("velocity", lab, check=1).stdout

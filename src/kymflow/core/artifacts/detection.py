@@ -107,7 +107,8 @@ class DetectionRecord:
         path = rec.artifact_path(DETECTION_ARTIFACT, ".json")
         rec.check_exists()
         rec.dataset.check_writable("save what the events were made with", path.parent)
-        _write(self, path)
+        with rec.noting():
+            _write(self, path)
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,6 +165,29 @@ def read_detections(
         if (trace_now, events_now) != (found.trace, found.events) and not dataset.read_only:
             _refresh(replace(found, trace=trace_now, events=events_now), folder)
         yield Detection(found, same_trace, same_events, trace is not None)
+
+
+def events_of_older_traces(dataset: Store, image_ids: Sequence[str]) -> list[str]:
+    """Name the images whose events were detected in a trace that is no longer there.
+
+    Events that another program wrote since are not among them: they are that program's.
+
+    Args:
+        dataset: The dataset; nothing is written.
+        image_ids: Only of these images, which may be gone.
+    """
+    keys = (f"images/{image_id}/analysis/{DETECTION_ARTIFACT}.json" for image_id in image_ids)
+    root = f"{layout.images(dataset.path)}/"
+    found: list[str] = []
+    for image_id, blob in zip(image_ids, dataset.get_many(keys), strict=True):
+        folder = f"{root}{image_id}/analysis"
+        record = _parsed(blob, folder) if isinstance(blob, bytes) else None
+        trace = None if record is None else find_file(folder, TRACE_FILES)
+        if record is None or trace is None or _held_against(record.trace, trace, 0)[0]:
+            continue
+        if _held_against(record.events, find_file(folder, EVENTS_FILES), 0)[0]:
+            found.append(image_id)
+    return found
 
 
 def written_events(rec: ZarrImageRecord) -> Sequence[Mapping[str, Any]] | None:
@@ -331,8 +355,8 @@ def _parsed(blob: bytes, folder: str) -> DetectionRecord | None:
         return DetectionRecord(
             str(value["detector_version"]),
             _text(value["params_hash"]),
-            _stamp(value["trace"], find_file(folder, TRACE_FILES)),
-            _stamp(value["events"], find_file(folder, EVENTS_FILES)),
+            _stamp(value["trace"], folder, TRACE_FILES),
+            _stamp(value["events"], folder, EVENTS_FILES),
             value.get("written"),
             tuple(value.get("earlier", ())),
             _failed(value.get("failed")),
@@ -349,7 +373,7 @@ def _failed(value: Any) -> Failed | None:
     return None if value is None else Failed(str(value["code"]), str(value["message"]))
 
 
-def _stamp(value: Any, path: str | None) -> FileStamp | None:
+def _stamp(value: Any, folder: str, names: Sequence[str]) -> FileStamp | None:
     """Read a stamp; one of an earlier release, size and time, counts while both are the same.
 
     Raises:
@@ -360,6 +384,7 @@ def _stamp(value: Any, path: str | None) -> FileStamp | None:
     if isinstance(value, dict):
         told = value["signature"]
         return FileStamp(str(value["content"]), None if told is None else Signature(*told))
+    path = find_file(folder, names)
     now = None if path is None else signature(path)
     if now is None or [now.size, now.mtime_ns] != list(value):
         raise ValueError("the file is not the one that was stamped")

@@ -68,7 +68,8 @@ class MeasurementRecord:
         """
         path = rec.artifact_path(MEASUREMENT_ARTIFACT, ".json")
         rec.dataset.check_writable("save what the trace was measured from", path.parent)
-        write_atomic(path, json.dumps(asdict(self)).encode())
+        with rec.noting():
+            write_atomic(path, json.dumps(asdict(self)).encode())
 
 
 def read_measurement(store: Store, image_id: str) -> MeasurementRecord | None:

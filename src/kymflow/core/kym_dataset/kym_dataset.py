@@ -6,7 +6,7 @@ import json
 import logging
 import time
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from kymflow.core.kym_dataset.overview import show_tables
 from kymflow.core.kym_dataset.update.decide import Mode, decide
 from kymflow.core.kym_dataset.update.extract import Job
 from kymflow.core.kym_dataset.update.fingerprint import code_fingerprint
+from kymflow.core.kym_dataset.update.noted import NotedImages
 from kymflow.core.kym_dataset.update.pipeline import Update
 from kymflow.core.kym_dataset.update.prints import NO_ROWS, prints_of_table
 from kymflow.core.kym_dataset.update.race import Race
@@ -29,8 +30,9 @@ from kymflow.core.kym_dataset.update.survey import Past, Survey, take_survey
 from kymflow.core.workers.job import ImageRun, OnError
 from kymflow.core.workers.pool import worker_pool
 from kymflow.core.workers.progress import ProgressCallback
-from kymflow_zarr.errors import ArtifactError, ImageNotFoundError
+from kymflow_zarr.errors import ArtifactError, ImageNotFoundError, UsageError
 from kymflow_zarr.sql.queryable import Queryable
+from kymflow_zarr.store.names import check_image_id
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -95,6 +97,7 @@ class KymDataset(Queryable):
         workers: int | None = None,
         executor: Executor | None = None,
         verify: bool = False,
+        changed: bool = False,
     ) -> UpdateReport:
         """Bring an indexer's table up to date.
 
@@ -115,12 +118,18 @@ class KymDataset(Queryable):
                 docs/scale.md.
             verify: Read every file behind the rows, whatever its times say, and ask the rows
                 themselves, whatever the ledger says.
+            changed: Look only at the images that the dataset's journal names as written to since
+                this indexer's last update; at all where the journal does not reach back to that,
+                or the version or the table is another. What other programs wrote is found by the
+                next update of all images. Only with ``mode="incremental"``.
 
         Returns:
             What was done; also kept in ``last_update_stats``.
 
         Raises:
             ReadOnlyError: If the dataset is open for reading only.
+            NoJournalError: With ``changed``, if the dataset keeps no journal.
+            UsageError: If ``changed`` is given with what it does not go with.
             InvalidIndexerError: If the indexer's name or verbs are not as they must be.
             ImageNotFoundError: If an image asked for is neither in the dataset nor in the table.
             ArtifactError: With ``on_error="raise"``, the first failure.
@@ -141,10 +150,18 @@ class KymDataset(Queryable):
             check_can_travel(indexer)
         job = Job(self.dataset, indexer, _version(indexer), code_fingerprint(indexer))
         ledger = Ledger(self.dataset, table)
-        race = Race(self.dataset.tables, ledger)
+        notes = NotedImages(self.dataset, indexer, job.analysis_version, ledger)
+        if changed:
+            if mode != "incremental" or image_ids is not None or verify:
+                raise UsageError("`changed` goes with no other choice of images, mode or `verify`")
+            image_ids = notes.changed()
+        asked = None if image_ids is None else sorted({check_image_id(i) for i in image_ids})
+        race = Race(self.dataset.tables, ledger, asked)
         table_decided = self.dataset.tables.version(table)
-        past = self._past(ledger, table, race.before)
-        survey = take_survey(self.dataset, indexer, past, image_ids, progress, verify=verify)
+        past = self._past(ledger, table, race.before, asked)
+        survey = take_survey(
+            self.dataset, indexer, past, asked, progress, verify=verify, noted=changed
+        )
         decision = self._decide(survey, job, race.before, mode, verify=verify)
         if survey.baseline and self.dataset.tables.exists(table):
             log.info("table %s: noted for the first time what its rows are made of", table)
@@ -159,6 +176,8 @@ class KymDataset(Queryable):
         self.last_update_stats = report
         log.info(report.summary)
         images.raise_first()
+        if survey.whole or survey.noted:
+            notes.done()
         return report
 
     def staleness(
@@ -262,13 +281,15 @@ class KymDataset(Queryable):
 
         return kym_views(self.dataset)
 
-    def _past(self, ledger: Ledger, table: str, runs: pl.DataFrame) -> Past:
+    def _past(
+        self, ledger: Ledger, table: str, runs: pl.DataFrame, of: Sequence[str] | None = None
+    ) -> Past:
         """Find what is on record of a table, as far as it can be relied on.
 
         Where it is not on record of the table as it is now, as after an edit by another tool or a
         kill, it is of those images whose rows are still the same.
         """
-        seen = ledger.load_seen()
+        seen = ledger.load_seen(of)
         if seen is None or ledger.is_for_table(ledger.seen):
             return Past(runs, seen)
         prints = prints_of_table(self.dataset.tables, table)
@@ -289,7 +310,7 @@ class KymDataset(Queryable):
         decision = decide(survey, tables, table, runs, job.analysis_version, mode, verify=verify)
         known = decision.filter(pl.col("action") != "forget")
         unknown = sorted(set(survey.absent) - set(known["image_id"])) if survey.absent else []
-        if unknown:
+        if unknown and not survey.noted:
             raise ImageNotFoundError(
                 f"no image of this id, and no rows of it: {', '.join(unknown[:5])}",
                 dataset=str(self.dataset.path),

@@ -48,18 +48,20 @@ class Ledger:
         self.params = TableKey(table, "params")
         self.seen = TableKey(table, "seen")
 
-    def load(self, *columns: str) -> pl.DataFrame:
+    def load(self, *columns: str, of: Sequence[str] | None = None) -> pl.DataFrame:
         """Return the last run of every image.
 
         Args:
             columns: Only these; all if none is named.
+            of: Only of these images; of all if None.
 
         Returns:
             Frame (image_id, params_hash, analysis_version, status ``ok``/``failed``,
             n_rows, error, code of the error, indexed_at UTC, code_hash), one row per
             image; empty where nothing was run.
         """
-        return self._load(self.runs, pl.Schema({name: RUNS[name] for name in columns or RUNS}))
+        schema = pl.Schema({name: RUNS[name] for name in columns or RUNS})
+        return self._load(self.runs, schema, of)
 
     def load_params(self) -> pl.DataFrame:
         """Return the canonical params JSON of every hash ever used.
@@ -75,14 +77,17 @@ class Ledger:
             [TableKey(sidecar.name), sidecar], lambda r: r.is_for_table(sidecar)
         )
 
-    def load_seen(self) -> pl.DataFrame | None:
+    def load_seen(self, of: Sequence[str] | None = None) -> pl.DataFrame | None:
         """Load what each image's rows were made of; None where that was never kept.
+
+        Args:
+            of: Only of these images; of all if None.
 
         Returns:
             Frame in the schema ``SEEN``, one row per image; empty where it was lost.
         """
         if self._tables.exists(self.seen):
-            return self._load(self.seen, SEEN)
+            return self._load(self.seen, SEEN, of)
         return None if self._is_of_earlier_release() else pl.DataFrame(schema=SEEN)
 
     def _is_of_earlier_release(self) -> bool:
@@ -130,19 +135,24 @@ class Ledger:
         none = new.select("params_hash").clear()
         return [Change(self.params, "params_hash", none, new, pl.DataFrame(schema=PARAMS))]
 
-    def _load(self, key: TableKey, schema: pl.Schema) -> pl.DataFrame:
+    def _load(
+        self, key: TableKey, schema: pl.Schema, of: Sequence[str] | None = None
+    ) -> pl.DataFrame:
         """Load the ledger in today's schema; empty where it can't be read."""
         try:
-            return self._read(key, schema)
+            return self._read(key, schema, of)
         except TableNotFoundError:
             pass
         except _unreadable() as error:
             self._check_damaged(key, error)
         return pl.DataFrame(schema=schema)
 
-    def _read(self, key: TableKey, schema: pl.Schema) -> pl.DataFrame:
+    def _read(self, key: TableKey, schema: pl.Schema, of: Sequence[str] | None) -> pl.DataFrame:
         """Load the ledger in today's schema; columns that an older writer lacked are null."""
-        return in_schema(self._tables.scan(key), schema).collect()
+        rows = in_schema(self._tables.scan(key), schema)
+        if of is not None:
+            rows = rows.filter(pl.col("image_id").is_in(pl.Series(of, dtype=pl.String).implode()))
+        return rows.collect()
 
     def _check_damaged(self, key: TableKey, error: BaseException) -> None:
         """Let damage pass, with a warning: what is kept here can be made again.

@@ -59,7 +59,8 @@ class Base:
         path = rec.artifact_path(name, ".json")
         rec.dataset.check_writable("keep what is imported", path.parent)
         # Not indented: nobody reads it, and indenting takes ten times as long.
-        write_atomic(path, dumps_parsed(content).encode())
+        with rec.noting():
+            write_atomic(path, dumps_parsed(content).encode())
         return name
 
 

@@ -138,8 +138,9 @@ def _replace(dataset: ZarrDataset, stored: Stored, merged: Merged, contents: Con
 
 def _save(rec: ZarrImageRecord, artifact: str, value: Any) -> None:
     if value is ABSENT:
-        for name in FILES[artifact]:
-            (rec.path / "analysis" / name).unlink(missing_ok=True)
+        with rec.noting():
+            for name in FILES[artifact]:
+                (rec.path / "analysis" / name).unlink(missing_ok=True)
     elif artifact == PARAMS_ARTIFACT:
         rec.save_json(artifact, value)
     else:

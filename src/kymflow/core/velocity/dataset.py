@@ -2,48 +2,32 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from concurrent.futures import Executor
-from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-from kymflow.core.artifacts.detection import TRACE_FILES, find_file
-from kymflow.core.artifacts.measurement import (
-    INTERRUPTED,
-    VELOCITY_PARAMS_ARTIFACT,
-    MeasurementRecord,
-    confirmed,
-    pixel_files,
-    read_measurement,
-)
-from kymflow.core.errors import ParamsError, check_choice
-from kymflow.core.velocity.image import Measured, measure_image, read_regions
-from kymflow.core.velocity.measure import VELOCITY_VERSION
+from kymflow.core.errors import check_choice
+from kymflow.core.velocity.image import Measured, measure_image
 from kymflow.core.velocity.params import VelocityParams
+from kymflow.core.velocity.plan import Mode, plan_velocity
 from kymflow.core.workers.job import ImageJob, ImageRun, OnError
 from kymflow.core.workers.pool import worker_pool
 from kymflow.core.workers.progress import Failure, ProgressCallback
 from kymflow_zarr.errors import (
-    ArtifactError,
     ArtifactNotFoundError,
-    ArtifactSchemaError,
     ImageNotFoundError,
-    OutsideError,
-    WriteError,
 )
-from kymflow_zarr.store import layout
-from kymflow_zarr.store.stamps import clock_ns
 
 if TYPE_CHECKING:
-    from kymflow_zarr import ZarrDataset, ZarrImageRecord
+    import polars as pl
+
+    from kymflow_zarr import ZarrDataset
 
 log = logging.getLogger(__name__)
 
-Mode = Literal["incremental", "replace"]
 BATCH = 4
 """Images per batch: one of 30,000 lines takes a second or two."""
 FATAL = (
@@ -88,25 +72,6 @@ class VelocityReport:
             f"imported={self.imported} without_pixels={self.without_pixels} failed={self.failed} "
             f"traces={self.traces} windows={self.windows}"
         )
-
-
-@dataclass(slots=True)
-class VelocityPlan:
-    """What a measurement has to do.
-
-    Attributes:
-        due: The images to measure, each with its params.
-        skipped: How many images have traces measured of what is there now.
-        imported: How many images have traces that came from elsewhere.
-        without_pixels: How many images have no pixels.
-        errors: The error of each image whose params or metadata can't be used.
-    """
-
-    due: list[tuple[str, VelocityParams]] = field(default_factory=list)
-    skipped: int = 0
-    imported: int = 0
-    without_pixels: int = 0
-    errors: dict[str, Exception] = field(default_factory=dict)
 
 
 def velocity_dataset(
@@ -184,108 +149,6 @@ def velocity_dataset(
     return report
 
 
-def plan_velocity(
-    dataset: ZarrDataset,
-    params: VelocityParams | None,
-    changes: Mapping[str, Any],
-    image_ids: Iterable[str] | None = None,
-    mode: Mode = "incremental",
-    *,
-    replace_imported: bool = False,
-) -> VelocityPlan:
-    """Plan a measurement; nothing is changed. See :func:`velocity_dataset`."""
-    plan = VelocityPlan()
-    now_ns = 0 if dataset.read_only else clock_ns(layout.index(dataset.path))
-    changed: dict[VelocityParams, VelocityParams] = {}
-    for rec, own in _with_params(dataset, dataset.pick_image_ids(image_ids)):
-        if params is None and isinstance(own, Exception):
-            plan.errors[rec.image_id] = own
-            continue
-        base = params or (own if isinstance(own, VelocityParams) else VelocityParams())
-        if base not in changed:
-            changed[base] = base.with_changes(changes)
-        try:
-            verdict = _judged(rec, changed[base], now_ns)
-        except ArtifactError as error:
-            plan.errors[rec.image_id] = error
-            continue
-        if (
-            verdict == "due"
-            or (verdict == "fresh" and mode == "replace")
-            or (verdict == "imported" and replace_imported)
-        ):
-            plan.due.append((rec.image_id, changed[base]))
-        elif verdict == "imported":
-            plan.imported += 1
-        elif verdict == "fresh":
-            plan.skipped += 1
-        else:
-            plan.without_pixels += 1
-    return plan
-
-
-def _judged(
-    rec: ZarrImageRecord, params: VelocityParams, now_ns: int
-) -> Literal["due", "fresh", "imported", "without_pixels"]:
-    trace = find_file(f"{rec.path}/analysis", TRACE_FILES)
-    record = read_measurement(rec.dataset, rec.image_id)
-    same_trace = confirmed(record.trace, [trace], now_ns) if record and trace else None
-    if trace and same_trace is None and (record is None or record.trace != INTERRUPTED):
-        return "imported"
-    files = pixel_files(rec.dataset, rec.image_id)
-    if not files:
-        return "without_pixels"
-    if (
-        same_trace is None
-        or record is None
-        or record.velocity_version != VELOCITY_VERSION
-        or record.params_hash != params.hash
-        or record.regions != read_regions(rec).to_dict()
-    ):
-        return "due"
-    same_pixels = confirmed(record.pixels, files, now_ns)
-    if same_pixels is None:
-        return "due"
-    _refresh(rec, record, replace(record, pixels=same_pixels, trace=same_trace))
-    return "fresh"
-
-
-def _refresh(rec: ZarrImageRecord, record: MeasurementRecord, now: MeasurementRecord) -> None:
-    """Keep new signatures, which spare reading the files again."""
-    if now == record or rec.dataset.read_only:
-        return
-    # Without the record the files are read again next time, which is all that this is about.
-    with suppress(WriteError, OutsideError, ArtifactError), rec.lock():
-        if read_measurement(rec.dataset, rec.image_id) == record:
-            now.save(rec)
-
-
-def _with_params(
-    dataset: ZarrDataset, image_ids: Sequence[str]
-) -> Iterator[tuple[ZarrImageRecord, VelocityParams | Exception | None]]:
-    for image_id in image_ids:
-        rec = dataset.record(image_id)
-        yield rec, own_velocity_params(rec)
-
-
-def own_velocity_params(rec: ZarrImageRecord) -> VelocityParams | ArtifactError | None:
-    """Load the params that an image's trace was measured with; None if it has none."""
-    try:
-        value = rec.load_json(VELOCITY_PARAMS_ARTIFACT)
-        return VelocityParams.from_dict(value)
-    except ArtifactNotFoundError:
-        return None
-    except ArtifactError as error:
-        return error
-    except (ParamsError, json.JSONDecodeError) as error:
-        return ArtifactSchemaError(
-            f"the params can't be used: {error}; correct the file",
-            dataset=str(rec.dataset.path),
-            image_id=rec.image_id,
-            artifact=VELOCITY_PARAMS_ARTIFACT,
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class _Due:
     """An image to measure: all that a worker needs to know."""
@@ -307,3 +170,30 @@ def _measure(due: _Due) -> Measured | None:
 
 
 _MEASUREMENT = ImageJob(_measure, "measuring the velocities of image_id", FATAL)
+
+
+def velocity_status(
+    dataset: ZarrDataset, *, image_ids: Iterable[str] | None = None
+) -> pl.DataFrame:
+    """Say what a measurement with each image's own params would do, and why; nothing is changed.
+
+    Args:
+        dataset: The dataset.
+        image_ids: Only these images; all if None.
+
+    Returns:
+        Frame (image_id str, action ``skip``/``update``, reason str), one row per image that has
+        pixels or a trace, sorted by image_id. Reasons are those of
+        :data:`~kymflow.core.velocity.plan.Reason`.
+
+    Raises:
+        ImageNotFoundError: If an image asked for is not in the dataset.
+    """
+    import polars as pl
+
+    reasons = plan_velocity(dataset, None, {}, image_ids).reasons
+    schema = {"image_id": pl.String, "reason": pl.String}
+    frame = pl.DataFrame(list(reasons.items()), schema, orient="row").sort("image_id")
+    left_alone = pl.col("reason").is_in(["fresh", "imported"])
+    action = pl.when(left_alone).then(pl.lit("skip")).otherwise(pl.lit("update"))
+    return frame.select("image_id", action.alias("action"), "reason")

@@ -163,7 +163,9 @@ def measure_image(rec: ZarrImageRecord, params: VelocityParams) -> Measured:
         measured.save(rec)
         rec.save_df_parquet(TRACE_ARTIFACT, rows)
         older = rec.artifact_path(TRACE_ARTIFACT, ".csv.gz")
-        older.unlink(missing_ok=True)  # the Parquet file beside it counts
+        if older.exists():
+            with rec.noting():
+                older.unlink(missing_ok=True)  # the Parquet file beside it counts
         rec.save_json(VELOCITY_PARAMS_ARTIFACT, params.to_dict())
         written = find_file(f"{rec.path}/analysis", TRACE_FILES)
         assert written is not None  # noqa: S101 - it was just written

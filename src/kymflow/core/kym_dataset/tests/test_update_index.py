@@ -468,3 +468,24 @@ def test_rows_surveyed_before_a_change_do_not_overtake_those_made_after_it(
 
     kym.update_index(EVENTS, progress=overtake)
     assert kym.staleness(EVENTS)["reason"].to_list() == ["fresh"]
+
+
+def test_a_ledger_does_not_speak_for_rows_of_an_image_that_came_back(kym, add_image) -> None:
+    """The rows of a deleted image are not pruned where it is there again at the commit."""
+    for image_id in "ab":
+        add_image(image_id, 2)
+    kym.update_index(EVENTS)
+    of_before = kym.dataset.load_table(TABLE)
+    kym.dataset.delete_image("b")
+    kym.update_index(EVENTS, mode="incremental")
+    kym.dataset.save_table(TABLE, of_before)  # as a backup is put back
+    kym.dataset.record("a").save_json("velocity_events/params", {"mad_k": 4.0})
+
+    def meanwhile(step: Progress) -> None:
+        if step.stage == "commit" and not kym.dataset.has_image("b"):
+            add_image("b", 1)
+
+    kym.update_index(EVENTS, mode="incremental", progress=meanwhile)
+    verdicts = kym.staleness(EVENTS)
+    assert verdicts.equals(kym.staleness(EVENTS, verify=True))
+    assert verdicts["action"].to_list() == ["skip", "update"]

@@ -70,7 +70,7 @@ def commit(
         gone = [image_id for image_id in gone if not (image_id and dataset.has_image(image_id))]
         decided_by_all = survey.whole and dataset.tables.version(key) == table_decided
         done = _images((one.runs for one in made), gone)
-        settled = doubtful.join(done, on="image_id", how="anti").is_empty()
+        settled = doubtful.join(done, on="image_id", how="anti", nulls_equal=True).is_empty()
         for_table = {
             ledger.runs: (decided_by_all and settled) or ledger.is_for_table(ledger.runs),
             ledger.seen: decided_by_all or ledger.is_for_table(ledger.seen),

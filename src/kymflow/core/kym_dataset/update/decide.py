@@ -1,4 +1,4 @@
-"""Step 2, decide: one SQL statement says what is due and why."""
+"""Step 2, decide: SQL says what is due and why."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Literal
 import duckdb
 import polars as pl
 
-from kymflow.core.artifacts.provenance import text_hash
 from kymflow.core.kym_dataset.schemas import PROVENANCE
+from kymflow.core.kym_dataset.update.settled import NEVER_ANALYSED, settle
 from kymflow.core.kym_dataset.update.survey import Survey
 from kymflow_sql import statement
 from kymflow_zarr.duck import view_columns
@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from kymflow_zarr.tables.types import Reader
 
 Mode = Literal["replace", "incremental"]
-NEVER_ANALYSED = text_hash("null")
-"""The params_hash of an image that has neither params nor rows."""
 
 REASONS = (
     "fresh",
@@ -77,9 +75,6 @@ def decide(
     key, place = TableKey(table), tables.path(table)
     question = _Question(survey, key, runs, analysis_version, place, verify)
     decision = tables.read([key, question.runs_key], question.ask)
-    # Joined here: carried through the statement, the hashes of a million images take 300 MB more.
-    hashes = survey.current.select("image_id", "params_hash")
-    decision = decision.join(hashes, on="image_id", how="left", maintain_order="left")
     if mode == "replace":
         forced = pl.col("action") == "skip"
         decision = decision.with_columns(
@@ -106,22 +101,20 @@ class _Question:
         return TableKey(self.table.name, "runs")
 
     def ask(self, reader: Reader) -> pl.DataFrame:
-        """Run the one statement that decides."""
+        """Run the statements that decide: about all images, or those that are not settled."""
         con = reader.con
-        # A variable, not a parameter: DuckDB runs a relation with parameters on one thread.
+        # Variables, not parameters: DuckDB runs a relation with parameters on one thread.
         con.execute("SET VARIABLE analysis_version = $1", [self.analysis_version])
         con.execute("SET VARIABLE never_analysed = $1", [NEVER_ANALYSED])
-        con.register("current", self.survey.current)
-        known = self._known_runs()
-        con.register("ledger", known)
+        current, known = self.survey.current, self._known_runs()
         told = not self.verify and reader.is_for_table(self.runs_key)
-        if told and known.filter(pl.col("status") != "ok").is_empty():
-            _view_nothing(con)
-        else:
-            self._view_rows(reader)
         try:
-            con.execute(statement(f"engine/held_by_{'ledger' if told else 'rows'}"))
-            return con.sql(statement("engine/staleness")).pl()
+            if not told:
+                return self._decided(reader, current, known, told=False)
+            settled, current, known = settle(con, current, known, self.analysis_version)
+            if current.is_empty() and known.is_empty():
+                return settled
+            left = self._decided(reader, current, known, told=True)
         except duckdb.OutOfMemoryException as error:
             raise TableError(
                 "there is too little memory to decide what is stale; nothing was changed: free "
@@ -130,6 +123,24 @@ class _Question:
             ) from error
         except duckdb.Error as error:
             raise parquet.unreadable(self.location, error) from error
+        return pl.concat([settled, left])
+
+    def _decided(
+        self, reader: Reader, current: pl.DataFrame, known: pl.DataFrame, *, told: bool
+    ) -> pl.DataFrame:
+        """Decide about some images by the ledger or the rows, each joined with the others."""
+        con = reader.con
+        con.register("current", current)
+        con.register("ledger", known)
+        if told and known.filter(pl.col("status") != "ok").is_empty():
+            _view_nothing(con)
+        else:
+            self._view_rows(reader)
+        con.execute(statement(f"engine/held_by_{'ledger' if told else 'rows'}"))
+        decision = con.sql(statement("engine/staleness")).pl()
+        # Joined here: carried through the statement, a million hashes take 300 MB more.
+        hashes = current.select("image_id", "params_hash")
+        return decision.join(hashes, on="image_id", how="left", maintain_order="left")
 
     def _view_rows(self, reader: Reader) -> None:
         """Make the view ``existing`` over the table; provenance columns it lacks are null."""

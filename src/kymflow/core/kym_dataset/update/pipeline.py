@@ -130,6 +130,7 @@ class Update:
         counts = dict(self.decision.group_by("reason").len().sort("reason").iter_rows())
         actions = dict(self.decision.group_by("action").len().iter_rows())
         rows = self.job.dataset.tables.count(self.table)
+        noted = self.survey.asked["image_id"].to_list() if self.survey.noted else []
         return UpdateReport(
             indexer=self.job.indexer.name,
             mode=mode,
@@ -143,6 +144,8 @@ class Update:
             rows=rows,
             reasons=counts,
             failures=self.images.failures,
+            noted=len(noted) if self.survey.noted else None,
+            noted_ids=tuple(noted),
             seconds=seconds,
         )
 
@@ -151,7 +154,8 @@ class Update:
 
     def _gone(self, decision: pl.DataFrame) -> list[str | None]:
         """Return the deleted images that have rows, or that the ledger still knows."""
-        actions = ["prune", "forget"] if self.survey.whole else ["prune"]
+        all_known = self.survey.whole or self.survey.noted
+        actions = ["prune", "forget"] if all_known else ["prune"]
         return decision.filter(pl.col("action").is_in(actions))["image_id"].to_list()
 
     def _refreshed(self) -> pl.DataFrame:
@@ -168,7 +172,7 @@ class Update:
     def _doubtful(self) -> pl.DataFrame:
         """Return the images whose rows may be others than the ledger says, until they are made."""
         doubtful = (pl.col("n_rows") > 0) & (pl.col("reason") != "fresh")
-        return self.decision.filter(doubtful, ~pl.col("image_id").is_in(self.gone))
+        return self.decision.filter(doubtful)
 
     def _tasks(
         self, due: pl.DataFrame, staging: Staging, dead: DeadRuns, pool: Pool | None

@@ -28,16 +28,18 @@ class Race:
     Args:
         tables: The dataset's tables.
         ledger: The table's ledger, as it is before the survey.
+        of: The images that the run is about; all if None.
 
     Attributes:
         before: The last run of each image when this run began: what it decides by.
     """
 
-    def __init__(self, tables: TableStore, ledger: Ledger) -> None:
+    def __init__(self, tables: TableStore, ledger: Ledger, of: Sequence[str] | None = None) -> None:
         self._tables = tables
         self._ledger = ledger
+        self._of = of
         self._version = tables.version(ledger.runs)
-        self.before = ledger.load(*DECISIVE)
+        self.before = ledger.load(*DECISIVE, of=of)
 
     def drop_overtaken(self, made: Sequence[Made], staging: Staging) -> list[Made]:
         """Drop the images that a later run has committed.
@@ -55,7 +57,7 @@ class Race:
         """Find the runs that others have recorded since: frame (image_id, indexed_at)."""
         if self._tables.version(self._ledger.runs) == self._version:
             return self.before.select("image_id", "indexed_at").clear()
-        now = self._ledger.load("image_id", "indexed_at")
+        now = self._ledger.load("image_id", "indexed_at", of=self._of)
         return now.join(self.before, on=["image_id", "indexed_at"], nulls_equal=True, how="anti")
 
 

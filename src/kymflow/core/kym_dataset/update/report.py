@@ -27,6 +27,9 @@ class UpdateReport(Mapping[str, Any]):
         rows: Rows in the table afterwards.
         reasons: Images by reason of the decision.
         failures: The failed images.
+        noted: Images looked at because the journal names them; None where all were, or those asked
+            for.
+        noted_ids: These images, those that are gone included.
         seconds: How long it took, s.
     """
 
@@ -42,6 +45,8 @@ class UpdateReport(Mapping[str, Any]):
     rows: int
     reasons: Mapping[str, int]
     failures: tuple[Failure, ...] = field(default=(), repr=False)
+    noted: int | None = None
+    noted_ids: tuple[str, ...] = field(default=(), repr=False)
     seconds: float = 0.0
 
     @property
@@ -51,6 +56,7 @@ class UpdateReport(Mapping[str, Any]):
             f"update_index indexer={self.indexer} mode={self.mode} table={self.table} "
             f"updated={self.updated} skipped={self.skipped} missing={self.missing} "
             f"pruned={self.pruned} failed={self.failed}"
+            f"{'' if self.noted is None else f' noted={self.noted}'}"
         )
 
     def __getitem__(self, key: str) -> Any:

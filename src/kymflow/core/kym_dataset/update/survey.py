@@ -8,13 +8,10 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
-from kymflow.core.errors import InvalidIndexerError, ParamsError
 from kymflow.core.kym_dataset.indexers.base import (
-    BulkHasher,
     Indexer,
     ParamsHashes,
     WatchedFiles,
-    image_errors,
 )
 from kymflow.core.kym_dataset.schemas import SEEN
 from kymflow.core.kym_dataset.update.evidence import (
@@ -26,7 +23,7 @@ from kymflow.core.kym_dataset.update.evidence import (
     same_signature,
     watched,
 )
-from kymflow.core.workers.job import do_each
+from kymflow.core.kym_dataset.update.params_hashes import hash_params
 from kymflow.core.workers.progress import Progress, ProgressCallback
 from kymflow_zarr.errors import WriteError
 from kymflow_zarr.store import layout
@@ -58,6 +55,7 @@ class Survey:
         errors: The error of each such image.
         absent: Images asked for that are not in the dataset.
         whole: Whether every image of the dataset was surveyed.
+        noted: Whether it is of the images that the journal names, some of which may be gone.
         texts: The canonical params JSON behind hashes, so that no later step reads it again; of
             those that came first, where all together are too much to keep.
     """
@@ -71,6 +69,7 @@ class Survey:
     absent: tuple[str, ...]
     whole: bool
     texts: Mapping[str, str] = field(default_factory=dict)
+    noted: bool = False
 
     @property
     def is_watched(self) -> bool:
@@ -92,6 +91,7 @@ def take_survey(
     progress: ProgressCallback | None = None,
     *,
     verify: bool = False,
+    noted: bool = False,
 ) -> Survey:
     """Survey a dataset for one indexer.
 
@@ -102,6 +102,7 @@ def take_survey(
         image_ids: Only these images; all if None.
         progress: Told of each chunk of images.
         verify: Read and hash every file, whatever its signature says.
+        noted: Whether the images are those that the journal names.
 
     Returns:
         The survey, images in the order of their ids.
@@ -142,6 +143,7 @@ def take_survey(
         absent=tuple(absent),
         whole=image_ids is None,
         texts=texts,
+        noted=noted and image_ids is not None,
     )
 
 
@@ -200,7 +202,7 @@ class _Looker:
         return self._judged(both), answer
 
     def _by_params_alone(self, image_ids: Sequence[str]) -> tuple[_Chunk, ParamsHashes]:
-        answer = _hash_chunk(self._dataset, self._indexer, image_ids)
+        answer = hash_params(self._dataset, self._indexer, image_ids)
         frame = pl.DataFrame(
             {"image_id": image_ids, "params_hash": answer.hashes},
             schema={"image_id": pl.String, "params_hash": pl.String},
@@ -210,7 +212,7 @@ class _Looker:
     def _with_params(self, both: pl.DataFrame) -> tuple[pl.DataFrame, ParamsHashes]:
         """Read the params that are not as they were seen."""
         unread = both.filter(~pl.col("same_params"))["image_id"].to_list()
-        answer = _hash_chunk(self._dataset, self._indexer, unread)
+        answer = hash_params(self._dataset, self._indexer, unread)
         contents = answer.contents or [None] * len(unread)
         read = pl.DataFrame(
             {"image_id": unread, "hash_now": answer.hashes, "content_now": contents},
@@ -269,71 +271,3 @@ def _clock(dataset: ZarrDataset) -> int:
         return clock_ns(layout.index(dataset.path))
     except WriteError:
         return 0  # nothing is at rest where nothing can be told
-
-
-def _hash_chunk(dataset: ZarrDataset, indexer: Indexer, image_ids: Sequence[str]) -> ParamsHashes:
-    if isinstance(indexer, BulkHasher):
-        answer = _hash_in_bulk(dataset, indexer, image_ids, _failures(indexer))
-    else:
-        answer = _hash_one_by_one(dataset, indexer, image_ids)
-    if len(answer.hashes) != len(image_ids):
-        raise InvalidIndexerError(
-            f"indexer {indexer.name!r} answered {len(answer.hashes)} hashes for "
-            f"{len(image_ids)} images; params_hashes must answer one an image, in order"
-        )
-    return answer
-
-
-def _failures(indexer: Indexer) -> tuple[type[Exception], ...]:
-    return (*image_errors(indexer), ParamsError)
-
-
-def _hash_in_bulk(
-    dataset: ZarrDataset,
-    indexer: BulkHasher,
-    image_ids: Sequence[str],
-    failures: tuple[type[Exception], ...],
-) -> ParamsHashes:
-    """Hash many images at once; where one can't be, in halves until it is found."""
-    try:
-        return indexer.params_hashes(dataset, image_ids)
-    except failures as error:
-        if len(image_ids) < 2:
-            return ParamsHashes([None], {image_ids[0]: error})
-    except Exception as error:
-        error.add_note(f"while hashing the params of image_ids {image_ids[0]} … {image_ids[-1]}")
-        raise
-    middle = len(image_ids) // 2
-    first, second = (
-        _hash_in_bulk(dataset, indexer, half, failures)
-        for half in (image_ids[:middle], image_ids[middle:])
-    )
-    return ParamsHashes(
-        [*first.hashes, *second.hashes],
-        {**first.errors, **second.errors},
-        {**first.texts, **second.texts},
-        [
-            *(first.contents or [None] * len(first.hashes)),
-            *(second.contents or [None] * len(second.hashes)),
-        ],
-    )
-
-
-def _hash_one_by_one(
-    dataset: ZarrDataset, indexer: Indexer, image_ids: Sequence[str]
-) -> ParamsHashes:
-    def hash_of(image_id: str) -> str:
-        value: object = indexer.params_hash(dataset.record(image_id))
-        if isinstance(value, str) and value:
-            return value
-        raise InvalidIndexerError(
-            f"indexer {indexer.name!r} returned {value!r} for a params_hash; it must be a text"
-        )
-
-    found, errors = do_each(
-        hash_of,
-        zip(image_ids, image_ids, strict=True),
-        "hashing the params of image_id",
-        failures=_failures(indexer),
-    )
-    return ParamsHashes([found.get(image_id) for image_id in image_ids], errors)
