@@ -85,8 +85,7 @@ class TableStore:
 
     def exists(self, name: str | TableKey) -> bool:
         """Tell whether there is a table of this name."""
-        key = _key(name)
-        return read_in_place(self._store.path, lambda: self.backend.exists(key))
+        return read_in_place(self._store.path, lambda: self.backend.exists(_key(name)))
 
     def version(self, name: str | TableKey) -> Hashable:
         """Return a value that differs after every change of a table; None if there is no table."""
