@@ -1,15 +1,23 @@
-"""The demo, the whole way: make, detect, index, skip, change one image, update just it, query."""
+"""The demo, the whole way: pixels, velocities, events, tables; change one image; ask, draw."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 import click
+import polars as pl
 
 from kymflow.cli.output import TABLE, Output
+from kymflow.core.artifacts.trace import load_trace
 from kymflow.core.errors import MissingExtraError
-from kymflow.core.kym_dataset import ImageIndexer, KymDataset, VelocityEventIndexer
-from kymflow.core.synthetic import Stretch, add_synthetic_image
+from kymflow.core.kym_dataset import (
+    ImageIndexer,
+    KymDataset,
+    VelocityEventIndexer,
+    VelocityIndexer,
+)
+from kymflow.core.synthetic import Stretch, add_synthetic_image, compare_with_truth
+from kymflow.core.velocity import VelocityParams, velocity_dataset
 from kymflow.core.velocity_events import detect_dataset, set_params
 from kymflow_zarr import ZarrDataset
 from kymflow_zarr.errors import UsageError
@@ -25,6 +33,8 @@ IMAGES: tuple[list[Stretch], ...] = (
 """What happens in each image."""
 CHANGED, FLOOR = "demo-02", 0.6
 NO_FURTHER = {"top_k_total": 0}
+MEASURED = VelocityParams(window_lines=32, min_quality=0.5)
+"""Longer windows bear more noise, and those of noise alone get no velocity: docs/velocity.md."""
 
 
 def run_demo(folder: Path) -> None:
@@ -41,39 +51,52 @@ def run_demo(folder: Path) -> None:
             f"{folder} holds other files ({others[0]} …); name an empty or new folder",
             artifact=str(folder),
         )
-    _say(f"1. Make {len(IMAGES)} synthetic kymographs with velocity traces in {path}")
+    _say(f"1. Make {len(IMAGES)} synthetic kymographs in {path}")
     dataset = ZarrDataset(path, mode="w")
     for number, stretches in enumerate(IMAGES):
-        add_synthetic_image(dataset, number, stretches)
+        add_synthetic_image(dataset, number, stretches, with_trace=False)
     kym = KymDataset(dataset)
     events = VelocityEventIndexer()
 
-    _say("2. Detect the events of each trace; one has none")
+    _say("2. Measure the velocity in their pixels, mm/s, and compare it with the one they show")
+    click.echo(velocity_dataset(dataset, MEASURED).summary)
+    Output(TABLE).print(_measured_and_true(dataset))
+
+    _say("3. Detect the events of each trace; one has none")
     click.echo(detect_dataset(dataset, changes=NO_FURTHER).summary)
 
-    _say("3. Build the tables")
-    for indexer in (ImageIndexer(), events):
+    _say("4. Build the tables")
+    for indexer in (ImageIndexer(), VelocityIndexer(), events):
         click.echo(kym.update_index(indexer, mode="incremental").summary)
 
-    _say("4. Run again: every image is fresh, those without events too")
+    _say("5. Run again: every image is fresh, those without events too")
+    click.echo(velocity_dataset(dataset).summary)
     click.echo(detect_dataset(dataset).summary)
     click.echo(kym.update_index(events, mode="incremental").summary)
 
-    _say(f"5. Raise the threshold of {CHANGED}, and ask why it is stale")
+    _say(f"6. Raise the threshold of {CHANGED}, and ask why it is stale")
     set_params(dataset.record(CHANGED), {"abs_score_floor": FLOOR})
     click.echo(str(kym.explain(events, CHANGED)))
 
-    _say("6. Detect and update: one image is made again, no old row of it stays")
+    _say("7. Detect and update: one image is made again, no old row of it stays")
     click.echo(detect_dataset(dataset).summary)
     click.echo(kym.update_index(events, mode="incremental").summary)
 
-    _say("7. Ask: events per image")
+    _say("8. Ask: events per image")
     Output(TABLE).print(kym.query("events_per_image"))
 
-    _say(f"8. Draw {CHANGED}")
+    _say(f"9. Draw {CHANGED}")
     _draw(dataset, picture)
     question = "SELECT condition, count(*) AS images FROM kym_images GROUP BY condition"
     click.echo(f'Go on: kymflow sql {path} "{question}"')
+
+
+def _measured_and_true(dataset: ZarrDataset) -> pl.DataFrame:
+    rows = []
+    for number, (record, stretches) in enumerate(zip(dataset, IMAGES, strict=True)):
+        figures = compare_with_truth(load_trace(record), number, stretches)
+        rows.append({"image": record.image_id} | {name: round(x, 3) for name, x in figures.items()})
+    return pl.DataFrame(rows)
 
 
 def _draw(dataset: ZarrDataset, picture: Path) -> None:

@@ -54,7 +54,12 @@ class Stretch:
 
 
 def add_synthetic_image(
-    dataset: ZarrDataset, number: int, stretches: Sequence[Stretch], *, seed: int = 0
+    dataset: ZarrDataset,
+    number: int,
+    stretches: Sequence[Stretch],
+    *,
+    seed: int = 0,
+    with_trace: bool = True,
 ) -> ZarrImageRecord:
     """Add a kymograph with its metadata and its velocity trace to a dataset.
 
@@ -65,21 +70,56 @@ def add_synthetic_image(
         number: Names the image; picks its condition, depth and usual speed.
         stretches: Where the flow is not the usual one.
         seed: Of the noise and of the cells' places.
+        with_trace: Whether to add a made-up trace; without, it is to be measured in the pixels.
 
     Returns:
         The image.
     """
     rng = np.random.default_rng([seed, number])
-    velocity = _velocity(stretches, speed=0.8 + 0.1 * number)
+    velocity = true_velocity(number, stretches)
     with dataset.stage_image(f"demo-{number:02d}") as staged:
         staged.save_array(_pixels(velocity, stretches, rng), axes=("t", "x"))
         staged.save_metadata_payload(_metadata(number))
-        staged.save_df_parquet(TRACE_ARTIFACT, _trace(velocity, stretches, rng))
+        if with_trace:
+            staged.save_df_parquet(TRACE_ARTIFACT, _trace(velocity, stretches, rng))
     return dataset.record(staged.image_id)
 
 
-def _velocity(stretches: Sequence[Stretch], speed: float) -> Array:
-    """Return the flow's velocity at each line, mm/s."""
+def compare_with_truth(
+    trace: pl.DataFrame, number: int, stretches: Sequence[Stretch]
+) -> dict[str, float]:
+    """Hold a measured trace against the velocity that an image was drawn with.
+
+    Args:
+        trace: Frame with ``time``, s, and ``velocity``, mm/s, NaN where there is none.
+        number: As given to :func:`add_synthetic_image`.
+        stretches: Likewise.
+
+    Returns:
+        ``true_median`` and ``measured_median``, mm/s; ``median_error``, the median of the absolute
+        differences window by window, mm/s; ``lost_percent``, the share of windows without a
+        velocity. In the dark there is nothing to measure, so that its windows count for the last
+        figure alone.
+    """
+    time, measured = trace["time"].to_numpy(), trace["velocity"].to_numpy()
+    velocity = true_velocity(number, stretches)
+    first = np.rint(time / SECONDS_PER_LINE - WINDOW / 2).astype(int)
+    true = np.lib.stride_tricks.sliding_window_view(velocity, WINDOW)[first].mean(axis=1)
+    dark = np.zeros(len(time), bool)
+    for stretch in stretches:
+        dark |= (stretch.kind == "dark") & stretch.covers(time)
+    known = np.isfinite(measured) & ~dark
+    return {
+        "true_median": float(np.median(true[known])),
+        "measured_median": float(np.median(measured[known])),
+        "median_error": float(np.median(np.abs(measured - true)[known])),
+        "lost_percent": float(100 * np.mean(~np.isfinite(measured))),
+    }
+
+
+def true_velocity(number: int, stretches: Sequence[Stretch]) -> Array:
+    """Return the flow's velocity at each line of a synthetic image, mm/s, shape (LINES,)."""
+    speed = 0.8 + 0.1 * number
     times = np.arange(LINES) * SECONDS_PER_LINE
     velocity: Array = speed * (1 + 0.15 * np.sin(2 * np.pi * 8 * times))
     for stretch in stretches:
