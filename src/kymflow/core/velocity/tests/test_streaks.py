@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -12,6 +15,7 @@ import polars as pl
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from polars.testing import assert_frame_equal
 
 from kymflow.core.lab_folder.pixels import read_kymograph
 from kymflow.core.lab_folder.traces import read_trace
@@ -20,6 +24,10 @@ from kymflow.core.velocity.projections import Projections
 from kymflow.core.velocity.streaks import find_streaks
 from kymflow.core.velocity.tests import oracle, pixels
 from kymflow.core.velocity.windows import Windows
+from kymflow.core.velocity_events import EventParams
+from kymflow.core.velocity_events.detect import find_events
+from kymflow.core.velocity_events.trace import Trace
+from kymflow_zarr import ZarrDataset
 
 IMAGES = (
     *("20250722_A89_0002", "20250722_A89_0003", "20250722_A89_0004"),
@@ -71,24 +79,57 @@ def test_real_windows_have_the_angles_of_skimage(lab_folder: Path, name: str) ->
         agree_with_skimage(recording, every=307)
 
 
+@pytest.fixture(scope="module")
+def run_lab(lab_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> ZarrDataset:
+    """Return what one command makes of the real folder without its traces and events."""
+    folder, path = (tmp_path_factory.mktemp("bare") / name for name in ("lab", "lab.zarr"))
+    shutil.copytree(lab_folder, folder, ignore=shutil.ignore_patterns("flow-analysis"))
+    command = [sys.executable, "-m", "kymflow.cli.main", "run", str(folder), str(path)]
+    subprocess.run(command, check=True, capture_output=True)
+    return ZarrDataset(path, mode="r")
+
+
 @pytest.mark.long
 @pytest.mark.parametrize("name", IMAGES)
-def test_all_real_windows_have_the_angles_of_skimage(lab_folder: Path, name: str) -> None:
+def test_pixels_alone_lead_to_the_events_of_exact_traces(
+    lab_folder: Path, run_lab: ZarrDataset, name: str
+) -> None:
+    """All windows of all ROIs have the angles of scikit-image, and so the events."""
+    [record] = [each for each in run_lab if name in each.load_metadata_payload()["source"]["path"]]
+    events = record.load_df_parquet("velocity_events/events")
+    known: dict[tuple[int, ...], np.ndarray] = {}
     for roi_id, recording in recordings(lab_folder, name):
-        if roi_id != 1 or name == "Capillary1_0001":  # elsewhere ROI 1 is ROI 2
-            agree_with_skimage(recording, every=1)
+        roi = tuple(recording.roi)
+        if roi not in known:  # two ROIs may be the same
+            known[roi] = agree_with_skimage(recording, every=1)
+        scale = recording.um_per_pixel / recording.seconds_per_line / 1000
+        velocity = scale * np.tan(np.radians(known[roi]))
+        velocity[np.abs(velocity) > 1e6] = np.nan
+        time = (roi[0] + 4 * np.arange(len(velocity)) + 8) * recording.seconds_per_line
+        expected = find_events(Trace.of(pl.Series(time), pl.Series(velocity)), EventParams())
+        found = events.filter(roi_id=roi_id)
+        assert expected
+        columns = [c for c in expected[0] if c in found.columns]
+        as_found = pl.DataFrame(expected, schema_overrides=found.schema, strict=False)
+        order = ["t_start_s", "event_type"]
+        assert_frame_equal(
+            found.select(columns).sort(order), as_found.select(columns).sort(order), rel_tol=1e-9
+        )
 
 
-def agree_with_skimage(recording: Recording, every: int) -> None:
-    """Measure an ROI, and compare every so many windows."""
+def agree_with_skimage(recording: Recording, every: int) -> np.ndarray:
+    """Measure an ROI, compare every so many windows, and return their expected angles, degrees."""
     t0, t1, x0, x1 = recording.roi
     windows = oracle.windows(recording.pixels[t0:t1, x0:x1], 16)
     measured = recording.measure()
     assert measured.height == len(windows)
+    angles = []
     for number in range(0, len(windows), every):
         expected = oracle.find(windows[number])
         assert measured["angle_deg"][number] == expected.angle, number
         assert measured["quality"][number] == pytest.approx(expected.quality, abs=1e-6)
+        angles.append(expected.angle)
+    return np.array(angles)
 
 
 @settings(deadline=None, max_examples=80)
