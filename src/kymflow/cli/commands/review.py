@@ -2,70 +2,36 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from functools import wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from kymflow.cli.errors import FAILED, remark, warn_of_failures
+from kymflow.cli.deciding import (
+    chosen,
+    decision_options,
+    event_argument,
+    event_options,
+    found_events,
+    image_argument,
+    name_event,
+    optional_image,
+    tell,
+    tell_turn,
+    where_option,
+)
+from kymflow.cli.errors import FAILED, warn_of_failures
 from kymflow.cli.options import FolderPath, dataset_argument, open_dataset
 from kymflow.cli.output import Output, output_options
 
 if TYPE_CHECKING:
-    from kymflow.core.review.decision import EventKey
     from kymflow.core.review.reviews import Reviews
-    from kymflow.core.review.selection import Events
-    from kymflow_zarr import ZarrDataset
 
 SHOWN = (
     *("image_id", "roi_id", "channel", "event_id", "event_type"),
     *("t_start_s", "peak_t_s", "t_end_s", "strength"),
     *("user_type", "rejected", "edited", "note"),
 )
-COMPARED = ("user_type", "note", "rejected", "t_start_s", "peak_t_s", "t_end_s")
-IMAGE = "The image: its id, the beginning of it, or its file's name."
-Values = Mapping[str, Any]
-
-where_option = click.option(
-    "--where", metavar="SQL", help="Events that this condition on kym_velocity_events picks."
-)
-optional_image = click.argument("image", metavar="[IMAGE]", required=False, help=IMAGE)
-image_argument = click.argument("image", metavar="IMAGE", help=IMAGE)
-event_argument = click.argument(
-    "event", metavar="EVENT", help="The event's id, where needed with its ROI in front: 2:17."
-)
-
-
-def decision_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of whoever decides; it takes them as ``reviews``."""
-
-    @click.option(
-        "--reviewer",
-        metavar="NAME",
-        help="Who decides; $KYMFLOW_REVIEWER by default, else your user name.",
-    )
-    @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
-    @wraps(command)
-    def with_reviews(path: Path, reviewer: str | None, dry_run: bool, **kwargs: Any) -> None:
-        from kymflow.core.review.reviews import Reviews
-
-        dataset = open_dataset(path, writing=not dry_run)
-        command(reviews=Reviews(dataset, reviewer=reviewer, dry_run=dry_run), **kwargs)
-
-    return with_reviews
-
-
-def event_options(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the arguments and options that name events, see :func:`chosen`."""
-    events = click.argument(
-        "events",
-        metavar="[EVENT]...",
-        nargs=-1,
-        help="Ids of its events, where needed with their ROI in front: 2:17.",
-    )
-    return optional_image(events(where_option(command)))
 
 
 @click.group("review")
@@ -88,7 +54,7 @@ def list_events(
     ctx: click.Context, path: Path, image: str | None, where: str | None, output: Output
 ) -> None:
     """List events as they are now, rejected ones included."""
-    found = _found(open_dataset(path), image, where)
+    found = found_events(open_dataset(path), image, where)
     output.print(found.frame.select(SHOWN))
     if warn_of_failures(found.failures):
         ctx.exit(FAILED)
@@ -105,6 +71,20 @@ def label(reviews: Reviews, user_type: str, **named: Any) -> None:
     """Say what events are."""
     events = chosen(reviews, **named)
     tell(reviews, "label", events, reviews.label(events.keys, user_type))
+
+
+@command.command("settle")
+@dataset_argument
+@click.argument("user_type", metavar="LABEL", help="What they are, whatever was said of them.")
+@event_options
+@decision_options
+def settle(reviews: Reviews, user_type: str, **named: Any) -> None:
+    """Decide what events are where reviewers disagree; later labels don't count.
+
+    `kymflow sql DATASET --query disagreements` lists them.
+    """
+    events = chosen(reviews, **named)
+    tell(reviews, "settle", events, reviews.settle(events.keys, user_type))
 
 
 @command.command("note")
@@ -189,7 +169,7 @@ def add(reviews: Reviews, image: str, roi: int, **values: Any) -> None:
 
     image_id = find_image(reviews.dataset, image)
     row = reviews.add(image_id, roi_id=roi, **values)
-    click.echo(f"{_name(image_id, row)}: {'would be ' if reviews.dry_run else ''}added")
+    click.echo(f"{name_event(image_id, row)}: {'would be ' if reviews.dry_run else ''}added")
 
 
 @command.command("remove")
@@ -202,7 +182,7 @@ def remove(reviews: Reviews, **named: Any) -> None:
     reviews.remove(events.keys)
     would = "would be " if reviews.dry_run else ""
     for row in events.frame.to_dicts():
-        click.echo(f"{_name(row['image_id'], row)}: {would}removed")
+        click.echo(f"{name_event(row['image_id'], row)}: {would}removed")
     click.echo(f"remove {'would change' if reviews.dry_run else 'changed'}={events.frame.height}")
 
 
@@ -212,7 +192,7 @@ def remove(reviews: Reviews, **named: Any) -> None:
 def undo(reviews: Reviews) -> None:
     """Undo your last decision; again for the one before."""
     decision = reviews.undo()
-    _tell_turn(reviews, "undo", decision.verb, [change.key for change in decision.changes])
+    tell_turn(reviews, "undo", decision.verb, [change.key for change in decision.changes])
 
 
 @command.command("redo")
@@ -221,7 +201,7 @@ def undo(reviews: Reviews) -> None:
 def redo(reviews: Reviews) -> None:
     """Bring back what you undid last."""
     decision = reviews.redo()
-    _tell_turn(reviews, "redo", decision.verb, [change.key for change in decision.changes])
+    tell_turn(reviews, "redo", decision.verb, [change.key for change in decision.changes])
 
 
 @command.command("log")
@@ -253,7 +233,7 @@ def progress(
     """Count how many events are reviewed, rejected, corrected."""
     from kymflow.core.review.overview import review_progress
 
-    found = _found(open_dataset(path), None, where)
+    found = found_events(open_dataset(path), None, where)
     output.print(review_progress(found.frame, by))
     if warn_of_failures(found.failures):
         ctx.exit(FAILED)
@@ -295,72 +275,3 @@ def export(path: Path, folder: Path, replace: bool) -> None:
 
     written = export_events(open_dataset(path), folder, replace=replace)
     click.echo(f"export files={len(written)}")
-
-
-def chosen(
-    reviews: Reviews, image: str | None, events: tuple[str, ...], where: str | None
-) -> Events:
-    """Find the events that a command is to change.
-
-    Raises:
-        click.UsageError: If none are named.
-        ReviewError: If an id names no event, or several.
-        ArtifactError: If a condition is over events that can't be read.
-    """
-    from kymflow.core.errors import ReviewError
-    from kymflow.core.review.selection import pick
-
-    if where is None and not events:
-        raise click.UsageError("name an image and its events, or give --where")
-    found = _found(reviews.dataset, image, where)
-    if found.failures:  # a condition over some of the events would do half of what was meant
-        first = found.failures[0]
-        raise ReviewError(
-            f"nothing was changed: the events of {len(found.failures)} images can't be read, "
-            f"first {first.image_id}: {first.message}"
-        )
-    picked = pick(found, events) if events else found
-    if where is not None:
-        images = picked.frame["image_id"].n_unique()
-        remark(f"{picked.frame.height} events of {images} images")
-    return picked
-
-
-def _found(dataset: ZarrDataset, image: str | None, where: str | None) -> Events:
-    from kymflow.core.review.selection import find_events, find_image
-
-    image_ids = None if image is None else [find_image(dataset, image)]
-    return find_events(dataset, image_ids=image_ids, where=where)
-
-
-def tell(reviews: Reviews, verb: str, before: Events, after: Sequence[Values]) -> None:
-    """Print a line per event that changed, and how many there are."""
-    changed = 0
-    for old, new in zip(before.frame.to_dicts(), after, strict=True):
-        changes = [
-            f"{name}: {_text(old[name])} → {_text(new[name])}"
-            for name in COMPARED
-            if old[name] != new[name]
-        ]
-        changed += bool(changes)
-        click.echo(f"{_name(old['image_id'], old)}: {', '.join(changes) or 'as it was'}")
-    click.echo(f"{verb} {'would change' if reviews.dry_run else 'changed'}={changed}")
-
-
-def _tell_turn(reviews: Reviews, turn: str, verb: str, keys: Sequence[EventKey]) -> None:
-    would = "would " if reviews.dry_run else ""
-    images = len({key.image_id for key in keys})
-    click.echo(f"{would}{turn} {verb} events={len(keys)} images={images}")
-
-
-def _name(image_id: str, row: Values) -> str:
-    time = "" if row.get("t_start_s") is None else f" at {row['t_start_s']:.3f} s"
-    return f"{image_id} {row['event_type']} {row['roi_id']}:{row['event_id']}{time}"
-
-
-def _text(value: object) -> str:
-    if value is None or value == "":
-        return "—"
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    return f"{value:.3f}" if isinstance(value, float) else str(value)
