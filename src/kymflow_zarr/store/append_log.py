@@ -17,7 +17,7 @@ from typing import Any
 from kymflow_zarr.errors import UsageError
 from kymflow_zarr.reasons import escaped
 from kymflow_zarr.store.codecs import decode_object
-from kymflow_zarr.store.files import flush, writing
+from kymflow_zarr.store.files import flush, open_plain, writing
 from kymflow_zarr.store.locks import file_lock
 from kymflow_zarr.store.reads import reading
 
@@ -26,16 +26,22 @@ _O_NOFOLLOW = getattr(os, "O_NOFOLLOW", 0)  # what is appended to is a file, nev
 
 
 @dataclass(frozen=True, slots=True)
-class LogContent:
-    """What a log holds.
+class LogPart:
+    """What a log holds from a place on.
 
     Attributes:
-        entries: The entries, first to last.
-        damaged: The numbers of the lines (from 1) that hold no entry, a torn last one included.
+        entries: The entries with the numbers of their lines (from 1), first to last.
+        damaged: The numbers of the lines that hold no entry.
+        end: Where the last whole line ends, bytes: a place to read on from.
+        n_lines: How many whole lines there are up to it.
+        torn: Whether half a line follows, which is being written or was left by a killed process.
     """
 
-    entries: tuple[dict[str, Any], ...]
+    entries: tuple[tuple[int, dict[str, Any]], ...] = ()
     damaged: tuple[int, ...] = ()
+    end: int = 0
+    n_lines: int = 0
+    torn: bool = False
 
 
 class AppendLog:
@@ -78,31 +84,37 @@ class AppendLog:
             if is_new:
                 flush(self.path.parent)
 
-    def read(self) -> LogContent:
-        """Read all entries; a line that is damaged is passed over, and its number told.
+    def read(self, after: LogPart | None = None) -> LogPart:
+        """Read the entries; a line that is damaged is passed over, and its number told.
+
+        Args:
+            after: What was read before: only what was appended since is read. By default all.
 
         Raises:
             ReadError: If the system refuses to read the file.
         """
+        begin = after or LogPart()
         try:
-            with reading(self.path):
-                data = self.path.read_bytes()
+            with reading(self.path), open_plain(self.path) as file:
+                file.seek(begin.end)
+                data = file.read()
         except FileNotFoundError:
-            return LogContent(())
-        entries: list[dict[str, Any]] = []
+            return LogPart()
+        entries: list[tuple[int, dict[str, Any]]] = []
         damaged: list[int] = []
-        lines = data.split(b"\n")
-        if not lines[-1]:
-            lines.pop()
-        else:
-            damaged.append(len(lines))  # torn, or being written at this moment
-            lines.pop()
-        for number, line in enumerate(lines, start=1):
+        *lines, rest = data.split(b"\n")
+        for number, line in enumerate(lines, start=begin.n_lines + 1):
             try:
-                entries.append(decode_object(line))
+                entries.append((number, decode_object(line)))
             except ValueError:
                 damaged.append(number)
-        return LogContent(tuple(entries), tuple(sorted(damaged)))
+        return LogPart(
+            tuple(entries),
+            tuple(damaged),
+            begin.end + len(data) - len(rest),
+            begin.n_lines + len(lines),
+            bool(rest),
+        )
 
     def _without_torn_end(self, descriptor: int) -> int:
         """Cut off a last line without its end, after saving it; give the place to write at."""

@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from kymflow.core.review.decision import Decision
+from kymflow.core.review.journal_reader import JournalReader, reader_of
 from kymflow_zarr.errors import UsageError
 from kymflow_zarr.store import layout
 from kymflow_zarr.store.append_log import AppendLog
-from kymflow_zarr.store.reads import stamp
 
 if TYPE_CHECKING:
     from kymflow_zarr.store.store import Store
@@ -45,26 +43,26 @@ class Journal:
 
     def decisions(self) -> Sequence[Decision]:
         """All decisions that can be read, first to last by their time."""
-        return _read(self._paths(), tuple(map(stamp, self._paths())))[0]
+        return self._reader().decisions()
 
     def of_image(self, image_id: str) -> Sequence[Decision]:
         """The decisions that concern an image, and all undos, first to last."""
-        return _by_image(self._paths(), tuple(map(stamp, self._paths()))).get(image_id, ())
+        return self._reader().of_image(image_id)
 
     def images(self) -> set[str]:
         """The images that some decision concerns."""
-        return set(_by_image(self._paths(), tuple(map(stamp, self._paths()))))
+        return self._reader().images()
 
     def damaged(self) -> list[tuple[Path, int]]:
         """The lines that can't be read: the log and the line's number, from 1."""
-        return _read(self._paths(), tuple(map(stamp, self._paths())))[1]
+        return self._reader().damaged()
 
     def torn(self) -> list[Path]:
         """The files of torn ends, which killed writers left."""
         return sorted(layout.logs(self._store.path).glob("*.torn"))
 
-    def _paths(self) -> tuple[Path, ...]:
-        return tuple(sorted(layout.logs(self._store.path).glob("*.jsonl")))
+    def _reader(self) -> JournalReader:
+        return reader_of(layout.logs(self._store.path))
 
     def _log_of(self, reviewer: str) -> AppendLog:
         name = log_name(reviewer)
@@ -83,41 +81,6 @@ def log_name(reviewer: str) -> str:
     if _PLAIN.fullmatch(reviewer):
         return reviewer
     return "_" + quote(reviewer, safe="")[:180]
-
-
-# Reading is done again only when a log has changed: many images are asked for one after another.
-@lru_cache(maxsize=4)
-def _read(
-    paths: tuple[Path, ...], stamps: tuple[object, ...]
-) -> tuple[tuple[Decision, ...], list[tuple[Path, int]]]:
-    found: list[Decision] = []
-    damaged: list[tuple[Path, int]] = []
-    for path in paths:
-        content = AppendLog(path, path).read()
-        damaged += [(path, number) for number in content.damaged]
-        for number, entry in enumerate(content.entries, start=1):
-            try:
-                found.append(Decision.from_entry(entry))
-            except ValueError:
-                damaged.append((path, number))
-    found.sort(key=lambda decision: decision.decided_at)  # stable: a log's own order is kept
-    return tuple(found), damaged
-
-
-@lru_cache(maxsize=4)
-def _by_image(
-    paths: tuple[Path, ...], stamps: tuple[object, ...]
-) -> dict[str, tuple[Decision, ...]]:
-    decisions = _read(paths, stamps)[0]
-    images: dict[str, set[str]] = {d.id: {c.key.image_id for c in d.changes} for d in decisions}
-    by_image: dict[str, list[Decision]] = defaultdict(list)
-    for decision in decisions:
-        concerned = images[decision.id]
-        if decision.verb in ("undo", "redo") and decision.target:
-            concerned = images[decision.id] = images.get(decision.target, set())
-        for image_id in concerned:
-            by_image[image_id].append(decision)
-    return {image_id: tuple(made) for image_id, made in by_image.items()}
 
 
 def active(decisions: Iterable[Decision]) -> list[Decision]:

@@ -7,7 +7,12 @@ import duckdb
 import polars as pl
 import pytest
 
-from kymflow.core.kym_dataset import ImageIndexer, KymDataset, VelocityEventIndexer
+from kymflow.core.kym_dataset import (
+    ImageIndexer,
+    KymDataset,
+    VelocityEventIndexer,
+    VelocityIndexer,
+)
 from kymflow.core.queries.header import read_header
 from kymflow.core.queries.library import fill, named_queries, named_query
 from kymflow_zarr import QueryError, TableNotFoundError, UsageError, ZarrDataset
@@ -28,8 +33,8 @@ def index_three_images(dataset: ZarrDataset) -> None:
             }
         )
     kym = KymDataset(dataset)
-    for indexer in (ImageIndexer(), VelocityEventIndexer()):
-        kym.update_index(indexer)
+    for indexer in (ImageIndexer(), VelocityIndexer(), VelocityEventIndexer()):
+        kym.update_index(indexer, on_error="record")
 
 
 @pytest.fixture
