@@ -22,7 +22,7 @@ Array = np.ndarray[Any, Any]
 
 def measure_one(_: Path) -> Work:
     """Measure a recording, in a process that has not measured one before."""
-    return Work(partial(_measure, _recording(LINES), 1), answer=_sampled)
+    return Work(partial(_measure, recording(LINES), 1), answer=_sampled)
 
 
 def loop_over_some(_: Path) -> Work:
@@ -31,7 +31,7 @@ def loop_over_some(_: Path) -> Work:
         from skimage.transform import radon
     except ImportError as error:
         raise Unavailable("scikit-image is not installed") from error
-    pixels = _recording(LINES)
+    pixels = recording(LINES)
     radon(np.eye(WINDOW), theta=[0], circle=False)  # imports what it puts off
     windows = [pixels[first : first + WINDOW] for first in _first_lines()]
     return Work(partial(_loop, radon, windows), answer=repr, fraction=1 / EVERY)
@@ -39,12 +39,12 @@ def loop_over_some(_: Path) -> Work:
 
 def measure_long(_: Path) -> Work:
     """Measure a recording ten times as long."""
-    return Work(partial(_measure, _recording(LINES * TIMES), 1))
+    return Work(partial(_measure, recording(LINES * TIMES), 1))
 
 
 def measure_ten(_: Path) -> Work:
     """Measure the shorter one ten times."""
-    return Work(partial(_measure, _recording(LINES), TIMES))
+    return Work(partial(_measure, recording(LINES), TIMES))
 
 
 def _measure(pixels: Array, times: int) -> list[float]:
@@ -76,7 +76,7 @@ def _first_lines() -> range:
     return range(0, LINES - WINDOW + 1, step * EVERY)
 
 
-def _recording(lines: int) -> Array:
+def recording(lines: int) -> Array:
     """Return cells that pass at a pulsing speed, in noise."""
     rng = np.random.default_rng(0)
     cells = np.convolve(rng.random(2 * lines + 4_000), np.hanning(7), "same")
