@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import getpass
-import math
-import os
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING, Any
 
 from kymflow.core.artifacts.detection import written_events
@@ -24,6 +20,8 @@ from kymflow.core.review.event_rows import ADDED, load_events, save_events
 from kymflow.core.review.external import at_of, plain_value, reconciled, recordable
 from kymflow.core.review.journal import Journal, active
 from kymflow.core.review.labels import UNREVIEWED, labels_of
+from kymflow.core.review.place import check_order, check_place, check_time
+from kymflow.core.review.reviewer import reviewer_name
 from kymflow.core.review.state import Row, key_of, replayed
 from kymflow_zarr.store import layout
 
@@ -31,18 +29,6 @@ if TYPE_CHECKING:
     import polars as pl
 
     from kymflow_zarr import ZarrDataset, ZarrImageRecord
-
-REVIEWER_VARIABLE = "KYMFLOW_REVIEWER"
-
-
-def reviewer_name(given: str | None = None) -> str:
-    """Name the reviewer: as given, else ``$KYMFLOW_REVIEWER``, else the user's name."""
-    name = (given or os.environ.get(REVIEWER_VARIABLE) or "").strip()
-    if name:
-        return name
-    with suppress(OSError, KeyError, ImportError):
-        return getpass.getuser()
-    raise ReviewError(f"there is no reviewer's name; give one, or set ${REVIEWER_VARIABLE}")
 
 
 class Reviews:
@@ -135,12 +121,14 @@ class Reviews:
             ReviewError: If the event is not there, or would not begin before it ends.
         """
         given = dict(zip(TIMES, (start, peak, end), strict=True))
-        times = {name: _finite(name, value) for name, value in given.items() if value is not None}
+        times = {
+            name: check_time(name, value) for name, value in given.items() if value is not None
+        }
         if not times:
             raise ReviewError("give at least one of start, peak and end")
 
         def corrected(row: Row) -> dict[str, Any]:
-            _check_order({**{name: row.get(name) for name in TIMES}, **times})
+            check_order({**{name: row.get(name) for name in TIMES}, **times})
             return {**times, **corrected_times(row, times)}
 
         [row] = self._decide("edit", [key], corrected)
@@ -175,16 +163,18 @@ class Reviews:
 
         Raises:
             ImageNotFoundError: If there is no such image.
-            ReviewError: If the times are no times, or there is no such label.
+            ReviewError: If the times are no times or after the end of the recording, if the image
+                has no such ROI or channel, or if there is no such label.
         """
         times = {
-            "t_start_s": _finite("start", start),
-            "peak_t_s": None if peak is None else _finite("peak", peak),
-            "t_end_s": None if end is None else _finite("end", end),
+            "t_start_s": check_time("start", start),
+            "peak_t_s": None if peak is None else check_time("peak", peak),
+            "t_end_s": None if end is None else check_time("end", end),
         }
-        _check_order(times)
+        check_order(times)
         self._check_label(user_type)
         with self._at_work([image_id]) as rows:
+            check_place(self.dataset.record(image_id), roi_id, channel, times.values())
             taken = {str(row["event_id"]) for row in rows[image_id]}
             # An id is never used again: undoing a removal would meet the later event.
             taken |= {c.key.event_id for d in self.journal.of_image(image_id) for c in d.changes}
@@ -333,14 +323,6 @@ class Reviews:
         return found
 
 
-def by_image(keys: Iterable[EventKey]) -> dict[str, list[EventKey]]:
-    """Sort events by image."""
-    found: dict[str, list[EventKey]] = defaultdict(list)
-    for key in keys:
-        found[key.image_id].append(key)
-    return found
-
-
 def _row_of(key: EventKey, rows: Mapping[str, Sequence[Row]]) -> Row:
     for row in rows[key.image_id]:
         if key_of(key.image_id, row) == key:
@@ -351,18 +333,3 @@ def _row_of(key: EventKey, rows: Mapping[str, Sequence[Row]]) -> Row:
         f"events here: {ids}",
         image_id=key.image_id,
     )
-
-
-def _finite(name: str, value: float) -> float:
-    if not math.isfinite(value) or value < 0:
-        raise ReviewError(f"{name} must be a time in s, 0 or more, not {value!r}")
-    return float(value)
-
-
-def _check_order(times: Mapping[str, float | None]) -> None:
-    known = [value for value in (times.get(name) for name in TIMES) if value is not None]
-    if known != sorted(known):
-        start, peak, end = (times.get(name) for name in TIMES)
-        raise ReviewError(
-            f"start ({start} s), peak ({peak} s) and end ({end} s) must follow one another"
-        )
