@@ -9,7 +9,7 @@
 --          against_percent of the velocities other than 0 go against the main direction;
 --          mean_quality; in_doubt; why, empty where it is not
 -- Units    nan_percent %, zero_percent %, against_percent %
--- Plot     scatter, x=mean_quality, y=nan_percent, colour=in_doubt
+-- Plot     scatter, x=nan_percent, y=zero_percent, colour=in_doubt
 WITH shares AS (
     SELECT
         *,

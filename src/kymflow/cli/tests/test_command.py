@@ -65,7 +65,7 @@ def indexed(dataset: ZarrDataset, made_once) -> Path:
 
 def test_index_skips_the_second_time(indexed: Path) -> None:
     lines = run("index", indexed).stdout.splitlines()
-    assert len(lines) == 3
+    assert len(lines) == 4
     assert all("updated=0 skipped=2" in line for line in lines)
 
 
@@ -258,12 +258,13 @@ def test_tables_are_described(indexed: Path, dataset: ZarrDataset, add_image) ->
     described = pl.read_csv(io.StringIO(run("tables", indexed).stdout))
     assert described.select("table", "rows", "images", "stale").rows() == [
         ("kym_images", 2, 2, 1),
+        ("kym_reviews", 0, 0, 1),
         ("kym_velocity", 0, 0, 1),
         ("kym_velocity_events", 2, 1, 1),
         ("mine", 1, None, None),
     ]
     fast = pl.read_csv(io.StringIO(run("tables", indexed, "--no-stale").stdout))
-    assert fast["stale"].null_count() == 4
+    assert fast["stale"].null_count() == 5
 
 
 def test_columns_are_described(indexed: Path) -> None:
@@ -346,7 +347,7 @@ def test_a_database_holds_everything(indexed: Path, tmp_path: Path) -> None:
             1,
             "Tables here: kym_analysed, kym_events, kym_images",
         ),
-        (["index", "{data}", "nope"], 2, "there are images, velocity, velocity_events"),
+        (["index", "{data}", "nope"], 2, "there are images, reviews, velocity, velocity_events"),
         (["index", "{data}", "--mode", "sideways"], 2, "--mode"),
         (["import", "none", "{new}"], 1, "no such lab folder"),
         (["index", ""], 2, "path is empty"),

@@ -33,7 +33,7 @@ def plain(tmp_path: Path) -> Path:
 @pytest.fixture
 def lake(plain: Path) -> Path:
     assert run("tables", "convert", plain, "--to", "ducklake").stdout == (
-        "convert to=ducklake tables=3\n"
+        "convert to=ducklake tables=4\n"
     )
     return plain
 
@@ -62,6 +62,7 @@ def test_every_table_is_listed_exported_compacted_and_moved_back(
     listed = rows(run("tables", lake).stdout)
     assert [(row["table"], row["rows"], row["stale"]) for row in listed] == [
         ("kym_images", "2", "0"),
+        ("kym_reviews", "0", "0"),
         ("kym_velocity", "0", "0"),
         (TABLE, "2", "0"),
     ]
@@ -71,7 +72,7 @@ def test_every_table_is_listed_exported_compacted_and_moved_back(
     assert run("tables", "compact", lake, "--keep-days", "0").stdout.startswith("compact files=")
     assert run("check", lake).stdout.splitlines()[1:] == []
     run("tables", "convert", lake, "--to", "parquet")
-    assert run("tables", lake).stdout.count("\n") == 4
+    assert run("tables", lake).stdout.count("\n") == 5
     assert not (lake / "tables" / "lake.json").exists()
 
 

@@ -22,6 +22,7 @@ IDLE = [
     "velocity mode=incremental measured=0 skipped=3",
     "detect mode=incremental detected=0 skipped=3",
     "update_index indexer=images mode=incremental table=kym_images updated=0 skipped=3",
+    "update_index indexer=reviews mode=incremental table=kym_reviews updated=0 skipped=3",
     "update_index indexer=velocity mode=incremental table=kym_velocity updated=0 skipped=3",
     "update_index indexer=velocity_events mode=incremental table=kym_velocity_events updated=0",
 ]
@@ -70,7 +71,7 @@ def test_tiffs_become_tables_and_a_second_run_does_nothing(folder: Path, tmp_pat
         assert row["median_velocity"] == pytest.approx(speed * UM_PER_PIXEL, rel=0.05)
     before = files(lab)
     again = run("run", folder, lab).stdout.splitlines()
-    assert [line.startswith(idle) for line, idle in zip(again, IDLE, strict=False)] == [True] * 6
+    assert [line.startswith(idle) for line, idle in zip(again, IDLE, strict=False)] == [True] * 7
     assert files(lab) == before
 
 
@@ -83,7 +84,7 @@ def test_only_what_is_new_is_done(folder: Path, tmp_path: Path) -> None:
     assert "added=1 updated=0 skipped=3" in lines[0]
     assert "measured=1 skipped=3" in lines[1]
     assert "detected=1 skipped=3" in lines[2]
-    assert all("updated=1 skipped=3" in line for line in lines[3:6])
+    assert all("updated=1 skipped=3" in line for line in lines[3:7])
 
 
 @pytest.mark.parametrize(

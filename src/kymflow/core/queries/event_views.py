@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from kymflow.core.artifacts.candidates import DEFAULT_WINDOW_S
 from kymflow.core.artifacts.events import EVENT_SCHEMA, EVENT_TIMES
 from kymflow.core.artifacts.trace import VELOCITY_SCHEMA
+from kymflow.core.artifacts.verdicts import VERDICT_SCHEMA
 from kymflow_sql import render
 from kymflow_zarr.duck import quoted, value
 
@@ -22,6 +23,7 @@ _TYPES = {
     "Int32": "INTEGER",
     "Int64": "BIGINT",
     "String": "VARCHAR",
+    "Datetime(time_unit='us', time_zone='UTC')": "TIMESTAMP WITH TIME ZONE",
 }
 _EVENTS = {
     "image_id": "VARCHAR",
@@ -44,6 +46,10 @@ _VELOCITY = {
     "image_id": "VARCHAR",
     "params_hash": "VARCHAR",
     **{name: _TYPES[str(dtype)] for name, dtype in VELOCITY_SCHEMA.items()},
+}
+_REVIEWS = {
+    "params_hash": "VARCHAR",
+    **{name: _TYPES[str(dtype)] for name, dtype in VERDICT_SCHEMA.items()},
 }
 _RUNS = {"image_id": "VARCHAR", "params_hash": "VARCHAR", "status": "VARCHAR"}
 _PARAMS = {"params_hash": "VARCHAR", "params": "VARCHAR"}
@@ -79,6 +85,11 @@ def select_images(con: duckdb.DuckDBPyConnection, images: Source) -> str:
 def select_velocity(con: duckdb.DuckDBPyConnection, velocity: Source) -> str:
     """Write the SELECT of ``kym_velocity``, likewise: no image may have had a trace yet."""
     return f"FROM {_complete(con, velocity, _VELOCITY)}"
+
+
+def select_reviews(con: duckdb.DuckDBPyConnection, reviews: Source) -> str:
+    """Write the SELECT of ``kym_reviews``, likewise."""
+    return f"FROM {_complete(con, reviews, _REVIEWS)}"
 
 
 def select_events(

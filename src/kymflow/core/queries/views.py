@@ -8,6 +8,7 @@ from kymflow.core.queries.event_views import (
     select_analysed,
     select_events,
     select_images,
+    select_reviews,
     select_velocity,
 )
 from kymflow.core.queries.params_view import select_params
@@ -22,7 +23,12 @@ EVENTS = "kym_events"
 ANALYSED = "kym_analysed"
 _ALL_EVENTS = TableKey("kym_velocity_events")
 _IMAGES = TableKey("kym_images")
-_VELOCITY = TableKey("kym_velocity")
+_COMPLETED = {
+    "kym_images": select_images,
+    "kym_reviews": select_reviews,
+    "kym_velocity": select_velocity,
+}
+"""Tables with columns that queries rely on even where they have no rows."""
 
 
 def kym_views(dataset: ZarrDataset) -> Views:
@@ -38,9 +44,9 @@ def kym_views(dataset: ZarrDataset) -> Views:
     backend = dataset.tables.backend
     tables = backend.names()
     views = {name: View(TableKey(name)) for name in tables}
-    for table, completed in ((_IMAGES, select_images), (_VELOCITY, select_velocity)):
-        if table.name in views:
-            views[table.name] = View(table, completed)
+    for name, completed in _COMPLETED.items():
+        if name in views:
+            views[name] = View(TableKey(name), completed)
     for sidecar, select in (("runs", as_it_is), ("params", select_params)):
         for name in sorted(set(backend.names(sidecar)).intersection(tables)):
             views.setdefault(f"{name}_{sidecar}", View(TableKey(name, sidecar), select))

@@ -5,13 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import polars as pl
 import pytest
 
 from kymflow.core.artifacts.events import EVENT_SCHEMA
-from kymflow.core.kym_dataset import ImageIndexer, KymDataset, VelocityEventIndexer
+from kymflow.core.kym_dataset import (
+    ImageIndexer,
+    KymDataset,
+    VelocityEventIndexer,
+    VelocityIndexer,
+)
 from kymflow.core.plots import plot_query, save
 from kymflow.core.queries.library import named_queries
+from kymflow.core.review.decision import EventKey
+from kymflow.core.review.reviews import Reviews
+from kymflow.core.review.verdicts import ReviewIndexer
 from kymflow_zarr import UsageError, ZarrDataset
 from tests.support.images import add_image
 
@@ -54,10 +63,25 @@ def make(dataset: ZarrDataset) -> None:
                 "source": {"path": f"{image_id}.tif"},
             }
         )
+        speed = (number + 1) * np.ones(100) * np.where(np.arange(100) < 90, 1, -1)
+        traces = [trace_of(roi_id, 100 * speed if image_id == "a" else speed) for roi_id in (1, 2)]
+        record.save_df_parquet("velocity/trace", pl.concat(traces))
+    for name, label in (("ann", "true_stall"), ("bob", "other")):
+        key = EventKey("a", 1, 1, "1")
+        Reviews(dataset, reviewer=name).label([key], label)
+        Reviews(dataset, reviewer=name).label([EventKey("a", 1, 1, "2")], "other")
     dataset.record("failing").artifact_path("velocity_events/events", ".parquet").write_bytes(b"?")
     kym = KymDataset(dataset)
-    for indexer in (ImageIndexer(), VelocityEventIndexer()):
+    for indexer in (ImageIndexer(), VelocityIndexer(), VelocityEventIndexer(), ReviewIndexer()):
         kym.update_index(indexer, on_error="record")
+
+
+def trace_of(roi_id: int, velocity: np.ndarray) -> pl.DataFrame:
+    trace = pl.DataFrame({"time": np.arange(len(velocity)) / 10, "velocity": velocity})
+    owner = (
+        pl.lit(number, pl.Int32).alias(n) for n, number in (("roi_id", roi_id), ("channel", 1))
+    )
+    return trace.select(*owner, pl.all())
 
 
 @pytest.fixture
@@ -135,5 +159,8 @@ def test_what_is_given_goes_before_what_is_declared(kym: KymDataset) -> None:
 
 
 def test_bars_of_nothing_stand_on_the_axis(kym: KymDataset) -> None:
+    for name in ("ann", "bob") * 2:
+        Reviews(kym.dataset, reviewer=name).undo()
+    kym.update_index(VelocityEventIndexer(), on_error="record")
     spec = drawn(kym, "review_progress")
     assert spec["encoding"]["y"]["scale"]["domain"] == [0, 1]

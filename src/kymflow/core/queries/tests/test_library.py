@@ -15,6 +15,7 @@ from kymflow.core.kym_dataset import (
 )
 from kymflow.core.queries.header import read_header
 from kymflow.core.queries.library import fill, named_queries, named_query
+from kymflow.core.review.verdicts import ReviewIndexer
 from kymflow_zarr import QueryError, TableNotFoundError, UsageError, ZarrDataset
 from kymflow_zarr.sql.statement import parse
 from tests.support.images import add_image
@@ -33,7 +34,7 @@ def index_three_images(dataset: ZarrDataset) -> None:
             }
         )
     kym = KymDataset(dataset)
-    for indexer in (ImageIndexer(), VelocityIndexer(), VelocityEventIndexer()):
+    for indexer in (ImageIndexer(), VelocityIndexer(), VelocityEventIndexer(), ReviewIndexer()):
         kym.update_index(indexer, on_error="record")
 
 

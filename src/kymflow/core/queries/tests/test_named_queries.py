@@ -17,6 +17,7 @@ from kymflow.core.lab_folder import import_folder
 from kymflow.core.queries.library import named_queries
 from kymflow.core.queries.tests import test_velocity_queries
 from kymflow.core.queries.tests.studies import EVENTS, Row, Study, lies_at, made_up
+from kymflow.core.review.tests import test_verdicts
 from kymflow.core.velocity_events import detect_dataset
 from kymflow_zarr import ZarrDataset
 
@@ -596,7 +597,9 @@ def test_strongest_events(study: Study, unreviewed_only: bool) -> None:
 
 def test_every_named_query_is_tested() -> None:
     names = [query.name for query in named_queries()]
-    elsewhere = Path(test_velocity_queries.__file__).read_text()
+    elsewhere = "".join(
+        Path(module.__file__).read_text() for module in (test_velocity_queries, test_verdicts)
+    )
     assert [
         name for name in names if f"test_{name}" not in globals() and f'"{name}"' not in elsewhere
     ] == []

@@ -20,6 +20,7 @@ from kymflow.core.kym_dataset import (
     VelocityIndexer,
 )
 from kymflow.core.queries.library import named_queries
+from kymflow.core.review.verdicts import ReviewIndexer
 from kymflow_zarr import ZarrDataset
 
 INF, NAN = math.inf, math.nan
@@ -86,7 +87,7 @@ def add(dataset: ZarrDataset, image_id: str, events: pl.DataFrame | None, **head
 
 def indexed(dataset: ZarrDataset) -> KymDataset:
     kym = KymDataset(dataset)
-    for indexer in (ImageIndexer(), VelocityIndexer(), VelocityEventIndexer()):
+    for indexer in (ImageIndexer(), VelocityIndexer(), VelocityEventIndexer(), ReviewIndexer()):
         kym.update_index(indexer, on_error="record")
     return kym
 
@@ -179,7 +180,7 @@ def test_tables_without_rows_are_answered(tmp_path: Path, name: str) -> None:
     add(dataset, "a", FINE)
     kym = indexed(dataset)
     dataset.delete_image("a")
-    for indexer in (ImageIndexer(), VelocityIndexer(), VelocityEventIndexer()):
+    for indexer in (ImageIndexer(), VelocityIndexer(), VelocityEventIndexer(), ReviewIndexer()):
         kym.update_index(indexer, mode="incremental")
     assert kym.query(name).is_empty()
 
