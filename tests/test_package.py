@@ -140,5 +140,7 @@ def test_indexers_of_other_packages_are_found(tmp_path: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     found, broken = done.stdout.splitlines()
-    assert found == "['broken', 'images', 'stalls', 'velocity', 'velocity_events'] stalls@1"
+    assert (
+        found == "['broken', 'images', 'reviews', 'stalls', 'velocity', 'velocity_events'] stalls@1"
+    )
     assert "can't be loaded" in broken
