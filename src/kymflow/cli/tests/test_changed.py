@@ -77,15 +77,20 @@ def delete(lab: Lab) -> None:
 @pytest.mark.parametrize(
     "write",
     [
-        add,
         change_pixels,
-        change_metadata,
-        set_scale,
-        set_params,
-        measure_again,
         review,
-        undo,
-        delete,
+        *(
+            pytest.param(each, marks=pytest.mark.long)
+            for each in (
+                add,
+                change_metadata,
+                set_scale,
+                set_params,
+                measure_again,
+                undo,
+                delete,
+            )
+        ),
     ],
 )
 def test_what_a_command_writes_is_found(lab: Lab, write: Callable[[Lab], None]) -> None:

@@ -158,7 +158,9 @@ def test_it_is_refused_without_a_journal_or_beside_other_choices(five, kym) -> N
         update(kym)
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(
+    "seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2))]
+)
 def test_after_any_writes_of_ours_it_ends_as_a_full_update(kym, seed: int) -> None:
     choose = random.Random(seed)
     dataset = kym.dataset

@@ -174,15 +174,14 @@ def test_an_image_without_events_has_none(dataset: ZarrDataset) -> None:
     assert kym.query("images_without_events")["why"].to_list() == ["none found"]
 
 
-@pytest.mark.parametrize("name", QUERIES)
-def test_tables_without_rows_are_answered(tmp_path: Path, name: str) -> None:
+def test_tables_without_rows_are_answered(tmp_path: Path) -> None:
     dataset = ZarrDataset(tmp_path / "data.zarr", mode="a")
     add(dataset, "a", FINE)
     kym = indexed(dataset)
     dataset.delete_image("a")
     for indexer in (ImageIndexer(), VelocityIndexer(), VelocityEventIndexer(), ReviewIndexer()):
         kym.update_index(indexer, mode="incremental")
-    assert kym.query(name).is_empty()
+    assert {name: kym.query(name).height for name in QUERIES} == dict.fromkeys(QUERIES, 0)
 
 
 @pytest.mark.parametrize(
