@@ -58,7 +58,8 @@ def reported(app: click.Command, arguments: Sequence[str]) -> int:
         The exit code.
     """
     warnings.showwarning = _show_warning
-    logging.basicConfig(level=logging.WARNING, handlers=[_Logged()])
+    shown = _Logged(logging.WARNING)  # libraries may have their own loggers say more, as Dask does
+    logging.basicConfig(level=logging.WARNING, handlers=[shown])
     bad = [a for a in arguments if not _is_unicode(a)]
     if bad:
         warn(f"the argument {bad[0]!a} is not UTF-8: rename the file, or spell it", kind="error")

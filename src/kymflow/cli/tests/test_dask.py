@@ -28,9 +28,14 @@ def test_the_commands_work_on_a_cluster(scheduler: str, tmp_path: Path, capsys) 
     (folder / "flow-analysis").mkdir(parents=True)
     tifffile.imwrite(folder / "a.tif", np.zeros((20, 4), np.uint16))
     (folder / "flow-analysis" / "a_radon.csv").write_text("time,velocity\n0,1\n0.1,1\n")
-    said = ("added=1", "detected=1", "updated=1")
-    for command, result in zip((["import", str(folder)], ["detect"], ["index"]), said, strict=True):
-        assert reported(app, [*command, dataset, "--dask", scheduler]) == 0
+    scale = ["--seconds-per-line", "0.01", "--um-per-pixel", "0.3"]
+    for command, result in (
+        (["import", str(folder), dataset, *scale], "added=1"),
+        (["velocity", dataset, "--replace-imported"], "measured=1"),
+        (["detect", dataset], "detected=1"),
+        (["index", dataset], "updated=1"),
+    ):
+        assert reported(app, [*command, "--dask", scheduler]) == 0
         assert result in capsys.readouterr().out
 
 
