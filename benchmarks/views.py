@@ -12,7 +12,8 @@ import json
 import statistics
 import time
 from collections import defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,13 +24,19 @@ import polars as pl
 from benchmarks import content
 from kymflow.core.artifacts.events import DEFAULT_PARAMS
 from kymflow.core.artifacts.provenance import params_hash, stable_json_dumps
+from kymflow.core.artifacts.trace import VELOCITY_SCHEMA
+from kymflow.core.artifacts.verdicts import VERDICT_SCHEMA
 from kymflow.core.kym_dataset import KymDataset
+from kymflow.core.kym_dataset.indexers.velocity import figures
 from kymflow.core.kym_dataset.schemas import RUNS
 from kymflow.core.queries.library import named_queries
 from kymflow_zarr import ZarrDataset
 from kymflow_zarr.tables.types import TableKey
 
 EVENTS, IMAGES = "kym_velocity_events", "kym_images"
+REVIEWS, VELOCITY = "kym_reviews", "kym_velocity"
+REVIEWERS = ("ann", "bob")
+DECIDED_AT = datetime(2026, 1, 1, tzinfo=UTC)
 QUESTIONS: Mapping[str, str] = {
     "count": "SELECT count(*) FROM {events}",
     "by type": "SELECT event_type, count(*) FROM {events} GROUP BY event_type",
@@ -58,6 +65,8 @@ def make(folder: Path, images: int, rows: int, *, marked: bool) -> KymDataset:
         pl.Series("image_id", ids).gather(np.repeat(np.arange(images), rows)), pl.all()
     ).with_columns(**provenance)
     dataset.save_table(EVENTS, owned if marked else owned.drop("candidate"))
+    dataset.save_table(REVIEWS, verdicts(owned).with_columns(**provenance))
+    dataset.save_table(VELOCITY, velocities(ids).with_columns(**provenance))
     metadata = [content.metadata_json(number).decode() for number in range(images)]
     hashes = [f"{number:064x}" for number in range(images)]
     lasting = content.LINES * content.SECONDS_PER_LINE
@@ -83,6 +92,38 @@ def make(folder: Path, images: int, rows: int, *, marked: bool) -> KymDataset:
     for key, frame in beside.items():
         dataset.tables.backend.save(key, frame)
     return KymDataset(dataset)
+
+
+def verdicts(events: pl.DataFrame) -> pl.DataFrame:
+    """Have each reviewer label every event; on two in three they disagree."""
+    places = ("image_id", "roi_id", "channel", "event_id", "t_start_s", "peak_t_s", "t_end_s")
+    labels = {
+        reviewer: pl.when(pl.int_range(pl.len()) % 3 == own)
+        .then(pl.lit("reversal"))
+        .otherwise(pl.lit("true_stall"))
+        for own, reviewer in enumerate(REVIEWERS)
+    }
+    frames = [
+        events.select(*places, reviewer=pl.lit(reviewer), verdict=label, n_decisions=1)
+        for reviewer, label in labels.items()
+    ]
+    blank = pl.DataFrame(schema=VERDICT_SCHEMA)
+    return pl.concat([blank, *frames], how="diagonal_relaxed").with_columns(
+        decided_at=pl.lit(DECIDED_AT)
+    )
+
+
+def velocities(ids: Sequence[str]) -> pl.DataFrame:
+    """Have each image flow at a speed of its own."""
+    rng = np.random.default_rng(content.SEED)
+    return pl.DataFrame(
+        [
+            {"image_id": image_id, "roi_id": 1, "channel": 1, "measured": True}
+            | figures(rng.normal(rng.normal(), 0.2, size=100))
+            for image_id in ids
+        ],
+        schema={"image_id": pl.String(), **VELOCITY_SCHEMA},
+    )
 
 
 def measure(images: int, rows: int, repeats: int) -> tuple[Figures, dict[str, float]]:

@@ -1,69 +1,18 @@
 -- How far each two reviewers agree on the events that both judged.
--- Detected events are the same by their ids. Of added ones each reviewer has their own: two are the
--- same if each is the nearest of the other's, and they overlap or are no further apart than
--- within_s. Kappa is the agreement beyond chance (Cohen, 1960), with the standard error given
--- there; both are null where chance alone would agree on everything.
--- Tables   kym_reviews
+-- Detected events are the same by their ids; of events that each added, one is the other if they
+-- overlap or are no further apart than within_s, see kym_verdict_pairs. Kappa is the agreement
+-- beyond chance (Cohen, 1960), with the standard error given there; both are null where chance
+-- alone would agree on everything.
+-- Tables   kym_verdict_pairs
 -- Params   within_s  number, s  = 0.25  how far apart two added events may be and be the same
 -- Output   reviewer_a; reviewer_b; n_both events that both judged; n_agreed; agreed_percent; kappa;
 --          se_kappa
 -- Units    agreed_percent %
 -- Plot     bar, x=reviewer_a, y=kappa, colour=reviewer_b
-WITH judged AS (
-    SELECT
-        *,
-        coalesce(roi_id, 1) AS roi,
-        coalesce(channel, 1) AS own_channel,
-        coalesce(t_end_s, t_start_s) AS ends_s
-    FROM kym_reviews
-    WHERE verdict IS NOT NULL AND reviewer <> 'external'
-),
-
-near AS (
-    SELECT
-        a.reviewer AS reviewer_a,
-        b.reviewer AS reviewer_b,
-        a.verdict AS verdict_a,
-        b.verdict AS verdict_b,
-        row_number() OVER (
-            PARTITION BY a.reviewer, b.reviewer, a.image_id, a.roi, a.own_channel, a.event_id
-            ORDER BY abs(a.t_start_s - b.t_start_s), b.event_id
-        ) AS place_of_b,
-        row_number() OVER (
-            PARTITION BY a.reviewer, b.reviewer, b.image_id, b.roi, b.own_channel, b.event_id
-            ORDER BY abs(a.t_start_s - b.t_start_s), a.event_id
-        ) AS place_of_a
-    FROM judged AS a
-    INNER JOIN judged AS b
-        ON
-            a.image_id = b.image_id
-            AND a.roi = b.roi
-            AND a.own_channel = b.own_channel
-            AND a.reviewer < b.reviewer
-            AND a.added
-            AND b.added
-            AND a.event_id <> b.event_id
-    WHERE greatest(a.t_start_s, b.t_start_s) - least(a.ends_s, b.ends_s) <= $within_s
-),
-
-pairs AS (
-    SELECT
-        a.reviewer AS reviewer_a,
-        b.reviewer AS reviewer_b,
-        a.verdict AS verdict_a,
-        b.verdict AS verdict_b
-    FROM judged AS a
-    INNER JOIN judged AS b
-        ON
-            a.image_id = b.image_id
-            AND a.roi = b.roi
-            AND a.own_channel = b.own_channel
-            AND a.event_id = b.event_id
-            AND a.reviewer < b.reviewer
-    UNION ALL
+WITH pairs AS (
     SELECT reviewer_a, reviewer_b, verdict_a, verdict_b
-    FROM near
-    WHERE place_of_a = 1 AND place_of_b = 1
+    FROM kym_verdict_pairs
+    WHERE apart_s <= $within_s
 ),
 
 observed AS (

@@ -1,22 +1,23 @@
 -- Which events reviewers judge differently, and nobody has settled: a list to settle.
--- Tables   kym_images, kym_reviews
--- Output   image_id; source_path; roi_id; channel; event_id; t_start_s, s, as first judged;
---          n_reviewers; verdicts: who says what
+-- Of events that each added, one is the other as for agreement.
+-- Tables   kym_images, kym_verdict_pairs
+-- Params   within_s  number, s  = 0.25  how far apart two added events may be and be the same
+-- Output   image_id; source_path; roi_id; channel; event_id; t_start_s, s, the earliest that they
+--          say; n_reviewers; verdicts: who says what
 -- Units    t_start_s s
 -- Plot     scatter, x=t_start_s, y=n_reviewers
-WITH judged AS (
-    SELECT
-        image_id,
-        coalesce(roi_id, 1) AS roi_id,
-        coalesce(channel, 1) AS channel,
-        event_id,
-        reviewer,
-        verdict,
-        settled,
-        t_start_s,
-        decided_at
-    FROM kym_reviews
-    WHERE reviewer <> 'external'
+WITH pairs AS (
+    SELECT *, least(event_a, event_b) AS event_id
+    FROM kym_verdict_pairs
+    WHERE verdict_a <> verdict_b AND NOT settled AND apart_s <= $within_s
+),
+
+said AS (
+    SELECT image_id, roi_id, channel, event_id, t_start_s, reviewer_a AS reviewer, verdict_a AS verdict
+    FROM pairs
+    UNION ALL
+    SELECT image_id, roi_id, channel, event_id, t_start_s, reviewer_b, verdict_b
+    FROM pairs
 ),
 
 events AS (
@@ -25,12 +26,12 @@ events AS (
         roi_id,
         channel,
         event_id,
-        arg_min(t_start_s, decided_at) AS t_start_s,
-        count(verdict) AS n_reviewers,
-        string_agg(reviewer || ': ' || verdict, '; ' ORDER BY reviewer) AS verdicts
-    FROM judged
+        min(t_start_s) AS t_start_s,
+        count(DISTINCT reviewer) AS n_reviewers,
+        string_agg(DISTINCT reviewer || ': ' || verdict, '; ' ORDER BY reviewer || ': ' || verdict)
+            AS verdicts
+    FROM said
     GROUP BY image_id, roi_id, channel, event_id
-    HAVING count(DISTINCT verdict) > 1 AND count(settled) = 0
 )
 
 SELECT

@@ -159,7 +159,7 @@ DOORS: dict[str, Door] = {
     "check()": call(lambda p, d: check(d, repair=True, abandoned_after=timedelta(seconds=-1))),
     "detect_dataset": call(lambda p, d: detect_dataset(d, mode="replace", on_error="record")),
     "velocity_dataset": call(lambda p, d: velocity_dataset(d, mode="replace", on_error="record")),
-    "review": call(lambda p, d: Reviews(d, reviewer="somebody").add("a", start=1.0)),
+    "review": call(lambda p, d: Reviews(d, reviewer="somebody").add("a", start=0.01)),
     "save_array": call(lambda p, d: d.record("a").save_array(np.ones((8, 16), np.uint16))),
     "save_json": call(lambda p, d: d.record("a").save_json(f"{OF}/params", {"mad_k": 9.0})),
     "save_df_parquet": call(lambda p, d: d.record("a").save_df_parquet(f"{OF}/events", ROWS)),

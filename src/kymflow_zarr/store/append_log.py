@@ -17,7 +17,7 @@ from typing import Any
 from kymflow_zarr.errors import UsageError
 from kymflow_zarr.reasons import escaped
 from kymflow_zarr.store.codecs import decode_object
-from kymflow_zarr.store.files import flush, open_plain, writing
+from kymflow_zarr.store.files import O_NONBLOCK, check_plain, flush, open_plain, writing
 from kymflow_zarr.store.locks import file_lock
 from kymflow_zarr.store.reads import reading
 
@@ -77,6 +77,7 @@ class AppendLog:
             is_new = not self.path.exists()
             descriptor = os.open(self.path, os.O_RDWR | os.O_CREAT | _O_NOFOLLOW, 0o666)
             try:
+                check_plain(descriptor, os.fspath(self.path))
                 end = self._without_torn_end(descriptor)
                 _write_whole(descriptor, line, end)
             finally:
@@ -129,7 +130,8 @@ class AppendLog:
                 begin = begin - step + found + 1
                 break
             begin -= step
-        with self.torn.open("ab") as kept:
+        with open(self.torn, "ab", opener=_open) as kept:
+            check_plain(kept.fileno(), os.fspath(self.torn))
             kept.write(os.pread(descriptor, size - begin, begin) + b"\n")
             kept.flush()
             os.fsync(kept.fileno())
@@ -140,6 +142,10 @@ class AppendLog:
             escaped(self.torn.name),
         )
         return begin
+
+
+def _open(path: str, flags: int) -> int:
+    return os.open(path, flags | O_NONBLOCK | _O_NOFOLLOW, 0o666)
 
 
 def _write_whole(descriptor: int, line: bytes, end: int) -> None:

@@ -31,7 +31,7 @@ from kymflow_zarr.store.files import O_BINARY, O_NONBLOCK, check_plain, write_at
 from kymflow_zarr.store.groups import group_format
 from kymflow_zarr.store.names import check_table_name
 from kymflow_zarr.store.notes import Notes, Place, begun, ended, may_be_alive, new_name, parsed
-from kymflow_zarr.store.reads import reading
+from kymflow_zarr.store.reads import read_file, reading
 
 if TYPE_CHECKING:
     from kymflow_zarr.store.locks import Lock
@@ -198,7 +198,7 @@ class Journal:
         path = layout.journal_place(self._dataset, check_table_name(reader))
         data = json.dumps(told).encode()
         with suppress(OSError):
-            if path.read_bytes() == data:
+            if read_file(path) == data:
                 return
         resolve_within(self._dataset, path.parent)
         write_atomic(path, data)
@@ -247,7 +247,7 @@ class Journal:
     def _kept(self, reader: str) -> Place | None:
         path = layout.journal_place(self._dataset, check_table_name(reader))
         try:
-            told = json.loads(path.read_bytes())
+            told = json.loads(read_file(path))
             opened = {str(name): str(image_id) for name, image_id in told["open"].items()}
             return Place(
                 int(told["segment"]),

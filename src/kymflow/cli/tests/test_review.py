@@ -233,6 +233,25 @@ def test_progress_counts_what_was_decided(lab: Path) -> None:
     assert (none["n_events"], none["reviewed_percent"]) == (0, None)
 
 
+def test_what_reviewers_disagree_on_is_settled(lab: Path) -> None:
+    def disagreements() -> list[str]:
+        run("index", lab, "images", "reviews")
+        answer = run("sql", lab, "--query", "disagreements", "--format", "json").stdout
+        return [row["verdicts"] for row in json.loads(answer)]
+
+    run("review", "label", lab, "true_stall", "demo-00", "0")
+    run("review", "label", lab, "other", "demo-00", "0", "--reviewer", "bob")
+    assert disagreements() == ["ann: true_stall; bob: other"]
+    out = run("review", "settle", lab, "reversal", "demo-00", "0", "--reviewer", "eve").stdout
+    assert out.endswith("user_type: other → reversal\nsettle changed=1\n")
+    run("review", "label", lab, "true_stall", "demo-00", "0")
+    assert event(lab, "0")["user_type"] == "reversal"
+    assert disagreements() == []
+    run("review", "undo", lab, "--reviewer", "eve")
+    assert event(lab, "0")["user_type"] == "true_stall"
+    assert disagreements() == ["ann: true_stall; bob: other"]
+
+
 def test_decisions_outlive_the_process_and_a_new_detection(lab: Path) -> None:
     for arguments in (
         ["review", "reject", lab, "demo-00", "0"],

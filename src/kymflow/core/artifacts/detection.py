@@ -23,6 +23,7 @@ from kymflow_zarr.errors import WriteError
 from kymflow_zarr.store import layout
 from kymflow_zarr.store.codecs import decode_json
 from kymflow_zarr.store.files import temporary_path
+from kymflow_zarr.store.reads import read_file
 from kymflow_zarr.store.stamps import Signature, hash_file, signature
 
 if TYPE_CHECKING:
@@ -238,7 +239,7 @@ def note_import(
 
 def _load(folder: str) -> DetectionRecord | None:
     try:
-        return _parsed(Path(folder, f"{DETECTION_ARTIFACT}.json").read_bytes(), folder)
+        return _parsed(read_file(f"{folder}/{DETECTION_ARTIFACT}.json"), folder)
     except OSError:
         return None
 

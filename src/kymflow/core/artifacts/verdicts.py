@@ -15,6 +15,8 @@ VERDICT_SCHEMA: Mapping[str, pl.DataType] = MappingProxyType(
         "channel": pl.Int32(),
         "event_id": pl.String(),
         "verdict": pl.String(),
+        "label": pl.String(),
+        "rejected": pl.Boolean(),
         "settled": pl.String(),
         "note": pl.String(),
         "added": pl.Boolean(),

@@ -92,6 +92,21 @@ def select_reviews(con: duckdb.DuckDBPyConnection, reviews: Source) -> str:
     return f"FROM {_complete(con, reviews, _REVIEWS)}"
 
 
+def select_verdict_pairs(con: duckdb.DuckDBPyConnection, reviews: Source) -> str:
+    """Write the SELECT of ``kym_verdict_pairs``: what each two reviewers say of the same event.
+
+    Columns: image_id, roi_id, channel, reviewer_a, reviewer_b, event_a, event_b, verdict_a,
+    verdict_b, t_start_s, apart_s (s between two events that each added; 0 for one and the same),
+    settled.
+
+    Args:
+        con: The connection; it looks which columns the table has.
+        reviews: The table of verdicts.
+    """
+    text: str = render("views/verdict_pairs", reviews=_complete(con, reviews, _REVIEWS))
+    return text
+
+
 def select_events(
     con: duckdb.DuckDBPyConnection, events: Source, *, params: Source | None = None
 ) -> str:

@@ -10,6 +10,7 @@ from kymflow.core.queries.event_views import (
     select_images,
     select_reviews,
     select_velocity,
+    select_verdict_pairs,
 )
 from kymflow.core.queries.params_view import select_params
 from kymflow_zarr.sql.views import View, Views, as_it_is
@@ -21,8 +22,10 @@ if TYPE_CHECKING:
 
 EVENTS = "kym_events"
 ANALYSED = "kym_analysed"
+PAIRS = "kym_verdict_pairs"
 _ALL_EVENTS = TableKey("kym_velocity_events")
 _IMAGES = TableKey("kym_images")
+_REVIEWS = TableKey("kym_reviews")
 _COMPLETED = {
     "kym_images": select_images,
     "kym_reviews": select_reviews,
@@ -35,8 +38,9 @@ def kym_views(dataset: ZarrDataset) -> Views:
     """Return every view that SQL over a dataset has.
 
     They are its tables; beside each the last runs (``_runs``) and the params (``_params``);
-    ``kym_events``, the events that count; and ``kym_analysed``, the traces that were searched for
-    them. A table named like another view hides it.
+    ``kym_events``, the events that count; ``kym_analysed``, the traces that were searched for
+    them; and ``kym_verdict_pairs``, what each two reviewers say of the same event. A table named
+    like another view hides it.
 
     Args:
         dataset: The dataset; reading it is enough.
@@ -53,13 +57,15 @@ def kym_views(dataset: ZarrDataset) -> Views:
     if _ALL_EVENTS.name in tables:
         for name, view in _event_views(backend).items():
             views.setdefault(name, view)
+    if _REVIEWS.name in tables:
+        views.setdefault(PAIRS, View(_REVIEWS, select_verdict_pairs))
     none_yet = "none yet: run `kymflow index` first"
     return Views(dict(sorted(views.items())), backend, dataset.path, none_yet)
 
 
 def hidden(views: Views, name: str) -> bool:
-    """Tell whether a table hides the view of events or of traces that has its name."""
-    return name in (EVENTS, ANALYSED) and views.by_name.get(name) == View(TableKey(name))
+    """Tell whether a table hides the view of events, traces or verdicts that has its name."""
+    return name in (EVENTS, ANALYSED, PAIRS) and views.by_name.get(name) == View(TableKey(name))
 
 
 def _event_views(backend: Backend) -> dict[str, View]:

@@ -20,28 +20,18 @@ if TYPE_CHECKING:
 _STEPS_PER_WINDOW = 4
 
 
-def check_place(
-    rec: ZarrImageRecord, roi_id: int, channel: int, times: Iterable[float | None]
-) -> None:
-    """Refuse a place that the image does not have.
+def check_place(rec: ZarrImageRecord, roi_id: int, channel: int) -> None:
+    """Refuse a ROI or channel that the image does not have.
 
-    The ROIs and channels are those of its trace; without a trace, those of its metadata; an image
-    that lists none has ROI 1. The recording ends where its lines do or, where their number or time
-    is not known, half a window after the last sample of its trace.
-
-    Args:
-        rec: The image.
-        roi_id: The ROI.
-        channel: The channel, from 1.
-        times: When the event is, s; None where it is not known.
+    They are those of its trace; without a trace, those of its metadata; an image that lists none
+    has ROI 1.
 
     Raises:
-        ReviewError: If it has no such ROI or channel, or a time is after its end.
+        ReviewError: If it has no such ROI or channel.
     """
-    metadata = _metadata(rec)
     trace = _trace(rec)
     owners = set(trace.select(*OWNER).unique().iter_rows()) if trace is not None else None
-    known = owners or _listed(metadata) or {(1, 1)}
+    known = owners or _listed(_metadata(rec)) or {(1, 1)}
     if (roi_id, channel) not in known:
         there = ", ".join(f"{roi}:{own}" for roi, own in sorted(known))
         raise ReviewError(
@@ -49,7 +39,22 @@ def check_place(
             f"{there}",
             image_id=rec.image_id,
         )
-    end = _end(metadata, trace)
+
+
+def check_within(rec: ZarrImageRecord, times: Iterable[float | None]) -> None:
+    """Refuse times after the end of the recording.
+
+    It ends where its lines do or, where their number or time is not known, half a window after the
+    last sample of its trace.
+
+    Args:
+        rec: The image.
+        times: The times, s; None where one is not known.
+
+    Raises:
+        ReviewError: If one is later than that.
+    """
+    end = _end(_metadata(rec), _trace(rec))
     late = [time for time in times if time is not None and end is not None and time > end]
     if late:
         raise ReviewError(

@@ -20,7 +20,7 @@ from kymflow.core.review.event_rows import ADDED, load_events, save_events
 from kymflow.core.review.external import at_of, plain_value, reconciled, recordable
 from kymflow.core.review.journal import Journal, active
 from kymflow.core.review.labels import UNREVIEWED, labels_of
-from kymflow.core.review.place import check_order, check_place, check_time
+from kymflow.core.review.place import check_order, check_place, check_time, check_within
 from kymflow.core.review.reviewer import reviewer_name
 from kymflow.core.review.state import Row, key_of, replayed
 from kymflow_zarr.store import layout
@@ -118,7 +118,8 @@ class Reviews:
         """Correct the times of an event, s; those not given stay.
 
         Raises:
-            ReviewError: If the event is not there, or would not begin before it ends.
+            ReviewError: If the event is not there, would not begin before it ends, or a time is
+                after the end of the recording.
         """
         given = dict(zip(TIMES, (start, peak, end), strict=True))
         times = {
@@ -129,6 +130,7 @@ class Reviews:
 
         def corrected(row: Row) -> dict[str, Any]:
             check_order({**{name: row.get(name) for name in TIMES}, **times})
+            check_within(self.dataset.record(key.image_id), times.values())
             return {**times, **corrected_times(row, times)}
 
         [row] = self._decide("edit", [key], corrected)
@@ -174,7 +176,9 @@ class Reviews:
         check_order(times)
         self._check_label(user_type)
         with self._at_work([image_id]) as rows:
-            check_place(self.dataset.record(image_id), roi_id, channel, times.values())
+            rec = self.dataset.record(image_id)
+            check_place(rec, roi_id, channel)
+            check_within(rec, times.values())
             taken = {str(row["event_id"]) for row in rows[image_id]}
             # An id is never used again: undoing a removal would meet the later event.
             taken |= {c.key.event_id for d in self.journal.of_image(image_id) for c in d.changes}

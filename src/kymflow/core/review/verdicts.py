@@ -26,14 +26,15 @@ class ReviewIndexer(BaseIndexer):
     """Index what reviewers say: one row per image, reviewer and event.
 
     ``verdict`` is the reviewer's label, ``rejected``, or ``added`` for an event that the reviewer
-    added without a label; null if only a note was written or times were corrected. ``settled`` is
+    added without a label; null if only a note was written or times were corrected. ``label`` is
+    what the reviewer called it, also where they rejected it afterwards (``rejected``); ``settled``
     the label by which the reviewer settled the event for all. Times, s, are those that the reviewer
     gave, or those at the last decision. Decisions that were undone are left out. The rows are made
     of the journal alone: whoever decides makes that image due, and no other.
     """
 
     name = "reviews"
-    version: ClassVar[str] = "kymflow.reviews@0.1"
+    version: ClassVar[str] = "kymflow.reviews@0.2"
 
     def analysis_version(self) -> str:
         """Return the version of the rows."""

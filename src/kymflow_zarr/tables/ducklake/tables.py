@@ -157,7 +157,9 @@ class LakeTables(Backend):
         now = self.now
         if table not in now.tables:
             raise FileNotFoundError(table.name)
-        return now.cursor().table(target(table)).pl(lazy=True)
+        rows = now.cursor().table(target(table))
+        rows.limit(1).fetchall()  # a lake's data are first opened when rows are asked for
+        return rows.pl(lazy=True)
 
     def read(self, tables: Sequence[TableKey], ask: Callable[[Reader], T]) -> T:
         """Answer a question about the lake as it is now."""

@@ -44,7 +44,7 @@ def test_reviewed_events_come_back_as_they_went(
         reviews.label(keys[:1], "true_stall")
         reviews.note(keys[1:2], "µ “quoted”\nsecond line")
         reviews.reject(keys[2:3])
-        reviews.edit(keys[3], end=1e4 / 3)
+        reviews.edit(keys[3], start=1e-2 / 3)
         reviews.add(image_id, start=0.1, end=0.3)
     folder = tmp_path / "lab"
     shutil.copytree(lab_folder, folder)

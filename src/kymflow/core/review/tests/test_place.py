@@ -7,6 +7,7 @@ import pytest
 
 from kymflow.core.errors import ReviewError
 from kymflow.core.review.reviews import Reviews
+from kymflow.core.review.state import key_of
 from kymflow.core.velocity_events.tests.conftest import flow
 from kymflow_zarr import ZarrDataset
 
@@ -52,3 +53,13 @@ def test_times_lie_in_the_recording(dataset: ZarrDataset, add_trace) -> None:
     assert reviews.add("a", start=9.5, end=10.5)
     with pytest.raises(ReviewError, match=r"10\.500 s"):
         reviews.add("a", start=10.6)
+
+
+def test_corrected_times_lie_in_the_recording(dataset: ZarrDataset, add_trace) -> None:
+    add_trace("a", flow(3.0))
+    reviews = Reviews(dataset, reviewer="ann")
+    key = key_of("a", reviews.add("a", start=9.0, end=9.5))
+    with pytest.raises(ReviewError, match=r"10\.1 s is after the end of the recording, 10\.005 s"):
+        reviews.edit(key, end=10.1)
+    assert reviews.edit(key, end=10.0)["t_end_s"] == 10.0
+    assert len(reviews.journal.decisions()) == 2

@@ -136,6 +136,109 @@ def test_added_events_are_the_same_if_they_overlap(lab: ZarrDataset) -> None:
     assert (row["n_both"], row["n_agreed"]) == (3, 3)
 
 
+def paired(lab: ZarrDataset, a: str, b: str, within_s: float) -> list[tuple[str, str]]:
+    """Pair verdicts as the docs say, from what the journal says, one event after another."""
+    rows = [r for r in lab.load_table("kym_reviews").to_dicts() if r["verdict"] is not None]
+    by = {name: [r for r in rows if r["reviewer"] == name] for name in (a, b)}
+
+    def place(row: dict[str, object]) -> tuple[object, ...]:
+        return row["image_id"], row["roi_id"], row["channel"], row["event_id"]
+
+    shared = {place(r) for r in by[a]} & {place(r) for r in by[b]}
+    verdicts = {name: {place(r): r["verdict"] for r in by[name]} for name in by}
+    pairs = [(verdicts[a][each], verdicts[b][each]) for each in shared]
+    own = {name: [r for r in by[name] if r["added"] and place(r) not in shared] for name in by}
+
+    def distance(one: dict[str, object], other: dict[str, object]) -> tuple[float, float, str]:
+        ends = [r["t_end_s"] or r["t_start_s"] for r in (one, other)]
+        gap = max(one["t_start_s"], other["t_start_s"]) - min(ends)
+        return max(gap, 0), abs(one["t_start_s"] - other["t_start_s"]), other["event_id"]
+
+    for one in own[a]:
+        others = [r for r in own[b] if place(r)[:3] == place(one)[:3]]
+        nearest = min(others, key=lambda r: distance(one, r), default=None)
+        if nearest is None:
+            continue
+        back = [r for r in own[a] if place(r)[:3] == place(one)[:3]]
+        if min(back, key=lambda r: distance(nearest, r)) is one:
+            if distance(one, nearest)[0] <= within_s:
+                pairs.append((one["verdict"], nearest["verdict"]))
+    return [p for p in pairs if p[0] == p[1] or "added" not in p or "rejected" in p]
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_pairs_are_as_worked_out_one_by_one(lab: ZarrDataset, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    names = ("ann", "bob", "carl")
+    added: list[EventKey] = []
+    for _ in range(60):
+        reviews = Reviews(lab, reviewer=str(rng.choice(names)))
+        if rng.random() < 0.6:
+            image_id, start = str(rng.choice([*"abc"])), round(float(rng.uniform(0, 4)), 2)
+            end = None if rng.random() < 0.3 else start + float(rng.uniform(0, 0.4))
+            label = str(rng.choice([*LABELS, "unreviewed"]))
+            row = reviews.add(image_id, start=start, end=end, user_type=label)
+            added.append(key_of(image_id, row))
+        elif added and rng.random() < 0.7:
+            reviews.label([added[rng.integers(len(added))]], str(rng.choice(LABELS)))
+        elif added:
+            reviews.reject([added[rng.integers(len(added))]])
+    kym = indexed(lab)
+    for within_s in (0.0, 0.25):
+        answer = kym.query("agreement", within_s=within_s)
+        told = {(r["reviewer_a"], r["reviewer_b"]): r for r in answer.iter_rows(named=True)}
+        for a, b in itertools.combinations(names, 2):
+            both = paired(kym.dataset, a, b, within_s)
+            row = told.get((a, b), {"n_both": 0, "n_agreed": 0})
+            assert row["n_both"] == len(both)
+            assert row["n_agreed"] == sum(one == other for one, other in both)
+
+
+def test_an_event_that_both_judged_is_no_other_one_as_well(lab: ZarrDataset) -> None:
+    """The one that ann added and bob judged is not held against the one that bob added beside."""
+    ann, bob = (Reviews(lab, reviewer=name) for name in ("ann", "bob"))
+    row = ann.add("a", start=2.0, end=2.4, user_type="other")
+    bob.label([key_of("a", row)], "other")
+    bob.add("a", start=2.1, end=2.5, user_type="reversal")
+    kym = indexed(lab)
+    [row] = kym.query("agreement").rows(named=True)
+    assert (row["n_both"], row["n_agreed"]) == (1, 1)
+    assert kym.query("disagreements").is_empty()
+
+
+def test_an_event_added_without_a_label_contradicts_no_label(lab: ZarrDataset) -> None:
+    ann, bob = (Reviews(lab, reviewer=name) for name in ("ann", "bob"))
+    for start, label in ((0.5, "unreviewed"), (3.0, "unreviewed"), (5.0, "unreviewed")):
+        ann.add("a", start=start, end=start + 0.2, user_type=label)
+    bob.add("a", start=0.5, end=0.7, user_type="true_stall")
+    bob.add("a", start=3.0, end=3.2)
+    bob.reject([key for key in keys(lab, "a") if key.event_id == "user-2"])
+    kym = indexed(lab)
+    [row] = kym.query("agreement").rows(named=True)
+    assert (row["n_both"], row["n_agreed"]) == (2, 1)
+    [row] = kym.query("disagreements").rows(named=True)
+    assert (row["event_id"], row["verdicts"]) == ("user-2", "ann: added; bob: rejected")
+
+
+def test_added_events_are_disagreed_on_until_one_is_settled(lab: ZarrDataset) -> None:
+    rows = {
+        name: Reviews(lab, reviewer=name).add("a", start=start, end=3.0, user_type=label)
+        for name, start, label in (
+            ("ann", 2.0, "true_stall"),
+            ("bob", 2.1, "other"),
+            ("carl", 2.2, "other"),
+        )
+    }
+    kym = indexed(lab)
+    [row] = kym.query("disagreements").rows(named=True)
+    assert (row["event_id"], row["t_start_s"], row["n_reviewers"]) == ("user-0", 2.0, 3)
+    assert row["verdicts"] == "ann: true_stall; bob: other; carl: other"
+    for name in ("bob", "carl"):
+        Reviews(lab, reviewer="eve").settle([key_of("a", rows[name])], "other")
+    indexed(lab)
+    assert kym.query("disagreements").is_empty()
+
+
 def test_disagreements_are_listed_until_they_are_settled(lab: ZarrDataset) -> None:
     ann, bob = (Reviews(lab, reviewer=name) for name in ("ann", "bob"))
     one, two, three, *_ = keys(lab, "a")
@@ -165,6 +268,10 @@ def test_progress_and_log_by_reviewer(lab: ZarrDataset) -> None:
     counts = ("n_images", "n_judged", "n_rejected", "n_added", "n_edited", "n_settled")
     assert [rows["ann"][name] for name in counts] == [2, 3, 1, 1, 0, 0]
     assert [rows["bob"][name] for name in counts] == [1, 0, 0, 0, 0, 0]
+    of_ann = kym.query("reviewer_progress", by="folder").filter(reviewer="ann")
+    assert of_ann["n_judged"].sum() == 3
+    by_image = kym.query("reviewer_progress", by="image_id").filter(reviewer="ann")
+    assert dict(by_image.select("group", "n_judged").iter_rows()) == {"a": 2, "b": 1}
     log = kym.query("review_log")
     assert log["decided_at"].is_sorted(descending=True)
     assert log["reviewer"].to_list()[0] == "bob"
@@ -194,4 +301,15 @@ def test_odd_verdicts_are_answered(lab: ZarrDataset, name: str) -> None:
         params_hash=pl.lit("h"),
     )
     kym.dataset.save_table("kym_reviews", pl.concat([empty, odd], how="diagonal_relaxed"))
-    assert kym.query(name) is not None
+    answer = kym.query(name)
+    if name == "agreement":  # x and y said the same of one event, though nobody knows when it is
+        assert answer.select("reviewer_a", "reviewer_b", "n_both", "n_agreed").rows() == [
+            ("x", "y", 1, 1)
+        ]
+    elif name == "disagreements":
+        assert answer.is_empty()
+    elif name == "reviewer_progress":
+        judged = dict(answer.select("reviewer", "n_judged").iter_rows())
+        assert judged == {"x": 1, "y": 1, "z": 1, None: 0}
+    else:
+        assert answer.height == 4

@@ -102,8 +102,9 @@ def test_pixels_alone_lead_to_the_events_of_exact_traces(
         roi = tuple(recording.roi)
         if roi not in known:  # two ROIs may be the same
             known[roi] = agree_with_skimage(recording, every=1)
-        scale = recording.um_per_pixel / recording.seconds_per_line / 1000
-        velocity = scale * np.tan(np.radians(known[roi]))
+        scale = recording.um_per_pixel / recording.seconds_per_line
+        velocity = scale * np.tan(np.radians(known[roi])) / 1000  # in this order: an event may
+        # begin at one line or the next by the last bit
         velocity[np.abs(velocity) > 1e6] = np.nan
         time = (roi[0] + 4 * np.arange(len(velocity)) + 8) * recording.seconds_per_line
         expected = find_events(Trace.of(pl.Series(time), pl.Series(velocity)), EventParams())
