@@ -160,9 +160,9 @@ def paired(lab: ZarrDataset, a: str, b: str, within_s: float) -> list[tuple[str,
         if nearest is None:
             continue
         back = [r for r in own[a] if place(r)[:3] == place(one)[:3]]
-        if min(back, key=lambda r: distance(nearest, r)) is one:
-            if distance(one, nearest)[0] <= within_s:
-                pairs.append((one["verdict"], nearest["verdict"]))
+        is_nearest = min(back, key=lambda r: distance(nearest, r)) is one
+        if is_nearest and distance(one, nearest)[0] <= within_s:
+            pairs.append((one["verdict"], nearest["verdict"]))
     return [p for p in pairs if p[0] == p[1] or "added" not in p or "rejected" in p]
 
 
