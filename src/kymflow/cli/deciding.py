@@ -32,21 +32,40 @@ event_argument = click.argument(
 )
 
 
+queue_option = click.option(
+    "--queue", metavar="NAME", help="Blind, by this queue: images are named by their aliases."
+)
+reviewer_option = click.option(
+    "--reviewer",
+    metavar="NAME",
+    help="Who decides; $KYMFLOW_REVIEWER by default, else your user name.",
+)
+
+
+def reviews_of(
+    dataset: ZarrDataset, reviewer: str | None, queue: str | None, *, dry_run: bool = False
+) -> Reviews:
+    """Return the reviews of a reviewer, blind if they go by a queue."""
+    from kymflow.core.review.blind import BlindReviews
+    from kymflow.core.review.reviews import Reviews
+
+    if queue is None:
+        return Reviews(dataset, reviewer=reviewer, dry_run=dry_run)
+    return BlindReviews(dataset, queue, reviewer=reviewer, dry_run=dry_run)
+
+
 def decision_options(command: Callable[..., None]) -> Callable[..., None]:
     """Give a command the options of whoever decides; it takes them as ``reviews``."""
 
-    @click.option(
-        "--reviewer",
-        metavar="NAME",
-        help="Who decides; $KYMFLOW_REVIEWER by default, else your user name.",
-    )
+    @queue_option
+    @reviewer_option
     @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
     @wraps(command)
-    def with_reviews(path: Path, reviewer: str | None, dry_run: bool, **kwargs: Any) -> None:
-        from kymflow.core.review.reviews import Reviews
-
+    def with_reviews(
+        path: Path, queue: str | None, reviewer: str | None, dry_run: bool, **kwargs: Any
+    ) -> None:
         dataset = open_dataset(path, writing=not dry_run)
-        command(reviews=Reviews(dataset, reviewer=reviewer, dry_run=dry_run), **kwargs)
+        command(reviews=reviews_of(dataset, reviewer, queue, dry_run=dry_run), **kwargs)
 
     return with_reviews
 
@@ -77,7 +96,7 @@ def chosen(
 
     if where is None and not events:
         raise click.UsageError("name an image and its events, or give --where")
-    found = found_events(reviews.dataset, image, where)
+    found = reviews.find(image, where)
     if found.failures:  # a condition over some of the events would do half of what was meant
         first = found.failures[0]
         raise ReviewError(
@@ -89,14 +108,6 @@ def chosen(
         images = picked.frame["image_id"].n_unique()
         remark(f"{picked.frame.height} events of {images} images")
     return picked
-
-
-def found_events(dataset: ZarrDataset, image: str | None, where: str | None) -> Events:
-    """Find the events of an image, or of all, that a condition picks."""
-    from kymflow.core.review.selection import find_events, find_image
-
-    image_ids = None if image is None else [find_image(dataset, image)]
-    return find_events(dataset, image_ids=image_ids, where=where)
 
 
 def tell(reviews: Reviews, verb: str, before: Events, after: Sequence[Values]) -> None:

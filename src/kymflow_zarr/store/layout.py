@@ -18,6 +18,7 @@
       index/journal/<reader>.json         how far a reader of the journal has come
       index/locks/.journal.lock           the lock of whoever begins or drops a segment of it
       review/<name>.jsonl                 an append-only log; its torn ends are in <name>.torn
+      review/queues/<name>.json           a sample to be judged
       **/.<name>.<hex>.tmp                a file being written, which then takes that name
 
 A name that ends in ``.lock`` is a lock or a lease; what begins with ``.deleted-`` is being deleted.
@@ -114,6 +115,11 @@ def image_lock(dataset: Path, image_id: str) -> Path:
 def logs(dataset: Path) -> Path:
     """The folder of the append-only logs."""
     return dataset / "review"
+
+
+def queues(dataset: Path) -> Path:
+    """The folder of samples that are judged one by one."""
+    return logs(dataset) / "queues"
 
 
 def log(dataset: Path, name: str) -> Path:

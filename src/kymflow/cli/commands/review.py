@@ -7,15 +7,18 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kymflow.cli.commands.review_queues import queues, sample, unblind
 from kymflow.cli.deciding import (
     chosen,
     decision_options,
     event_argument,
     event_options,
-    found_events,
     image_argument,
     name_event,
     optional_image,
+    queue_option,
+    reviewer_option,
+    reviews_of,
     tell,
     tell_turn,
     where_option,
@@ -48,13 +51,24 @@ def command() -> None:
 @dataset_argument
 @optional_image
 @where_option
+@queue_option
+@reviewer_option
 @output_options
 @click.pass_context
 def list_events(
-    ctx: click.Context, path: Path, image: str | None, where: str | None, output: Output
+    ctx: click.Context,
+    path: Path,
+    image: str | None,
+    where: str | None,
+    queue: str | None,
+    reviewer: str | None,
+    output: Output,
 ) -> None:
-    """List events as they are now, rejected ones included."""
-    found = found_events(open_dataset(path), image, where)
+    """List events as they are now, rejected ones included.
+
+    By a queue they are in its order, and labels, notes and rejections are your own.
+    """
+    found = reviews_of(open_dataset(path), reviewer, queue).find(image, where)
     output.print(found.frame.select(SHOWN))
     if warn_of_failures(found.failures):
         ctx.exit(FAILED)
@@ -165,9 +179,7 @@ def edit(
 @decision_options
 def add(reviews: Reviews, image: str, roi: int, **values: Any) -> None:
     """Add an event that was not detected."""
-    from kymflow.core.review.selection import find_image
-
-    image_id = find_image(reviews.dataset, image)
+    image_id = reviews.find_image(image)
     row = reviews.add(image_id, roi_id=roi, **values)
     click.echo(f"{name_event(image_id, row)}: {'would be ' if reviews.dry_run else ''}added")
 
@@ -225,15 +237,28 @@ def log(path: Path, image: str | None, reviewer: str | None, output: Output) -> 
 @click.option(
     "--by", metavar="COLUMN", help="A group per value of this column, such as event_type."
 )
+@click.option("--queue", metavar="NAME", help="How far everyone has come with this queue instead.")
 @output_options
 @click.pass_context
 def progress(
-    ctx: click.Context, path: Path, where: str | None, by: str | None, output: Output
+    ctx: click.Context,
+    path: Path,
+    where: str | None,
+    by: str | None,
+    queue: str | None,
+    output: Output,
 ) -> None:
     """Count how many events are reviewed, rejected, corrected."""
+    from kymflow.core.review.blind import BlindReviews
     from kymflow.core.review.overview import review_progress
+    from kymflow.core.review.selection import find_events
 
-    found = found_events(open_dataset(path), None, where)
+    if queue is not None:
+        if where or by:
+            raise click.UsageError("--queue counts a whole queue; leave out --where and --by")
+        output.print(BlindReviews(open_dataset(path), queue).progress())
+        return
+    found = find_events(open_dataset(path), where=where)
     output.print(review_progress(found.frame, by))
     if warn_of_failures(found.failures):
         ctx.exit(FAILED)
@@ -275,3 +300,7 @@ def export(path: Path, folder: Path, replace: bool) -> None:
 
     written = export_events(open_dataset(path), folder, replace=replace)
     click.echo(f"export files={len(written)}")
+
+
+for each in (sample, queues, unblind):
+    command.add_command(each)

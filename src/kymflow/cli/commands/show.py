@@ -30,6 +30,7 @@ from kymflow.core.plots.style import ENDINGS, WIDTH
     show_default=True,
     help="Without axes.",
 )
+@click.option("--queue", metavar="NAME", help="Blind: the image is an alias of this queue.")
 @target_option(f"The picture, {', '.join(ENDINGS)}.")
 def command(
     path: Path,
@@ -38,6 +39,7 @@ def command(
     start: float | None,
     end: float | None,
     width: int,
+    queue: str | None,
     target: Path,
 ) -> None:
     """Draw an image: kymograph, traces, events.
@@ -49,5 +51,11 @@ def command(
     from kymflow.core.plots.saving import check_ending
 
     check_ending(target)
-    record = open_dataset(path).record(image_id)
-    save(draw_image(record, rois=roi, start=start, end=end, width=width), target)
+    dataset = open_dataset(path)
+    if queue is None:
+        record, title = dataset.record(image_id), None
+    else:
+        from kymflow.core.review.blind import BlindReviews
+
+        record, title = BlindReviews(dataset, queue).record(image_id), image_id
+    save(draw_image(record, rois=roi, start=start, end=end, width=width, title=title), target)

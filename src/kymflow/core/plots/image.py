@@ -32,6 +32,7 @@ def draw_image(
     start: float | None = None,
     end: float | None = None,
     width: int = WIDTH,
+    title: str | None = None,
 ) -> alt.VConcatChart:
     """Draw an image: its kymograph, and on the same time axis its traces with their events.
 
@@ -46,6 +47,7 @@ def draw_image(
         start: Draw from this time on, s; from the image's start if None.
         end: Draw up to this time, s; to the image's end if None.
         width: Of the panels without axes, px.
+        title: What the picture is called, in place of the image's file and id.
 
     Returns:
         The chart, ready for :func:`kymflow.core.plots.save` or a notebook.
@@ -98,8 +100,9 @@ def draw_image(
             draw_kymograph(pixels, span, seconds, um, rois_drawn, trace=shown, last=last_panel)
         )
     rows += _trace_panels(trace, events, span)
-    title = alt.TitleParams(_title(rec, metadata), subtitle=list(_subtitle(rec, metadata, pixels)))
-    chart: alt.VConcatChart = alt.vconcat(*rows, spacing=14, title=title).configure(**config())
+    names = [title] if title else list(dict.fromkeys([_file(rec, metadata), rec.image_id]))
+    head = alt.TitleParams(names[0], subtitle=_subtitle(names[1:], metadata, pixels))
+    chart: alt.VConcatChart = alt.vconcat(*rows, spacing=14, title=head).configure(**config())
     return chart
 
 
@@ -192,18 +195,17 @@ def _events(rec: ZarrImageRecord) -> pl.DataFrame:
         return pl.DataFrame(schema=EVENT_SCHEMA)
 
 
-def _title(rec: ZarrImageRecord, metadata: dict[str, Any]) -> str:
+def _file(rec: ZarrImageRecord, metadata: dict[str, Any]) -> str:
     return str(_section(metadata, "source").get("path") or rec.image_id)
 
 
 def _subtitle(
-    rec: ZarrImageRecord, metadata: dict[str, Any], pixels: np.ndarray[Any, Any] | None
-) -> Iterator[str]:
-    parts = [] if _title(rec, metadata) == rec.image_id else [rec.image_id]
+    names: Sequence[str], metadata: dict[str, Any], pixels: np.ndarray[Any, Any] | None
+) -> list[str]:
+    parts = list(names)
     if pixels is not None:
         seconds, um = _voxels(metadata)
         parts.append(f"{pixels.shape[0]:,} lines of {pixels.shape[1]} pixels")
-        parts += [f"{1000 * seconds:.3g} ms a line"] if seconds else []
-        parts += [f"{um:.3g} µm a pixel"] if um else []
-    if parts:
-        yield "  ·  ".join(parts)
+        parts += [f"{1000 * seconds:.3g} ms per line"] if seconds else []
+        parts += [f"{um:.3g} µm per pixel"] if um else []
+    return ["  ·  ".join(parts)] if parts else []

@@ -10,7 +10,7 @@ from typing import Any, Literal, NamedTuple
 
 Verb = Literal[
     "label", "note", "reject", "restore", "edit", "add", "remove",
-    "settle", "undo", "redo", "blind", "unblind",
+    "settle", "undo", "redo", "unblind",
 ]  # fmt: skip
 EXTERNAL = "external"
 """Reviewer of what other programs changed in an events artifact."""
@@ -55,8 +55,9 @@ class Decision:
     Attributes:
         verb: What was done.
         reviewer: By whom.
-        changes: To which events; none for ``undo`` and ``redo``.
-        target: The id of the decision that is undone or done again, or of the blind sample.
+        changes: To which events; none for ``undo``, ``redo`` and ``unblind``.
+        target: The id of the decision that is undone or done again; else the name of the queue
+            that is unblinded, or by which the decision was made.
         decided_at: When, UTC.
         id: Names the decision.
     """

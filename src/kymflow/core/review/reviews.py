@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from kymflow.core.artifacts.detection import written_events
 from kymflow.core.errors import ReviewError
 from kymflow.core.review.decision import (
     TIMES,
@@ -16,19 +14,20 @@ from kymflow.core.review.decision import (
     Verb,
     corrected_times,
 )
-from kymflow.core.review.event_rows import ADDED, load_events, save_events
-from kymflow.core.review.external import at_of, plain_value, reconciled, recordable
+from kymflow.core.review.event_rows import ADDED, load_events
+from kymflow.core.review.external import at_of, plain_value, recordable
 from kymflow.core.review.journal import Journal, active
 from kymflow.core.review.labels import UNREVIEWED, labels_of
 from kymflow.core.review.place import check_order, check_place, check_time, check_within
 from kymflow.core.review.reviewer import reviewer_name
-from kymflow.core.review.state import Row, key_of, replayed
-from kymflow_zarr.store import layout
+from kymflow.core.review.selection import Events, find_events, find_image
+from kymflow.core.review.state import Row, key_of
+from kymflow.core.review.writer import DecisionWriter
 
 if TYPE_CHECKING:
     import polars as pl
 
-    from kymflow_zarr import ZarrDataset, ZarrImageRecord
+    from kymflow_zarr import ZarrDataset
 
 
 class Reviews:
@@ -63,6 +62,26 @@ class Reviews:
         self.reviewer = reviewer_name(reviewer)
         self.dry_run = dry_run
         self.journal = Journal(dataset)
+        self._writer = DecisionWriter(dataset, self.journal, dry_run=dry_run)
+
+    def find(self, image: str | None = None, where: str | None = None) -> Events:
+        """Find events as they are now, rejected ones included; see :func:`find_events`.
+
+        Args:
+            image: Only of this image, see :meth:`find_image`; of all if None.
+            where: Only events that this SQL condition picks.
+
+        Raises:
+            ImageNotFoundError: If there is no such image.
+            ReviewError: If the name is that of several.
+            QueryError: If the condition can't be answered.
+        """
+        image_ids = None if image is None else [self.find_image(image)]
+        return find_events(self.dataset, image_ids=image_ids, where=where)
+
+    def find_image(self, text: str) -> str:
+        """Find an image by its id, the beginning of it, or its file's name."""
+        return find_image(self.dataset, text)
 
     def events(self, image_id: str) -> pl.DataFrame:
         """Load an image's events as they are now, rejected ones included."""
@@ -128,7 +147,7 @@ class Reviews:
         if not times:
             raise ReviewError("give at least one of start, peak and end")
 
-        def corrected(row: Row) -> dict[str, Any]:
+        def corrected(key: EventKey, row: Row) -> dict[str, Any]:
             check_order({**{name: row.get(name) for name in TIMES}, **times})
             check_within(self.dataset.record(key.image_id), times.values())
             return {**times, **corrected_times(row, times)}
@@ -175,7 +194,7 @@ class Reviews:
         }
         check_order(times)
         self._check_label(user_type)
-        with self._at_work([image_id]) as rows:
+        with self._writer.at_work([image_id]) as rows:
             rec = self.dataset.record(image_id)
             check_place(rec, roi_id, channel)
             check_within(rec, times.values())
@@ -199,7 +218,9 @@ class Reviews:
             }
             key = key_of(image_id, row)
             change = Change(key, None, row, at_of(row))
-            return self._carry_out(Decision("add", self.reviewer, [change]), rows)[key]
+            return self._writer.carry_out(
+                Decision("add", self.reviewer, [change], self._by_queue), rows
+            )[key]
 
     def remove(self, keys: Iterable[EventKey]) -> None:
         """Take away events that a person added; detected ones are rejected instead.
@@ -208,7 +229,7 @@ class Reviews:
             ReviewError: If an event is not there, or was not added by a person.
         """
         asked = list(keys)
-        with self._at_work(key.image_id for key in asked) as rows:
+        with self._writer.at_work(key.image_id for key in asked) as rows:
             changes = []
             for key in asked:
                 row = _row_of(key, rows)
@@ -218,7 +239,7 @@ class Reviews:
                         image_id=key.image_id,
                     )
                 changes.append(Change(key, recordable(row), None, at_of(row)))
-            self._carry_out(Decision("remove", self.reviewer, changes), rows)
+            self._writer.carry_out(Decision("remove", self.reviewer, changes, self._by_queue), rows)
 
     def undo(self) -> Decision:
         """Undo the last decision of this reviewer that is not undone; any number, one by one.
@@ -229,7 +250,7 @@ class Reviews:
         Raises:
             ReviewError: If there is none left.
         """
-        own = [d for d in active(self.journal.decisions()) if d.reviewer == self.reviewer]
+        own = [d for d in active(self._own()) if d.changes]
         if not own:
             raise ReviewError(f"{self.reviewer} has nothing to undo")
         return self._turn("undo", own[-1])
@@ -240,14 +261,14 @@ class Reviews:
         Raises:
             ReviewError: If there is nothing to bring back.
         """
-        own = [d for d in self.journal.decisions() if d.reviewer == self.reviewer]
+        own = self._own()
         waiting: list[str] = []
         for decision in own:
             if decision.verb == "undo" and decision.target:
                 waiting.append(decision.target)
             elif decision.verb == "redo":
                 waiting.remove(decision.target or "")
-            else:
+            elif decision.changes:
                 waiting.clear()
         if not waiting:
             raise ReviewError(f"{self.reviewer} has undone nothing that could be brought back")
@@ -255,76 +276,47 @@ class Reviews:
 
     # How
 
+    _by_queue: str | None = None
+    """The queue by which decisions are made."""
+
+    def _own(self) -> list[Decision]:
+        return [d for d in self.journal.decisions() if d.reviewer == self.reviewer]
+
     def _check_label(self, user_type: str) -> None:
         labels = labels_of(self.dataset)
         if user_type not in labels:
             raise ReviewError(f"there is no label {user_type!r}; there are {', '.join(labels)}")
 
     def _set(self, verb: Verb, keys: Iterable[EventKey], values: Mapping[str, Any]) -> list[Row]:
-        return self._decide(verb, keys, lambda _: dict(values))
+        return self._decide(verb, keys, lambda *_: dict(values))
 
     def _decide(
-        self, verb: Verb, keys: Iterable[EventKey], after: Callable[[Row], dict[str, Any]]
+        self,
+        verb: Verb,
+        keys: Iterable[EventKey],
+        after: Callable[[EventKey, Row], dict[str, Any]],
     ) -> list[Row]:
         """Record one decision on some events, and return these as they are then."""
         asked = list(dict.fromkeys(keys))
-        with self._at_work(key.image_id for key in asked) as rows:
+        with self._writer.at_work(key.image_id for key in asked) as rows:
             changes = []
             for key in asked:
                 row = _row_of(key, rows)
-                values = after(row)
+                values = after(key, row)
                 before = {name: plain_value(row.get(name)) for name in values}
                 changes.append(Change(key, before, values, at_of(row)))
             if not changes:
                 return []
-            found = self._carry_out(Decision(verb, self.reviewer, changes), rows)
+            found = self._writer.carry_out(
+                Decision(verb, self.reviewer, changes, self._by_queue), rows
+            )
         return [found[key] for key in asked]
 
     def _turn(self, verb: Verb, target: Decision) -> Decision:
         images = {change.key.image_id for change in target.changes}
-        with self._at_work(i for i in images if self.dataset.has_image(i)) as rows:
-            self._carry_out(Decision(verb, self.reviewer, (), target.id), rows)
+        with self._writer.at_work(i for i in images if self.dataset.has_image(i)) as rows:
+            self._writer.carry_out(Decision(verb, self.reviewer, (), target.id), rows)
         return target
-
-    @contextmanager
-    def _at_work(self, image_ids: Iterable[str]) -> Iterator[dict[str, list[Row]]]:
-        """Yield the events of some images, which nobody else changes within the block."""
-        records = [self.dataset.record(image_id) for image_id in sorted(set(image_ids))]
-        with ExitStack() as held:
-            # In one order for all who lock several: no two wait for each other.
-            locks = {layout.image_lock(self.dataset.path, rec.image_id): rec for rec in records}
-            for _, rec in sorted(locks.items()) if not self.dry_run else ():
-                held.enter_context(rec.lock())
-            yield {rec.image_id: self._up_to_date(rec) for rec in records}
-
-    def _up_to_date(self, rec: ZarrImageRecord) -> list[Row]:
-        """Load events as the journal has them, once it has what other programs wrote."""
-        rows = load_events(rec).to_dicts()
-        decisions = self.journal.of_image(rec.image_id)
-        written = written_events(rec)
-        if not decisions and written is None:
-            return rows
-        current, external = reconciled(rec.image_id, rows, decisions, written)
-        if not self.dry_run:
-            for each in external:
-                self.journal.record(each)
-            if current != rows:
-                save_events(rec, current)  # else the next decision would hide that one is missing
-        return current
-
-    def _carry_out(self, decision: Decision, rows: Mapping[str, list[Row]]) -> dict[EventKey, Row]:
-        """Write the journal, then the artifacts; both are whole whenever this is interrupted."""
-        unwritten = [decision] if self.dry_run else []
-        if not self.dry_run:
-            self.journal.record(decision)
-        found: dict[EventKey, Row] = {}
-        for image_id, old in rows.items():
-            decisions = [*self.journal.of_image(image_id), *unwritten]
-            new = replayed(image_id, old, decisions)
-            if new != old and not self.dry_run:
-                save_events(self.dataset.record(image_id), new)
-            found.update((key_of(image_id, row), row) for row in new)
-        return found
 
 
 def _row_of(key: EventKey, rows: Mapping[str, Sequence[Row]]) -> Row:

@@ -121,12 +121,13 @@ def find_events(
         frames.append(events.select(pl.lit(image_id).alias("image_id"), pl.all()))
     empty = pl.DataFrame(schema={"image_id": pl.String(), **EVENT_SCHEMA, **FLAGS})
     frame = pl.concat([empty, *frames], how="diagonal_relaxed")
-    picked = frame if where is None else _picked(dataset, frame, where)
+    chosen = frame if where is None else picked(dataset, frame, where)
     order = ("image_id", "roi_id", "channel", "t_start_s", "event_id")
-    return Events(picked.sort(*order, nulls_last=True), tuple(failures))
+    return Events(chosen.sort(*order, nulls_last=True), tuple(failures))
 
 
-def _picked(dataset: ZarrDataset, events: pl.DataFrame, where: str) -> pl.DataFrame:
+def picked(dataset: ZarrDataset, events: pl.DataFrame, where: str) -> pl.DataFrame:
+    """Pick the events that a SQL condition is true of, see :func:`find_events`."""
     views = kym_views(dataset)
     others = {name: view for name, view in views.by_name.items() if name != VIEW}
     numbered = events.with_row_index("row_of_events")

@@ -158,7 +158,7 @@ class LakeTables(Backend):
         if table not in now.tables:
             raise FileNotFoundError(table.name)
         rows = now.cursor().table(target(table))
-        rows.limit(1).fetchall()  # a lake's data are first opened when rows are asked for
+        rows.limit(1).to_arrow_table()  # a lake's data are first opened when rows are asked for
         return rows.pl(lazy=True)
 
     def read(self, tables: Sequence[TableKey], ask: Callable[[Reader], T]) -> T:
