@@ -50,6 +50,20 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--tables", choices=kinds, default="parquet", help="what tables are kept in")
 
 
+@pytest.hookimpl(tryfirst=True)  # before what is long is left out
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Make all variants of a wide test long but three: the first, one in the middle, the last."""
+    variants: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if item.get_closest_marker("wide"):
+            variants.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    for own in variants.values():
+        quick = {0, len(own) // 2, len(own) - 1}
+        for place, item in enumerate(own):
+            if place not in quick:
+                item.add_marker(pytest.mark.long)
+
+
 @pytest.fixture
 def plain_files(tables_in: str) -> None:
     """Skip what is about the files of plain tables."""

@@ -211,6 +211,7 @@ def test_a_root_that_cant_be_read_is_no_dataset(dataset: ZarrDataset, name: str)
     check_message(raised.value)
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize(
     ("index", "kept"),
     [
@@ -293,6 +294,7 @@ def test_the_type_that_most_images_hold_goes(
     assert dataset.load_table("kym_velocity_events").equals(rows)
 
 
+@pytest.mark.long
 def test_an_image_that_does_not_fit_the_table_fails_alone(dataset: ZarrDataset, fill: Fill) -> None:
     kym = KymDataset(dataset)
     fill(dataset, {"a": 1})
@@ -310,6 +312,7 @@ def test_an_image_that_does_not_fit_the_table_fails_alone(dataset: ZarrDataset, 
     assert dataset.load_table("kym_velocity_events")["mine"].to_list() == [None, None, 1]
 
 
+@pytest.mark.long
 def test_an_odd_image_whose_old_rows_stay_stops_no_update(
     dataset: ZarrDataset, fill: Fill, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -359,6 +362,7 @@ def lab(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("kind", LAB)
 def test_a_bad_lab_file_fails_its_image_alone(dataset: ZarrDataset, lab: Path, kind: str) -> None:
     file, nasties = LAB[kind]

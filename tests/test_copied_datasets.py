@@ -107,6 +107,7 @@ def test_the_command_says_what_to_do(original: KymDataset) -> None:
     assert "own" in run("tables", "adopt", copy.dataset.path, check=2).stderr
 
 
+@pytest.mark.long
 def test_a_copy_that_was_adopted_goes_its_own_way(original: KymDataset) -> None:
     change(original, 1)
     copy = copied(original)

@@ -56,6 +56,7 @@ def test_an_indexer_of_the_docs_indexes(dataset: ZarrDataset, add_image) -> None
     assert dataset.load_table("kym_brightness")["mean"].to_list() == [0.0]
 
 
+@pytest.mark.long
 def test_sql_in_the_docs_is_answered(dataset: ZarrDataset, add_image) -> None:
     trace = pl.DataFrame({"time": [0.0, 0.1], "velocity": [1.0, 2.0]})
     add_image("a", 2).save_df_parquet("velocity/trace", trace)

@@ -103,6 +103,7 @@ def read_only(tmp_path: Path) -> Iterator[Endurance]:
         yield endurance
 
 
+@pytest.mark.long
 def test_a_disk_that_can_only_be_read(read_only: Endurance, child: Child, tmp_path: Path) -> None:
     disk = tmp_path / "read_only"
     child.tell("endure", dataset=str(disk), batch=BATCH)

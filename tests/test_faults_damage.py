@@ -47,6 +47,7 @@ def test_a_table_cut_short_is_said_and_built_again(endurance: Endurance, how: st
     endurance.recover()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("how", SOME_CUTS)
 def test_a_ledger_cut_short_is_repaired_from_the_rows(endurance: Endurance, how: str) -> None:
     runs = endurance.dataset.path / "index" / f"{TABLE}.runs.parquet"

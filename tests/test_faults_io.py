@@ -58,6 +58,7 @@ def cases() -> Iterator[Any]:
         yield pytest.param(*case, marks=[] if case in BRIEFLY else [pytest.mark.long], id=name)
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize(("call", "number", "place"), list(cases()))
 def test_what_cant_be_written_costs_nothing(
     endurance: Endurance, child: Child, call: str, number: int, place: str

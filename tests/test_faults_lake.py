@@ -72,6 +72,7 @@ def cases() -> Iterator[Any]:
                 yield pytest.param(*case, marks=marks, id=name)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("call", "number", "place"), list(cases()))
 def test_what_cant_be_written_costs_nothing(
     endurance: Endurance, child: Child, call: str, number: int, place: str

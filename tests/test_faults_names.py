@@ -71,6 +71,7 @@ def test_any_file_that_may_be_is_written_at_once(tmp_path: Path, name: str) -> N
     assert [path.name for path in tmp_path.iterdir()] == [name]
 
 
+@pytest.mark.long
 def test_ids_may_be_strange_long_or_differ_by_case(dataset: ZarrDataset, fill: Fill) -> None:
     strange = ["a b", "%41", "a*", "a?", "[a]", "'", '"', "$a", "a;--", "ä", "a\u0308", "{}", "🩸"]
     long = ["x" * 200, "x" * 199 + "y", "ä" * 100, "🩸" * 50]
@@ -93,6 +94,7 @@ def deep(root: Path, length: int) -> Path:
     return path
 
 
+@pytest.mark.long
 def test_a_path_may_be_nearly_as_long_as_the_system_bears(tmp_path: Path, fill: Fill) -> None:
     path = deep(tmp_path, 3_700)
     assert len(os.fsencode(path)) == 3_700

@@ -151,6 +151,7 @@ LAB_FILES: dict[str, tuple[st.SearchStrategy[bytes], Callable[[Path], object]]] 
 }
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("examples", EXAMPLES)
 @pytest.mark.parametrize("kind", LAB_FILES)
 def test_lab_files(tmp_path: Path, kind: str, examples: int) -> None:
@@ -164,6 +165,7 @@ def test_lab_files(tmp_path: Path, kind: str, examples: int) -> None:
     try_often(strategy | st.binary(max_size=200), parse, examples)
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("examples", EXAMPLES)
 @pytest.mark.parametrize("indexer", [VelocityEventIndexer(), ImageIndexer()])
 @pytest.mark.parametrize("suffix", [".json", ".json.gz"])

@@ -108,6 +108,7 @@ READS: dict[str, Callable[[KymDataset], object]] = {
 }
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("moves", [("ducklake",), ("ducklake", "parquet")])
 @pytest.mark.parametrize("read", READS)
 def test_a_reader_of_tables_that_are_moved_meanwhile_reads_them_where_they_went(
@@ -131,6 +132,7 @@ def test_a_reader_of_tables_that_are_moved_meanwhile_reads_them_where_they_went(
     assert left == []
 
 
+@pytest.mark.long
 def test_another_process_finds_them(kym: KymDataset) -> None:
     other = KymDataset(ZarrDataset(kym.dataset.path, mode="r"))
     assert held(other.dataset.load_table(TABLE)) == {
@@ -140,6 +142,7 @@ def test_another_process_finds_them(kym: KymDataset) -> None:
     assert held(other.dataset.load_table(TABLE))["image-01"] == (5, 2)
 
 
+@pytest.mark.long
 def test_what_was_is_kept(kym: KymDataset) -> None:
     was = kym.dataset.load_table(TABLE)
     first = change(kym, "image-01", 1, 0)
@@ -187,6 +190,7 @@ def test_plain_files_have_no_history(plain: KymDataset) -> None:
             ask()
 
 
+@pytest.mark.long
 def test_columns_come_and_change_their_type(kym: KymDataset) -> None:
     tables = kym.dataset.tables
     one = pl.DataFrame({"image_id": ["a", "b"], "x": pl.Series([1, 2], dtype=pl.Int32)})
@@ -216,6 +220,7 @@ def test_a_compaction_keeps_the_rows_and_forgets_versions(kym: KymDataset) -> No
     assert change(kym, "image-05", 9, 3)
 
 
+@pytest.mark.long
 def test_a_table_whose_last_change_is_forgotten_is_dated_by_the_oldest_version(
     kym: KymDataset,
 ) -> None:
@@ -228,6 +233,7 @@ def test_a_table_whose_last_change_is_forgotten_is_dated_by_the_oldest_version(
     assert tables.stat("mine").changed >= before.changed
 
 
+@pytest.mark.long
 def test_a_session_reaches_its_own_tables_alone(kym: KymDataset, tmp_path: Path) -> None:
     kym.dataset.save_table("secret", pl.DataFrame({"image_id": ["a"]}))
     con = kym.connect(tables=[TABLE])
@@ -295,6 +301,7 @@ def test_a_session_of_one_table_reads_no_file(kym: KymDataset) -> None:
     assert sum(pivoted.select(pl.sum_horizontal("0", "5").sum()).row(0)) == 18
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("catalog", ["file"], indirect=True)
 def test_compaction_deletes_files_of_the_lake_alone(kym: KymDataset, tmp_path: Path) -> None:
     """Whoever sends a dataset wrote its catalog's list of files to delete."""
@@ -367,6 +374,7 @@ def test_a_server_that_is_not_there_is_named_and_nothing_changes(plain: KymDatas
     assert set(plain.staleness(INDEXER)["action"]) == {"skip"}
 
 
+@pytest.mark.long
 def test_a_missing_extension_is_named_with_its_extra(plain: KymDataset, monkeypatch) -> None:
     monkeypatch.setattr(extensions, "_packaged", lambda name: None)
     monkeypatch.setenv("HOME", str(plain.dataset.path))
@@ -402,6 +410,7 @@ POINTS = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("catalog", ["file"], indirect=True)
 @pytest.mark.parametrize("point", POINTS)
 def test_a_killed_writer_leaves_the_old_tables_or_the_new_ones(

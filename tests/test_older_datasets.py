@@ -26,6 +26,7 @@ def older(request: pytest.FixtureRequest, tmp_path: Path) -> ZarrDataset:
     return ZarrDataset(tmp_path / "data.zarr", mode="a")
 
 
+@pytest.mark.long
 def test_an_older_dataset_is_fresh_and_clean(older: ZarrDataset) -> None:
     assert check(older).is_empty()
     kym = KymDataset(older)
@@ -40,6 +41,7 @@ def test_an_older_dataset_is_fresh_and_clean(older: ZarrDataset) -> None:
     assert check(older).is_empty()
 
 
+@pytest.mark.long
 def test_its_rows_are_read_and_made_again(older: ZarrDataset) -> None:
     kym = KymDataset(older)
     before = kym.sql("FROM kym_velocity_events")

@@ -85,6 +85,7 @@ def lab(dataset: ZarrDataset) -> ZarrDataset:
     return dataset
 
 
+@pytest.mark.long
 def test_detection_opens_params_twice_and_when_idle_once(lab: ZarrDataset) -> None:
     first = Opens(lab, "detect_dataset(dataset).detected")
     assert first.result == N
@@ -94,6 +95,7 @@ def test_detection_opens_params_twice_and_when_idle_once(lab: ZarrDataset) -> No
     assert idle.of(PARAMS) <= N
 
 
+@pytest.mark.long
 def test_an_index_opens_each_images_params_once(lab: ZarrDataset) -> None:
     detect_dataset(lab)
     events = Opens(lab, "kym.update_index(VelocityEventIndexer()).updated")
@@ -108,6 +110,7 @@ def test_an_index_opens_each_images_params_once(lab: ZarrDataset) -> None:
     assert KymDataset(lab).sql(told).row(0) == (N, N)
 
 
+@pytest.mark.long
 def test_an_update_reads_the_ledger_once(lab: ZarrDataset) -> None:
     detect_dataset(lab)
     kym = KymDataset(lab)
@@ -123,6 +126,7 @@ def test_an_update_reads_the_ledger_once(lab: ZarrDataset) -> None:
     assert changed.of(LEDGER) == 3  # the commit looks at the file that it writes again
 
 
+@pytest.mark.long
 def test_a_staged_part_is_written_once_and_read_once(lab: ZarrDataset) -> None:
     detect_dataset(lab)
     made = "kym.update_index(VelocityEventIndexer()).updated"

@@ -94,6 +94,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return wheels[-1]
 
 
+@pytest.mark.long
 def test_an_installed_wheel_has_its_statements_and_no_tests(wheel: Path, tmp_path: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()

@@ -26,6 +26,7 @@ def kym(lab_folder: Path, dataset: ZarrDataset) -> KymDataset:
     return KymDataset(dataset)
 
 
+@pytest.mark.long
 def test_real_events_are_queried_and_one_change_updates_one_image(
     kym: KymDataset, lab_folder: Path
 ) -> None:
@@ -52,6 +53,7 @@ def test_real_events_are_queried_and_one_change_updates_one_image(
     assert (report.updated, report.skipped) == (1, 3)
 
 
+@pytest.mark.long
 def test_editing_metadata_makes_one_image_stale(kym: KymDataset) -> None:
     kym.update_index(ImageIndexer())
     record = next(kym.dataset.iter_records())
@@ -91,6 +93,7 @@ def events_per_trace(kym: KymDataset) -> dict[str, int]:
     return {f"{Path(path).stem}#{roi_id}": n for path, roi_id, n in rows.iter_rows()}
 
 
+@pytest.mark.long
 def test_events_detected_in_real_traces_are_those_expected(kym: KymDataset, lab_data: Path) -> None:
     answers = json.loads((lab_data / "expected" / "velocity_events.json").read_text())
     expected = {
@@ -118,6 +121,7 @@ def test_events_detected_in_real_traces_are_those_expected(kym: KymDataset, lab_
     assert kym.update_index(indexer, mode="incremental").skipped == 4
 
 
+@pytest.mark.long
 def test_a_review_outlives_an_import_of_a_changed_folder(
     lab_folder: Path, dataset: ZarrDataset, tmp_path: Path
 ) -> None:

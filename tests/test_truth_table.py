@@ -65,6 +65,7 @@ BY_HAND: dict[str, tuple[Callable[[pl.DataFrame], pl.DataFrame], str]] = {
 }
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("change", BY_HAND)
 def test_an_edited_table_is_made_good(kym: KymDataset, change: str) -> None:
     whole = kym.dataset.load_table(TABLE)

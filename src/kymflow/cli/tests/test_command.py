@@ -63,12 +63,14 @@ def indexed(dataset: ZarrDataset, made_once) -> Path:
     return made_once(dataset, index_two_images).path
 
 
+@pytest.mark.long
 def test_index_skips_the_second_time(indexed: Path) -> None:
     lines = run("index", indexed).stdout.splitlines()
     assert len(lines) == 4
     assert all("updated=0 skipped=2" in line for line in lines)
 
 
+@pytest.mark.long
 def test_worker_processes_make_the_same_rows(indexed: Path, dataset: ZarrDataset) -> None:
     before = dataset.load_table("kym_velocity_events")
     again = run("index", indexed, "velocity_events", "--mode", "replace", "--workers", "2")
@@ -178,6 +180,7 @@ def test_named_queries_are_listed_shown_and_asked(indexed: Path) -> None:
     assert "give one of" in run("sql", indexed, "FROM x", "--query", "event_rate", check=2).stderr
 
 
+@pytest.mark.long
 def test_named_queries_run_in_an_exported_database(
     indexed: Path, dataset: ZarrDataset, tmp_path: Path
 ) -> None:
@@ -211,6 +214,7 @@ def test_a_query_may_take_so_long(indexed: Path) -> None:
     assert "longer than 0.2 s" in run("sql", indexed, query, "--timeout", 0.2, check=1).stderr
 
 
+@pytest.mark.long
 def test_a_pipe_may_close_early(indexed: Path) -> None:
     for format_ in ("csv", "json", "parquet"):
         command = [*COMMAND, "sql", str(indexed), "FROM range(100000000)", "--format", format_]
@@ -221,6 +225,7 @@ def test_a_pipe_may_close_early(indexed: Path) -> None:
         assert child.returncode == 0
 
 
+@pytest.mark.long
 def test_ctrl_c_ends_with_130_and_leaves_no_file(indexed: Path, tmp_path: Path) -> None:
     query = "SELECT range, repeat('x', 100) FROM range(10000000000)"
     target = tmp_path / "out" / "answer.csv"
@@ -284,6 +289,7 @@ def test_columns_are_described(indexed: Path) -> None:
     assert "nope" in run("schema", indexed, "nope", check=1).stderr
 
 
+@pytest.mark.long
 def test_a_named_query_is_drawn_as_it_declares(
     indexed: Path, dataset: ZarrDataset, tmp_path: Path
 ) -> None:
@@ -375,6 +381,7 @@ def test_errors_are_clear(
     assert message in run(*filled, check=code).stderr
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -400,6 +407,7 @@ def test_no_dataset_is_made_by_mistake(
 FAKE = "x\nerror: all is lost"
 
 
+@pytest.mark.long
 def test_names_with_line_breaks_fake_no_line(tmp_path: Path) -> None:
     lab = tmp_path / "lab"
     lab.mkdir()
@@ -420,12 +428,14 @@ def test_names_with_line_breaks_fake_no_line(tmp_path: Path) -> None:
         assert "\\nerror: all is lost" in lines[0]
 
 
+@pytest.mark.long
 def test_debug_shows_the_traceback(indexed: Path) -> None:
     command = [*COMMAND, "--debug", "sql", str(indexed), "SELEC"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert "Traceback" in done.stderr
 
 
+@pytest.mark.long
 def test_a_terminal_gets_a_table_and_a_progress_bar(indexed: Path) -> None:
     ours, theirs = pty.openpty()
     with subprocess.Popen(
@@ -463,6 +473,7 @@ def test_the_demo_runs(tmp_path: Path) -> None:
     run("demo", tmp_path, check=2)
 
 
+@pytest.mark.long
 def test_check_finds_and_repairs(indexed: Path) -> None:
     assert run("check", indexed, "--format", "json").stdout.strip() == "[]"
     (indexed / "index" / "kym_images.runs.parquet").write_bytes(b"half")
@@ -473,6 +484,7 @@ def test_check_finds_and_repairs(indexed: Path) -> None:
     run("check", indexed)
 
 
+@pytest.mark.long
 def test_the_demo_runs_without_what_draws(tmp_path: Path) -> None:
     with patch.dict(sys.modules, {"vl_convert": None}):
         out = run("demo", tmp_path / "demo").stdout

@@ -22,6 +22,7 @@ def scheduler() -> Iterator[str]:
         yield address
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
 def test_the_commands_work_on_a_cluster(scheduler: str, tmp_path: Path, capsys) -> None:
     folder, dataset = tmp_path / "lab", str(tmp_path / "lab.zarr")

@@ -30,6 +30,7 @@ def counts(lab: Path) -> dict[str, int]:
     return {row["image_id"]: row["n"] for row in json.loads(out)}
 
 
+@pytest.mark.long
 def test_params_set_detect_index_moves_one_image_only(lab: Path) -> None:
     assert "detected=3 skipped=0" in run("detect", lab).stdout
     run("index", lab)
@@ -76,6 +77,7 @@ def test_params_come_from_a_file_and_from_assignments(lab: Path, tmp_path: Path)
     assert run("params", "diff", lab, "demo-00", "demo-01").stdout == ""
 
 
+@pytest.mark.long
 def test_only_the_images_picked_are_searched(lab: Path) -> None:
     assert "detected=1 " in run("detect", lab, "--images", "demo-02").stdout
     assert "kym_images" in run("detect", lab, "--where", "depth < 130", check=1).stderr
@@ -106,6 +108,7 @@ def test_a_bad_image_is_listed_and_does_not_stop_the_rest(lab: Path) -> None:
     assert done.stderr.startswith("failed: demo-01: ")
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
@@ -143,6 +146,7 @@ def test_an_image_is_drawn(lab: Path, tmp_path: Path) -> None:
     assert "'.gif'" in run("show", lab, "demo-00", "-o", tmp_path / "a.gif", check=2).stderr
 
 
+@pytest.mark.long
 def test_rows_of_events_of_an_older_trace_are_not_called_fresh(lab: Path) -> None:
     run("detect", lab)
     run("index", lab)
@@ -168,6 +172,7 @@ def test_rows_of_events_of_an_older_trace_are_not_called_fresh(lab: Path) -> Non
     assert {row["action"] for row in after} == {"skip"}
 
 
+@pytest.mark.long
 def test_events_that_another_program_wrote_since_are_its_own(lab: Path) -> None:
     run("detect", lab)
     record = ZarrDataset(lab).record("demo-01")

@@ -114,6 +114,7 @@ def test_long_lists_are_cut_and_say_so(lab: Lab, target: Path) -> None:
     assert lines[-1].startswith("copy: … and 5 more")
 
 
+@pytest.mark.long
 def test_events_of_the_folder_and_of_a_person_meet(lab: Lab, target: Path) -> None:
     run("import", lab.root, target)
     run("index", target)

@@ -38,6 +38,7 @@ def lake(plain: Path) -> Path:
     return plain
 
 
+@pytest.mark.long
 def test_a_change_is_told_from_the_command_line(lake: Path) -> None:
     run("history", lake, TABLE)
     first = rows(run("history", lake, TABLE).stdout)[-1]["version"]
@@ -56,6 +57,7 @@ def test_a_change_is_told_from_the_command_line(lake: Path) -> None:
     assert run("sql", lake, ask).stdout.split() == ["mad_k", "9.0"]
 
 
+@pytest.mark.long
 def test_every_table_is_listed_exported_compacted_and_moved_back(
     lake: Path, tmp_path: Path
 ) -> None:
@@ -76,6 +78,7 @@ def test_every_table_is_listed_exported_compacted_and_moved_back(
     assert not (lake / "tables" / "lake.json").exists()
 
 
+@pytest.mark.long
 def test_what_plain_tables_lack_is_said_in_a_line(plain: Path) -> None:
     for arguments in (
         ("history", plain, TABLE),
@@ -89,6 +92,7 @@ def test_what_plain_tables_lack_is_said_in_a_line(plain: Path) -> None:
         assert error.count("\n") == 1
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("moment", ["yesterday", "-1", "2026-13-01"])
 def test_a_moment_that_is_none_is_refused(plain: Path, moment: str) -> None:
     assert (
@@ -97,5 +101,6 @@ def test_a_moment_that_is_none_is_refused(plain: Path, moment: str) -> None:
     )
 
 
+@pytest.mark.long
 def test_at_needs_a_query(plain: Path) -> None:
     assert run("sql", plain, "--query", "failed_runs", "--at", "1", check=2).stderr

@@ -34,6 +34,7 @@ def image(lab: Path, image_id: str, columns: str) -> dict[str, object]:
     return row
 
 
+@pytest.mark.long
 def test_a_scale_set_makes_its_image_due_everywhere_and_no_other(lab: Path) -> None:
     a, b = ids(lab)["a"], ids(lab)["b"]
     said = run("metadata", "set", lab, a, "um_per_pixel=0.25").stdout
@@ -56,6 +57,7 @@ def test_a_scale_set_makes_its_image_due_everywhere_and_no_other(lab: Path) -> N
     }
 
 
+@pytest.mark.long
 def test_a_field_makes_its_image_due_in_kym_images_alone(lab: Path) -> None:
     a = ids(lab)["a"]
     run("metadata", "set", lab, a, "condition=AngII", "depth=0.1 mm", "Dose (mg)=3=x")
@@ -74,6 +76,7 @@ def test_a_field_makes_its_image_due_in_kym_images_alone(lab: Path) -> None:
     assert (a, "condition") not in fields(lab)
 
 
+@pytest.mark.long
 def test_where_and_all_and_dry_run_pick_what_changes(lab: Path) -> None:
     a, b = ids(lab)["a"], ids(lab)["b"]
     dry = run("metadata", "set", lab, "--all", "--dry-run", "sex=f").stdout
@@ -110,6 +113,7 @@ def test_a_value_that_is_not_valid_changes_nothing(lab: Path, assignment: str) -
     ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("arguments", "code"), [(["sex=f"], 2), (["nope", "sex=f"], 1), (["--all"], 2)]
 )
@@ -118,6 +122,7 @@ def test_images_must_be_named_and_be_there(lab: Path, arguments: list[str], code
     assert sorted(ZarrDataset(lab, mode="r").list_image_ids()) == sorted(ids(lab).values())
 
 
+@pytest.mark.long
 def test_nothing_else_of_the_metadata_changes(lab: Path) -> None:
     record = ZarrDataset(lab, mode="a").record(ids(lab)["a"])
     before = record.load_metadata_payload()
@@ -143,6 +148,7 @@ def test_nothing_else_of_the_metadata_changes(lab: Path) -> None:
     assert "failed=1" in run("velocity", lab, check=1).stdout
 
 
+@pytest.mark.long
 def test_what_people_set_outlives_an_import_of_changed_files(lab: Path, tmp_path: Path) -> None:
     a = ids(lab)["a"]
     run("metadata", "set", lab, a, "um_per_pixel=0.25", "condition=AngII", "note=")

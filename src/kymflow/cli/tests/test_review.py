@@ -77,6 +77,7 @@ def test_every_verb_changes_what_it_says_and_is_undone(lab: Path) -> None:
     assert not any(row["undone"] for row in log)
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -108,6 +109,7 @@ def test_a_dry_run_writes_nothing(lab: Path, arguments: tuple[str, ...]) -> None
     assert files() != before
 
 
+@pytest.mark.long
 def test_a_condition_picks_events_as_they_are_now(lab: Path) -> None:
     run("index", lab)
     every = len(listed(lab))
@@ -233,6 +235,7 @@ def test_progress_counts_what_was_decided(lab: Path) -> None:
     assert (none["n_events"], none["reviewed_percent"]) == (0, None)
 
 
+@pytest.mark.long
 def test_what_reviewers_disagree_on_is_settled(lab: Path) -> None:
     def disagreements() -> list[str]:
         run("index", lab, "images", "reviews")
@@ -269,6 +272,7 @@ def test_decisions_outlive_the_process_and_a_new_detection(lab: Path) -> None:
     assert [(row["reviewer"], row["verb"]) for row in log] == [("bob", "label")]
 
 
+@pytest.mark.long
 def test_check_says_where_events_and_journal_differ(lab: Path) -> None:
     record = ZarrDataset(lab, mode="a").record("demo-00")
     run("index", lab)

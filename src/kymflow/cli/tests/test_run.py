@@ -49,6 +49,7 @@ def files(lab: Path) -> dict[str, tuple[int, bytes]]:
     }
 
 
+@pytest.mark.long
 def test_tiffs_become_tables_and_a_second_run_does_nothing(folder: Path, tmp_path: Path) -> None:
     lab = tmp_path / "lab.zarr"
     done = run("run", folder, lab)
@@ -75,6 +76,7 @@ def test_tiffs_become_tables_and_a_second_run_does_nothing(folder: Path, tmp_pat
     assert files(lab) == before
 
 
+@pytest.mark.long
 def test_only_what_is_new_is_done(folder: Path, tmp_path: Path) -> None:
     lab = tmp_path / "lab.zarr"
     run("run", folder, lab)
@@ -124,6 +126,7 @@ run(["run", {str(folder)!r}, {str(lab)!r}])
     assert run("check", lab).stdout == run("check", tmp_path / "whole.zarr").stdout
 
 
+@pytest.mark.long
 def test_what_fails_is_listed_and_the_rest_is_done(folder: Path, tmp_path: Path) -> None:
     lab = tmp_path / "lab.zarr"
     (folder / "b.tif").write_bytes(b"II*\\0cut")
@@ -140,6 +143,7 @@ def test_what_fails_is_listed_and_the_rest_is_done(folder: Path, tmp_path: Path)
     assert set(traces(tmp_path / "given.zarr")) == {"a", "c"}
 
 
+@pytest.mark.long
 def test_calibrated_tiffs_give_the_velocities_of_plain_ones(folder: Path, tmp_path: Path) -> None:
     run("run", folder, tmp_path / "plain.zarr")
     ome, imagej = tmp_path / "ome", tmp_path / "imagej"

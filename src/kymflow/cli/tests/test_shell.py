@@ -177,6 +177,7 @@ def offered(kym: KymDataset, text: str) -> list[str]:
     return [c.text for c in completer.get_completions(Document(text), CompleteEvent())]
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize(
     ("text", "first"),
     [
@@ -248,6 +249,7 @@ class Terminal:
         return os.waitstatus_to_exitcode(os.waitpid(self.pid, 0)[1])
 
 
+@pytest.mark.long
 def test_on_a_real_terminal(kym: KymDataset, tmp_path: Path) -> None:
     terminal = Terminal(
         sys.executable, "-m", "kymflow.cli.main", "sql", str(kym.dataset.path),

@@ -57,6 +57,7 @@ def summary(done: str) -> dict[str, str]:
     return dict(part.split("=") for part in done.split()[1:])
 
 
+@pytest.mark.long
 def test_traces_are_those_of_scikit_image_and_come_with_their_record(lab: Path) -> None:
     done = summary(run("velocity", lab).stdout)
     assert {key: done[key] for key in ("measured", "failed", "traces", "windows")} == {
@@ -265,6 +266,7 @@ def test_params_that_make_no_sense_change_nothing(lab: Path, param: str) -> None
     )
 
 
+@pytest.mark.long
 def test_workers_measure_the_same(lab: Path, tmp_path: Path) -> None:
     run("velocity", lab)
     alone = traces(lab)

@@ -91,6 +91,7 @@ def test_index_follows_what_is_written(dataset: ZarrDataset, watch, how) -> None
     assert verdicts.select("image_id", "action").rows() == [("a", "skip")]
 
 
+@pytest.mark.long
 def test_images_that_others_put_there_and_remove_are_seen(dataset: ZarrDataset, watch) -> None:
     running = watch("index", str(dataset.path), "velocity_events", "--watch")
     running.wait_for("watching", running.err)
@@ -102,6 +103,7 @@ def test_images_that_others_put_there_and_remove_are_seen(dataset: ZarrDataset, 
     assert running.interrupt() == 0
 
 
+@pytest.mark.long
 def test_everything_is_looked_at_now_and_then(dataset: ZarrDataset, watch) -> None:
     running = watch("index", str(dataset.path), "velocity_events", "--watch", "--every", "1")
     running.wait_for("watching", running.err)
@@ -112,6 +114,7 @@ def test_everything_is_looked_at_now_and_then(dataset: ZarrDataset, watch) -> No
     assert running.interrupt() == 0
 
 
+@pytest.mark.long
 def test_a_failure_is_told_and_does_not_end_it(dataset: ZarrDataset, watch) -> None:
     running = watch("index", str(dataset.path), "velocity_events", "--watch")
     running.wait_for("watching", running.err)
@@ -125,6 +128,7 @@ def test_a_failure_is_told_and_does_not_end_it(dataset: ZarrDataset, watch) -> N
     assert running.interrupt() == 0
 
 
+@pytest.mark.long
 def test_measuring_detecting_and_indexing_follow_one_another(
     dataset: ZarrDataset, watch: Callable[..., Watching]
 ) -> None:
@@ -142,6 +146,7 @@ def test_measuring_detecting_and_indexing_follow_one_another(
         assert step.interrupt() == 0
 
 
+@pytest.mark.long
 def test_run_imports_measures_detects_and_indexes_what_comes_in(tmp_path: Path, watch) -> None:
     folder = write_lab(tmp_path / "lab", a=0.4)
     running = watch("run", str(folder), str(tmp_path / "lab.zarr"), "--watch", "--every", "1")
@@ -160,6 +165,7 @@ def test_run_imports_measures_detects_and_indexes_what_comes_in(tmp_path: Path, 
     assert running.interrupt() == 0
 
 
+@pytest.mark.long
 def test_it_needs_a_journal_and_no_choice_of_images(tmp_path: Path, watch) -> None:
     dataset = ZarrDataset(tmp_path / "lab.zarr")
     add_image(dataset, "a", 1)

@@ -222,6 +222,7 @@ def test_whole_numbers_stay_exact(number: int) -> None:
         assert as_whole(str(number)) == number
 
 
+@pytest.mark.long
 @given(st.text())
 def test_any_text_is_a_number_or_none(text: str) -> None:
     for sign in (None, ".", ","):

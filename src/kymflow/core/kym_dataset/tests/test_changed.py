@@ -34,6 +34,7 @@ def update(kym: KymDataset, indexer=EVENTS):
     return kym.update_index(indexer, mode="incremental", changed=True)
 
 
+@pytest.mark.long
 def test_only_noted_images_are_looked_at(kym, monkeypatch) -> None:
     looked: list[str] = []
     look = survey.look
@@ -61,6 +62,7 @@ def test_added_and_deleted_images_are_noted(kym, add_image) -> None:
     )
 
 
+@pytest.mark.long
 def test_each_table_takes_the_notes_for_itself(kym) -> None:
     kym.update_index(ImageIndexer(), mode="incremental")
     kym.dataset.record("b").save_json(PARAMS, {"mad_k": 5.0})
@@ -70,12 +72,14 @@ def test_each_table_takes_the_notes_for_itself(kym) -> None:
     assert update(kym, ImageIndexer()).updated == 1
 
 
+@pytest.mark.long
 def test_a_full_update_takes_the_notes_too(kym) -> None:
     kym.dataset.record("b").save_json(PARAMS, {"mad_k": 5.0})
     assert kym.update_index(EVENTS, mode="incremental").updated == 1
     assert update(kym).noted == 0
 
 
+@pytest.mark.long
 def test_an_update_of_some_images_leaves_the_notes(kym) -> None:
     for image_id in "bc":
         kym.dataset.record(image_id).save_json(PARAMS, {"mad_k": 5.0})
@@ -83,6 +87,7 @@ def test_an_update_of_some_images_leaves_the_notes(kym) -> None:
     assert update(kym).noted == 2
 
 
+@pytest.mark.long
 def test_what_is_written_beside_an_update_waits_for_the_next(kym) -> None:
     record = kym.dataset.record("b")
     record.save_json(PARAMS, {"mad_k": 5.0})
@@ -97,6 +102,7 @@ def test_what_is_written_beside_an_update_waits_for_the_next(kym) -> None:
     assert update(kym).reasons == {"params_changed": 1}
 
 
+@pytest.mark.long
 def test_a_write_whose_rename_comes_after_the_survey_is_seen_next_time(kym) -> None:
     record = kym.dataset.record("b")
     with record.noting():
@@ -128,6 +134,7 @@ OTHER = {
 }
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("what", OTHER)
 def test_where_the_notes_are_not_all_everything_is_looked_at(kym, what: str) -> None:
     path = kym.dataset.record("e").artifact_path(PARAMS, ".json")

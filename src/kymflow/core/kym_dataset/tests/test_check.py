@@ -88,6 +88,7 @@ DERIVED = {
 }
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("kind", DERIVED)
 def test_what_is_derived_is_repaired(kym: KymDataset, kind: str) -> None:
     before = {p: p.read_bytes() for p in kym.dataset.path.rglob("tables/*.parquet")}
@@ -174,6 +175,7 @@ UPDATED = {
 }
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("kind", UPDATED)
 def test_what_an_update_makes_good_is_left_to_it(kym: KymDataset, kind: str) -> None:
     UPDATED[kind](kym)
@@ -255,6 +257,7 @@ UNLOCKED = {
 }
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("name", [*LOCKED, *UNLOCKED])
 def test_what_killed_processes_left_is_removed(kym: KymDataset, name: str) -> None:
     left = {**LOCKED, **UNLOCKED}[name](kym)
@@ -267,6 +270,7 @@ def test_what_killed_processes_left_is_removed(kym: KymDataset, name: str) -> No
     assert not left.exists()
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("name", UNLOCKED)
 def test_what_no_lock_guards_must_have_lain_for_a_while(kym: KymDataset, name: str) -> None:
     left = UNLOCKED[name](kym)
@@ -274,6 +278,7 @@ def test_what_no_lock_guards_must_have_lain_for_a_while(kym: KymDataset, name: s
     assert left.exists()
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("name", ["table", "rows of one image", "ledger", "params"])
 def test_what_a_live_writer_is_at_is_left_alone(kym: KymDataset, name: str) -> None:
     left = LOCKED[name](kym)

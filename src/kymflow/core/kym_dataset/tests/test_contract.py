@@ -169,6 +169,7 @@ ODD = {
 """A column ``x`` of one image that no table can hold, beside whole numbers of the others."""
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("kind", ODD)
 @pytest.mark.parametrize("bulk", [False, True], ids=["one by one", "in bulk"])
 def test_what_no_table_can_hold_fails_its_image_alone(
@@ -198,6 +199,7 @@ def test_what_no_table_can_hold_fails_its_image_alone(
         kym.update_index(indexer, mode="incremental")
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize(
     ("values", "stored"),
     [
@@ -221,6 +223,7 @@ def test_what_a_table_can_hold_reads_back_alike(
     assert kym.dataset.load_table("kym_plain")["x"].to_list() == stored * 3
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize(
     ("odd", "others"),
     [
@@ -251,6 +254,7 @@ def test_a_value_that_the_common_type_would_change_fails_its_image_alone(
     assert kym.dataset.load_table("kym_plain").equals(table)
 
 
+@pytest.mark.long
 def test_a_column_of_which_no_row_stays_may_change_its_type(kym: KymDataset, fill) -> None:
     grades: list[object] = [1, 2]
 
@@ -292,6 +296,7 @@ def stumble(image_ids: Sequence[str] | str) -> None:
         raise BadHeader(line=3)
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("where", ["hash", "rows", "hashes", "batch"])
 def test_exceptions_that_an_indexer_names_fail_their_image_alone(
     kym: KymDataset, where: str

@@ -108,6 +108,7 @@ class Waiting(PerImage):
             threading.Event().wait()
 
 
+@pytest.mark.long
 def test_workers_make_the_same_table(five: KymDataset) -> None:
     events = VelocityEventIndexer()
     five.update_index(events)
@@ -117,6 +118,7 @@ def test_workers_make_the_same_table(five: KymDataset) -> None:
     assert five.dataset.load_table(TABLE).equals(alone)
 
 
+@pytest.mark.long
 def test_rows_are_made_in_other_processes(five: KymDataset) -> None:
     five.update_index(PerImage(), workers=1)
     rows = five.dataset.load_table("kym_per_image")
@@ -146,6 +148,7 @@ def test_a_pool_of_the_callers_is_lost_with_a_process(five: KymDataset) -> None:
     assert [failure.image_id for failure in report.failures] == ["c"]
 
 
+@pytest.mark.long
 def test_failures_cross_processes_with_their_place(five: KymDataset) -> None:
     report = five.update_index(Faulty(defect=False), workers=2, on_error="record")
     assert [(f.image_id, f.artifact, f.code) for f in report.failures] == [
@@ -154,18 +157,21 @@ def test_failures_cross_processes_with_their_place(five: KymDataset) -> None:
     assert (report.updated, report.failed) == (4, 1)
 
 
+@pytest.mark.long
 def test_a_defect_in_a_worker_names_its_image(five: KymDataset) -> None:
     with pytest.raises(ZeroDivisionError) as caught:
         five.update_index(Faulty(defect=True), workers=1, on_error="record")
     assert "while extracting image_id d" in caught.value.__notes__
 
 
+@pytest.mark.long
 def test_an_error_that_can_not_travel_says_what_it_was(five: KymDataset) -> None:
     with pytest.raises(RuntimeError, match="UnpicklableError: bad luck") as caught:
         five.update_index(Clumsy(), workers=1)
     assert "while extracting image_id a" in caught.value.__notes__
 
 
+@pytest.mark.long
 def test_a_batch_whose_worker_is_killed_is_done_again(five: KymDataset) -> None:
     (five.dataset.record("c").path / "lives").write_text("x")
     report = five.update_index(Deadly(), workers=2)
@@ -316,6 +322,7 @@ def test_tasks_at_work_are_waited_for_after_a_failure() -> None:
         assert ended.is_set()
 
 
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform == "win32", reason="named pipes are files on POSIX only")
 def test_workers_end_with_an_update_that_is_killed(five: KymDataset, tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")

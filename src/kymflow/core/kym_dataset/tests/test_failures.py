@@ -60,6 +60,7 @@ KINDS = {
 }
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("kind", KINDS)
 def test_one_bad_image_fails_alone_and_keeps_its_rows(kym, add_image, kind: str) -> None:
     old = kym.dataset.load_table(TABLE).filter(pl.col("image_id") == "b")
@@ -79,6 +80,7 @@ def test_one_bad_image_fails_alone_and_keeps_its_rows(kym, add_image, kind: str)
     assert verdict == ("b", "update", "failed", 2)
 
 
+@pytest.mark.long
 def test_a_mended_image_is_made_anew(kym, set_events) -> None:
     damage(kym, "b", "corrupt")
     kym.update_index(EVENTS, on_error="record")

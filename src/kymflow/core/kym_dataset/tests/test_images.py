@@ -49,6 +49,7 @@ def test_ids_stay_texts(row_of) -> None:
     assert {name: row[name] for name in fields} == {**fields, "plate": "9007199254740993"}
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize(
     ("experiment", "columns"),
     [

@@ -36,6 +36,7 @@ def test_hash_is_that_of_the_earlier_kymflow() -> None:
     assert params_hash({}) == "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
 
 
+@pytest.mark.long
 @given(values)
 def test_text_is_stable_over_a_round_trip(value: object) -> None:
     text = stable_json_dumps(value)

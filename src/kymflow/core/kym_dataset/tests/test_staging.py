@@ -123,6 +123,7 @@ def test_runs_staged_by_an_older_writer_are_taken_over(kym) -> None:
     assert finish(kym).skipped == 4
 
 
+@pytest.mark.long
 def test_an_update_of_some_images_leaves_what_is_staged_of_others(kym) -> None:
     die(kym)
     some = Dying()

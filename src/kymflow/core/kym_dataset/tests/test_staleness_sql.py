@@ -121,6 +121,7 @@ def test_truth_table(rows, run, expected) -> None:  # type: ignore[no-untyped-de
     assert verdict(rows, run) == expected
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("changed", [False, True])
 @pytest.mark.parametrize("params", [H, None, NEVER])
 @pytest.mark.parametrize(

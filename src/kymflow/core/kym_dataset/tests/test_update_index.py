@@ -68,6 +68,7 @@ def test_key_order_and_layout_of_params_do_not_matter(kym, add_image) -> None:
     assert kym.update_index(EVENTS, mode="incremental").skipped == 1
 
 
+@pytest.mark.long
 def test_fewer_and_no_events_leave_no_ghosts(kym, add_image, set_events) -> None:
     for image_id, n_events in (("a", 3), ("b", 2)):
         add_image(image_id, n_events)
@@ -143,6 +144,7 @@ def test_other_tables_are_never_touched(kym, add_image) -> None:
     assert kym.dataset.tables.path("mine").stat() == before
 
 
+@pytest.mark.long
 def test_table_deleted_or_rows_lost_is_seen(kym, add_image) -> None:
     for image_id in "ab":
         add_image(image_id, 2)
@@ -343,6 +345,7 @@ def test_params_alone_are_enough_for_a_hash(kym, add_image) -> None:
     assert kym.sql("SELECT params FROM kym_sized_params").item() == '{"id":"a"}'
 
 
+@pytest.mark.long
 def test_of_two_updates_at_once_the_later_extraction_stands(kym, add_image, set_events) -> None:
     for image_id in "abc":
         add_image(image_id, 1)
@@ -362,6 +365,7 @@ def test_of_two_updates_at_once_the_later_extraction_stands(kym, add_image, set_
     assert kym.staleness(EVENTS)["reason"].to_list() == ["fresh", "fresh", "fresh_zero_rows"]
 
 
+@pytest.mark.long
 def test_a_record_from_the_future_stops_no_update(kym, add_image, set_events) -> None:
     add_image("a", 1)
     kym.update_index(EVENTS)
@@ -373,6 +377,7 @@ def test_a_record_from_the_future_stops_no_update(kym, add_image, set_events) ->
     assert counts(kym) == {"a": 4}
 
 
+@pytest.mark.long
 def test_a_failure_does_not_hide_what_another_update_mended(kym, add_image, set_events) -> None:
     record = add_image("a", 1)
     record.artifact_path("velocity_events/events", ".parquet").unlink()
@@ -386,6 +391,7 @@ def test_a_failure_does_not_hide_what_another_update_mended(kym, add_image, set_
     assert kym.staleness(EVENTS)["reason"].to_list() == ["fresh"]
 
 
+@pytest.mark.long
 def test_rows_of_another_file_are_made_again_once(kym, add_image, set_events) -> None:
     for image_id, n_events in (("a", 2), ("b", 2), ("c", 0)):
         add_image(image_id, n_events)
@@ -413,6 +419,7 @@ def test_a_file_written_again_with_the_same_bytes_is_read_and_nothing_due(
     assert kym.update_index(EVENTS, mode="incremental").skipped == 1
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("at_rest", [False, True])
 @pytest.mark.parametrize("clock", [-600, 600])
 def test_a_file_replaced_under_its_old_time_and_size_is_noticed(
@@ -431,6 +438,7 @@ def test_a_file_replaced_under_its_old_time_and_size_is_noticed(
     assert kym.staleness(EVENTS)["reason"].to_list() == ["rows_changed"]
 
 
+@pytest.mark.long
 def test_a_file_touched_while_it_is_extracted_is_due_again(kym, add_image, set_events) -> None:
     record = add_image("a", 1)
 
@@ -455,6 +463,7 @@ def test_verify_asks_the_files_and_the_rows_themselves(kym, add_image) -> None:
     assert kym.staleness(EVENTS, verify=True)["reason"].to_list() == ["fresh"]
 
 
+@pytest.mark.long
 def test_rows_surveyed_before_a_change_do_not_overtake_those_made_after_it(
     kym, add_image, set_events
 ) -> None:

@@ -420,6 +420,7 @@ def test_a_file_that_grows_while_it_is_read_is_not_imported(
     assert "changed while it was read" in report.failed[0][1]
 
 
+@pytest.mark.long
 def test_worker_processes_recognise_alike(lab: Lab, dataset: ZarrDataset, ids) -> None:
     (lab.root / "AngII").rename(lab.root / "control")
     lab.tif("new", 5)

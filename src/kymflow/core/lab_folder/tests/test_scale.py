@@ -174,6 +174,7 @@ SIDECARS: dict[str, tuple[dict[str, Any], tuple[float | None, float | None]]] = 
 }
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("name", SIDECARS)
 def test_sidecars(imported: Import, name: str) -> None:
     sidecar, (seconds, um) = SIDECARS[name]
@@ -183,6 +184,7 @@ def test_sidecars(imported: Import, name: str) -> None:
     assert bool(row["said"]) == (None in (seconds, um))
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("name", [name for name, (_, scale) in SIDECARS.items() if None in scale])
 def test_a_sidecar_that_tells_nothing_hides_no_header(imported: Import, name: str) -> None:
     row = imported(sidecar=SIDECARS[name][0], text=header())
@@ -199,6 +201,7 @@ def test_a_sidecar_goes_before_the_header_and_contradictions_are_said(imported: 
     assert "gives 0.00234 s per line and the Olympus header 0.00117" in row["said"]
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize(
     ("pixels", "scale", "said"),
     [

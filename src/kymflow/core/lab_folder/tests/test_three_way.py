@@ -83,6 +83,7 @@ def three_trees(draw: st.DrawFn) -> tuple[Flat, Flat, Flat]:
     return base, *sides
 
 
+@pytest.mark.long
 @settings(max_examples=300)
 @given(three_trees())
 def test_trees_are_merged_leaf_by_leaf(sides: tuple[Flat, Flat, Flat]) -> None:

@@ -129,6 +129,7 @@ def test_events_have_their_colour_and_one_legend(record: ZarrImageRecord) -> Non
     assert drop["until"] == drop["peak_t_s"]
 
 
+@pytest.mark.long
 def test_candidates_are_pale_and_called_so(record: ZarrImageRecord) -> None:
     events = record.load_df_parquet(EVENTS_ARTIFACT)
     drops = pl.col("event_type") == "baseline_drop"
@@ -263,6 +264,7 @@ def test_what_can_not_be_drawn_is_refused(dataset: ZarrDataset, record: ZarrImag
         spec(record)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("ending", [".png", ".svg", ".html"])
 def test_it_is_saved(record: ZarrImageRecord, tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"image{ending}"

@@ -102,6 +102,7 @@ def titles(spec: dict[str, Any]) -> dict[str, str]:
     }
 
 
+@pytest.mark.wide
 @pytest.mark.filterwarnings("ignore::kymflow.core.plots.PlotNote")
 @pytest.mark.parametrize("name", QUERIES)
 def test_every_named_query_is_drawn_as_it_declares(
@@ -119,6 +120,7 @@ def test_every_named_query_is_drawn_as_it_declares(
     assert (tmp_path / "picture.svg").stat().st_size > 1000
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize(
     ("name", "params", "expected"),
     [

@@ -166,6 +166,7 @@ def test_what_cannot_be_plotted_is_said() -> None:
         plot(pl.DataFrame({"a": [1], "b": [[1]]}), "line", x="a", y="b")
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_is_written(kind: str, tmp_path: Path) -> None:
     with warnings.catch_warnings():

@@ -113,6 +113,7 @@ def fit(text: str) -> str:
     )
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("text", HOSTILE)
 def test_no_text_of_a_plot_becomes_markup(tmp_path: Path, kind: str, text: str) -> None:
@@ -154,6 +155,7 @@ def test_no_text_of_an_image_becomes_markup(tmp_path: Path, dataset: ZarrDataset
         check_svg(tmp_path / "image.svg")
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize(
     "metadata",
     [
@@ -245,6 +247,7 @@ FAR = [
 ]
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("times", FAR, ids=lambda times: str(times.dtype))
 def test_times_beyond_the_calendar_are_left_out_and_said(

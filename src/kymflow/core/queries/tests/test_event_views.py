@@ -70,6 +70,7 @@ def shown(kym: KymDataset) -> list[str]:
     return kym.sql("SELECT event_id FROM kym_events ORDER BY peak_t_s")["event_id"].to_list()
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize(
     ("label", "counts"),
     [
@@ -102,6 +103,7 @@ def test_a_rejected_event_does_not_count(dataset: ZarrDataset) -> None:
     assert shown(index(dataset, *events)) == ["2", "3"]
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize(
     ("events", "counted"),
     [
@@ -174,6 +176,7 @@ def some_events(draw: st.DrawFn) -> pl.DataFrame:
     return pl.DataFrame(draw(st.lists(event, max_size=12)), schema)
 
 
+@pytest.mark.long
 @settings(deadline=None, max_examples=60)
 @given(some_events())
 def test_candidates_are_those_of_the_rule(events: pl.DataFrame) -> None:
@@ -244,6 +247,7 @@ def test_datasets_written_before_have_the_views(tmp_path: Path, tables: str) -> 
     assert kym.sql("SELECT count(DISTINCT image_id) FROM kym_analysed").item() == 3
 
 
+@pytest.mark.long
 def test_the_view_is_there_wherever_tables_are(kym: KymDataset, tmp_path: Path) -> None:
     counted = kym.sql("FROM kym_events")
     assert counted["event_id"].to_list() == ["1"]
@@ -306,6 +310,7 @@ def test_rois_of_the_metadata_and_of_events_are_traces(dataset: ZarrDataset) -> 
     ]
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("rois", [None, [], {}, "rois", 3, [[]]])
 def test_an_image_without_rois_is_one(dataset: ZarrDataset, rois: object) -> None:
     kym = index(dataset)
@@ -316,6 +321,7 @@ def test_an_image_without_rois_is_one(dataset: ZarrDataset, rois: object) -> Non
     assert analysed(kym) == [("a", 1, 1, 0.0, 10.0, 10.0)]
 
 
+@pytest.mark.long
 def test_params_tried_and_taken_back_leave_an_image_analysed(dataset: ZarrDataset) -> None:
     add_traces(dataset, "one", 1)
     add_traces(dataset, "other", 1)
@@ -342,6 +348,7 @@ def test_a_mark_on_its_rows_leaves_an_image_analysed(kym: KymDataset) -> None:
     assert kym.query("images_without_events").is_empty()
 
 
+@pytest.mark.long
 def test_without_a_ledger_rows_are_proof(kym: KymDataset) -> None:
     kym.dataset.add_image(np.zeros((8, 4), np.uint16), image_id="b")
     kym.update_index(ImageIndexer())

@@ -81,6 +81,7 @@ TABLES = [
 ]
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("format_", FORMATS)
 @pytest.mark.parametrize("table", TABLES)
 def test_every_table_in_every_format(
@@ -156,6 +157,7 @@ def test_seeds_keep_their_digits(kym: KymDataset) -> None:
     assert set(params["x"]) == {"0.5", str(2**60)} or set(params["x"]) == {0.5, float(2**60)}
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("ending", [*ENDINGS.values(), ".duckdb"])
 def test_a_damaged_page_is_one_error_and_no_file(
     tmp_path: Path, dataset: ZarrDataset, ending: str

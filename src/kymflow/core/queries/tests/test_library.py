@@ -43,6 +43,7 @@ def kym(dataset: ZarrDataset, made_once) -> KymDataset:
     return KymDataset(made_once(dataset, index_three_images))
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("query", named_queries(), ids=lambda query: query.name)
 def test_a_header_says_what_the_sql_does(kym: KymDataset, query) -> None:
     sql, values = fill(kym.dataset, query.name, {})

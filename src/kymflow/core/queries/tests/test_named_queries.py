@@ -59,12 +59,14 @@ def quantiles(**named: float) -> list[pl.Expr]:
     return [pl.col("x").quantile(q, "linear").alias(name) for name, q in named.items()]
 
 
+@pytest.mark.long
 def test_made_up_data_is_as_odd_as_it_should_be(made_up_study: Study) -> None:
     assert made_up_study.runs["status"].value_counts().height == 2
     assert len(made_up_study.params) >= 4
     assert made_up_study.events.null_count().row(0, named=True)["t_end_s"] > 5
 
 
+@pytest.mark.long
 def test_events_per_image(study: Study) -> None:
     own = (pl.col("roi_id").fill_null(1) * 100 + pl.col("channel").fill_null(1)).n_unique()
     strength = pl.col("strength").filter(pl.col("strength").is_finite())
@@ -86,6 +88,7 @@ def test_events_per_image(study: Study) -> None:
     same(answer, expected.select(answer.columns))
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("by", ["condition", "folder_1", "accepted"])
 @pytest.mark.parametrize("event_type", [None, "baseline_drop"])
 def test_event_rate(study: Study, by: str, event_type: str | None) -> None:
@@ -114,6 +117,7 @@ def test_event_rate(study: Study, by: str, event_type: str | None) -> None:
     same(study.query("event_rate", by=by, event_type=event_type), expected)
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("reviewed_only", [False, True])
 @pytest.mark.parametrize("max_speed_percent", [50, 80.5])
 def test_time_stalled(study: Study, reviewed_only: bool, max_speed_percent: float) -> None:
@@ -252,6 +256,7 @@ def test_events_by_roi(study: Study, one: bool) -> None:
     same(answer, expected.filter(pl.col("image_id") == image_id if one else pl.lit(True)))
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("of", ["strength", "duration_s", "depth"])
 @pytest.mark.parametrize("by", ["event_type", "condition", "roi_id"])
 def test_distribution(study: Study, of: str, by: str) -> None:
@@ -348,6 +353,7 @@ def test_unusual_params_read_well(made_up_study: Study) -> None:
     assert differs["img03"] == ('mad_k: 3.0 → 4.5, new: – → [1,{"a":2}], top_k_total: 2 → null')
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("key", ["mad_k", "nan_gap__enter_frac", "smooth_sec"])
 @pytest.mark.parametrize("event_type", [None, "baseline_rise"])
 def test_params_effect(study: Study, key: str, event_type: str | None) -> None:
@@ -508,6 +514,7 @@ def test_acquisition_by_day(study: Study) -> None:
     same(study.query("acquisition_by_day"), expected)
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("bin_s", [5, 2.5])
 @pytest.mark.parametrize("event_type", [None, "baseline_drop"])
 def test_event_timing(study: Study, bin_s: float, event_type: str | None) -> None:

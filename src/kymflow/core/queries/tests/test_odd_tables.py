@@ -125,6 +125,7 @@ def of_fine_image(kym: KymDataset, name: str) -> pl.DataFrame:
     return answer.filter(pl.col(column) == "fine") if column in answer.columns else answer.clear()
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("name", QUERIES)
 def test_what_is_said_of_a_fine_image_does_not_depend_on_others(
     beside: KymDataset, alone: KymDataset, name: str
@@ -163,6 +164,7 @@ def test_nothing_is_known_of_images_that_were_not_analysed(beside: KymDataset) -
     assert rates["fine"]["events_per_roi_min"] == pytest.approx(3 / (2 * 10 / 60))
 
 
+@pytest.mark.long
 def test_an_image_without_events_has_none(dataset: ZarrDataset) -> None:
     add(dataset, "empty", FINE.clear())
     kym = indexed(dataset)
@@ -174,6 +176,7 @@ def test_an_image_without_events_has_none(dataset: ZarrDataset) -> None:
     assert kym.query("images_without_events")["why"].to_list() == ["none found"]
 
 
+@pytest.mark.long
 def test_tables_without_rows_are_answered(tmp_path: Path) -> None:
     dataset = ZarrDataset(tmp_path / "data.zarr", mode="a")
     add(dataset, "a", FINE)

@@ -102,6 +102,7 @@ def test_rates_are_those_of_the_stalls(truth: Truth) -> None:
     assert stalled == pytest.approx(1 / minutes, rel=0.05)
 
 
+@pytest.mark.long
 def test_a_slow_trace_of_the_lab_is_a_stall_and_nothing_else_is(
     lab_folder: Path, dataset: ZarrDataset
 ) -> None:

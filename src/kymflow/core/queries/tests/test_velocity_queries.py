@@ -134,6 +134,7 @@ def test_outliers_are_told_by_the_others_of_their_group(kym: KymDataset) -> None
     assert kym.query("outlier_images", by="image_id").is_empty()
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("value", [NAN, INF, -INF, None])
 @pytest.mark.parametrize(
     "name", ["speed_by_group", "quality_report", "direction_changes", "outlier_images"]

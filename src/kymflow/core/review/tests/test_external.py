@@ -98,6 +98,7 @@ CHANGES: dict[str, tuple[Callable[[pl.DataFrame], pl.DataFrame], set[str], list[
 }
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("what", CHANGES)
 def test_it_survives_detections_with_any_params(lab: ZarrDataset, what: str) -> None:
     change, verbs, columns = CHANGES[what]
@@ -122,6 +123,7 @@ def test_it_survives_detections_with_any_params(lab: ZarrDataset, what: str) -> 
         )
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("what", CHANGES)
 def test_whoever_meets_it_first_takes_it_into_the_journal(lab: ZarrDataset, what: str) -> None:
     change, verbs, _ = CHANGES[what]

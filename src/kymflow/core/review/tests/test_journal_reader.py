@@ -62,6 +62,7 @@ def test_only_what_was_appended_is_read(journal: Journal, monkeypatch: pytest.Mo
     assert begins == [size]
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("seed", range(5))
 def test_whatever_happens_it_says_what_a_first_reading_does(journal: Journal, seed: int) -> None:
     """Several reviewers, times that go back, torn ends, logs cut, replaced, deleted, damaged."""

@@ -31,6 +31,7 @@ def test_untouched_events_give_the_labs_own_file(
         assert json.loads(written.read_text()) == json.loads(original.read_text())
 
 
+@pytest.mark.long
 def test_reviewed_events_come_back_as_they_went(
     dataset: ZarrDataset, lab_folder: Path, tmp_path: Path
 ) -> None:

@@ -114,6 +114,7 @@ for number in range(25):
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("names", [("ann", "bob"), ("ann", "ann")])
 def test_processes_that_decide_at_once_lose_nothing(
     reviews: Reviews, names: tuple[str, str]
@@ -135,6 +136,7 @@ def test_processes_that_decide_at_once_lose_nothing(
     assert last == {"user_type": value(reviews, "user_type", EventKey("a", 1, 1, "3"))}
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("verb", ["label", "reject", "edit", "add", "remove", "undo", "redo"])
 def test_a_kill_between_journal_and_artifact_is_found_and_replayed(
     reviews: Reviews, verb: str

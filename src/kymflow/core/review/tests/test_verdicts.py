@@ -73,6 +73,7 @@ def test_each_reviewers_standing_verdict_is_a_row(lab: ZarrDataset) -> None:
     assert rows["ann", "b", added["event_id"]]["added"]
 
 
+@pytest.mark.long
 def test_a_decision_makes_its_image_due_and_no_other(lab: ZarrDataset) -> None:
     kym = indexed(lab)
     assert kym.update_index(ReviewIndexer(), mode="incremental").skipped == 3
@@ -99,6 +100,7 @@ def kappa(pairs: list[tuple[str, str]]) -> tuple[float, float]:
     return (observed - chance) / (1 - chance), error
 
 
+@pytest.mark.long
 def test_agreement_is_cohens_kappa(lab: ZarrDataset) -> None:
     rng = np.random.default_rng(3)
     said: dict[str, dict[EventKey, str]] = {}
@@ -220,6 +222,7 @@ def test_an_event_added_without_a_label_contradicts_no_label(lab: ZarrDataset) -
     assert (row["event_id"], row["verdicts"]) == ("user-2", "ann: added; bob: rejected")
 
 
+@pytest.mark.long
 def test_added_events_are_disagreed_on_until_one_is_settled(lab: ZarrDataset) -> None:
     rows = {
         name: Reviews(lab, reviewer=name).add("a", start=start, end=3.0, user_type=label)
@@ -239,6 +242,7 @@ def test_added_events_are_disagreed_on_until_one_is_settled(lab: ZarrDataset) ->
     assert kym.query("disagreements").is_empty()
 
 
+@pytest.mark.long
 def test_disagreements_are_listed_until_they_are_settled(lab: ZarrDataset) -> None:
     ann, bob = (Reviews(lab, reviewer=name) for name in ("ann", "bob"))
     one, two, three, *_ = keys(lab, "a")
@@ -256,6 +260,7 @@ def test_disagreements_are_listed_until_they_are_settled(lab: ZarrDataset) -> No
     assert kym.query("disagreements")["event_id"].to_list() == [three.event_id]
 
 
+@pytest.mark.long
 def test_progress_and_log_by_reviewer(lab: ZarrDataset) -> None:
     ann, bob = (Reviews(lab, reviewer=name) for name in ("ann", "bob"))
     one, two, *_ = keys(lab, "a")
@@ -279,11 +284,13 @@ def test_progress_and_log_by_reviewer(lab: ZarrDataset) -> None:
     assert kym.query("review_log", limit=2).height == 2
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("name", QUERIES)
 def test_no_reviews_are_answered_with_none(dataset: ZarrDataset, name: str) -> None:
     assert indexed(dataset).query(name).is_empty()
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("name", QUERIES)
 def test_odd_verdicts_are_answered(lab: ZarrDataset, name: str) -> None:
     kym = indexed(lab)

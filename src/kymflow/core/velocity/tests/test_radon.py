@@ -29,6 +29,7 @@ SHAPES = [
 ]
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("shape", SHAPES)
 def test_every_projection_is_that_of_skimage(shape: tuple[int, int]) -> None:
     window = np.random.default_rng(0).normal(size=shape)
@@ -49,6 +50,7 @@ def test_every_variance_is_that_of_skimage(window: np.ndarray, angles: list[floa
     assert np.abs(variances - expected).max() <= 1e-13 * max(expected.max(), 1e-3)
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("shape", SHAPES)
 def test_no_pixel_weighs_more_than_the_heaviest(shape: tuple[int, int]) -> None:
     matrix = projection_matrix(*shape, QUARTERS)

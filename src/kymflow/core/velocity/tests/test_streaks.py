@@ -133,6 +133,7 @@ def agree_with_skimage(recording: Recording, every: int) -> np.ndarray:
     return np.array(angles)
 
 
+@pytest.mark.long
 @settings(deadline=None, max_examples=80)
 @given(pixels.windows())
 def test_made_windows_have_the_angles_of_skimage(window: np.ndarray) -> None:
@@ -142,6 +143,7 @@ def test_made_windows_have_the_angles_of_skimage(window: np.ndarray) -> None:
     assert found.quality[0] == pytest.approx(expected.quality, abs=1e-5)
 
 
+@pytest.mark.long
 @settings(deadline=None, max_examples=3)
 @given(st.integers(120, 220), st.sampled_from([4, 16]), st.integers(0, 99))
 def test_wide_windows_have_the_angles_of_skimage(width: int, lines: int, seed: int) -> None:

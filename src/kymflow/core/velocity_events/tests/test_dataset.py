@@ -208,6 +208,7 @@ def test_events_of_another_tool_are_made_anew_and_indexed_anew(
         set_events(record, 7)
 
 
+@pytest.mark.long
 def test_a_failed_detection_is_on_record_until_it_goes_well(dataset, add_trace, add_image) -> None:
     record, good = add_trace("a", flow(3.0)), add_trace("b", flow(3.0))
     trace = record.artifact_path(TRACE_ARTIFACT, ".parquet")
@@ -319,6 +320,7 @@ def test_params_set_after_the_events_are_not_indexed_with_them(dataset, add_trac
     assert indexed(dataset)["a"] > rows["a"]
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("writes", range(4))
 def test_a_run_cut_short_is_finished_by_the_next(dataset, add_trace, monkeypatch, writes) -> None:
     record = add_trace("a", flow(3.0))

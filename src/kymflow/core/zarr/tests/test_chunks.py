@@ -55,6 +55,7 @@ def test_good_chunks_are_read(tmp_path: Path, zarr_format: int, codec: str | Non
     assert (open_bounded(made(tmp_path / "a", zarr_format, codec))[...] == PIXELS).all()
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize(("zarr_format", "codec"), [case for case in CASES if case[1]])
 def test_a_chunk_that_is_larger_than_it_should_be_is_refused(
     tmp_path: Path, zarr_format: int, codec: str

@@ -146,6 +146,7 @@ def write_many(path: str, image_id: str) -> None:
             pass
 
 
+@pytest.mark.long
 def test_many_processes_append_at_once(
     dataset: ZarrDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:

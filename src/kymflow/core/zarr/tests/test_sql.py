@@ -70,6 +70,7 @@ def test_values_left_open_are_named(cells: ZarrDataset, query: str) -> None:
         cells.sql(query)
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize(
     "query",
     [
@@ -123,6 +124,7 @@ def test_tables_restrict_what_a_query_sees(cells: ZarrDataset) -> None:
         cells.connect(tables=["nope"])
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize(
     ("query", "first", "details"),
     [
@@ -202,6 +204,7 @@ def test_types_that_frames_do_not_hold_are_refused(cells: ZarrDataset, value: st
     assert cells.sql("SELECT {'interval': 3} AS x").item() == {"interval": 3}
 
 
+@pytest.mark.long
 def test_a_slow_query_is_stopped(cells: ZarrDataset) -> None:
     with pytest.raises(QueryTimeoutError, match=r"longer than 0\.1 s"):
         cells.sql(ENDLESS, timeout=0.1)
@@ -246,6 +249,7 @@ def test_a_stream_comes_in_batches_and_closes_at_its_end(cells: ZarrDataset) -> 
     assert open_files() == before
 
 
+@pytest.mark.long
 def test_a_stream_larger_than_memory_is_not_gathered(
     cells: ZarrDataset, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -272,6 +276,7 @@ def test_an_error_in_mid_stream_is_a_query_error(cells: ZarrDataset) -> None:
         cells.sql_lazy("SELECT zzz FROM cells")
 
 
+@pytest.mark.long
 def test_a_query_larger_than_memory_spills_and_cleans_up(
     cells: ZarrDataset, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

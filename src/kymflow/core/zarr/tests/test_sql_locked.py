@@ -140,6 +140,7 @@ def everything(folder: Path) -> dict[str, bytes]:
     return {str(path): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("query", [*OUT, *NOT_ONE_SELECT])
 def test_no_query_gets_out(cells: ZarrDataset, outside: Path, tmp_path: Path, query: str) -> None:
     places = {"outside": outside, "folder": cells.path, "table": cells.tables.path("cells")}
@@ -189,6 +190,7 @@ def test_relations_of_a_connection_write_nothing(cells: ZarrDataset, tmp_path: P
     assert everything(tmp_path) == before
 
 
+@pytest.mark.long
 def test_a_descriptor_can_be_read_but_leads_to_no_other_file(
     cells: ZarrDataset, outside: Path
 ) -> None:

@@ -86,6 +86,7 @@ def test_a_connection_keeps_the_tables_it_began_with(cells: ZarrDataset) -> None
         assert rows == [(0, 400_000)]
 
 
+@pytest.mark.long
 def test_no_answer_mixes_two_generations(cells: ZarrDataset, writer: subprocess.Popen[str]) -> None:
     seen = set()
     for _ in range(15):
