@@ -44,7 +44,6 @@ def command(
     """
     import polars as pl
 
-    from kymflow.core.artifacts.detection import events_of_older_traces
     from kymflow.core.kym_dataset.update.decide import REASONS
     from kymflow.core.velocity import velocity_status
     from kymflow.core.velocity.plan import REASONS as MEASUREMENT_REASONS
@@ -70,10 +69,7 @@ def command(
             steps.append(("traces", velocity_status(kym.dataset).with_columns(no_rows)))
         if indexer.name == "velocity_events":
             steps.append(("events", detection_status(kym.dataset).with_columns(no_rows)))
-            older = events_of_older_traces(kym.dataset, kym.dataset.list_image_ids())
-            fresh = pl.col("image_id").is_in(older) & (pl.col("action") == "skip")
-            reason_now = pl.when(fresh).then(pl.lit("trace_changed")).otherwise("reason")
-            verdicts = verdicts.with_columns(reason=reason_now)
+            older = verdicts.filter(reason="trace_changed")["image_id"].to_list()
         steps.append((indexer.name, verdicts))
     chosen_rows = pl.col("reason").is_in(reason) if reason else pl.lit(value=True)
     frames = [(step, verdicts.filter(chosen_rows)) for step, verdicts in steps]

@@ -18,7 +18,7 @@ from kymflow.core.kym_dataset.explain import Explanation, explain
 from kymflow.core.kym_dataset.indexers.base import Indexer, check_can_travel, table_name
 from kymflow.core.kym_dataset.ledger import DECISIVE, Ledger
 from kymflow.core.kym_dataset.overview import show_tables
-from kymflow.core.kym_dataset.update.decide import Mode, decide
+from kymflow.core.kym_dataset.update.decide import Mode, decide, tell_older
 from kymflow.core.kym_dataset.update.extract import Job
 from kymflow.core.kym_dataset.update.fingerprint import code_fingerprint
 from kymflow.core.kym_dataset.update.noted import NotedImages
@@ -211,7 +211,8 @@ class KymDataset(Queryable):
         survey = take_survey(self.dataset, indexer, past, image_ids, verify=verify)
         decision = self._decide(survey, job, runs, mode, verify=verify)
         _warn_of_changed_code(job, runs)
-        known = decision.filter(pl.col("action") != "forget").sort("image_id")
+        told = tell_older(decision, indexer, self.dataset)
+        known = told.filter(pl.col("action") != "forget").sort("image_id")
         return known.select("image_id", "action", "reason", "n_rows")
 
     def explain(self, indexer: Indexer, image_id: str) -> Explanation:
@@ -231,7 +232,8 @@ class KymDataset(Queryable):
         past = self._past(ledger, table, ledger.load())
         survey = take_survey(self.dataset, indexer, past, [image_id])
         job = Job(self.dataset, indexer, version, None)
-        verdict = self._decide(survey, job, runs, "incremental").row(0, named=True)
+        decision = self._decide(survey, job, runs, "incremental")
+        verdict = tell_older(decision, indexer, self.dataset).row(0, named=True)
         rows = pl.DataFrame(schema={"params_hash": pl.String, "analysis_version": pl.String})
         if verdict["n_rows"]:
             of_image = self.dataset.scan_table(table).filter(pl.col("image_id") == image_id)

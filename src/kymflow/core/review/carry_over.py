@@ -63,12 +63,14 @@ class Decided:
         marked: Events whose own columns somebody filled.
         added: Events that somebody added, of whatever type.
         gone: Events that somebody took away; none like them is to come back.
+        last: Each detected event as it was when it was last decided on, as far as that is known.
     """
 
     times: Mapping[Id, Sequence[Times]] = field(default_factory=dict)
     marked: Set[Id] = frozenset()
     added: Set[Id] = frozenset()
     gone: Sequence[Row] = ()
+    last: Mapping[Id, Row] = field(default_factory=dict)
 
     @classmethod
     def of(cls, image_id: str, decisions: Sequence[Decision]) -> Decided:
@@ -77,6 +79,8 @@ class Decided:
         marked: set[Id] = set()
         whole: dict[Id, Mapping[str, Any] | None] = {}
         gone: dict[Id, Row] = {}
+        last: dict[Id, Row] = {}
+        of_people: set[Id] = set()
         standing = {decision.id for decision in active(decisions)}
         for decision in decisions:
             for change in decision.changes:
@@ -84,6 +88,10 @@ class Decided:
                     continue
                 key = id_of(change.key._asdict())
                 times[key].append(change.at)
+                if change.before is None or change.after is None:
+                    of_people.add(key)
+                if change.event is not None:
+                    last[key] = {**change.event, **change.key._asdict()}
                 if decision.id not in standing:
                     continue
                 if change.before is None or change.after is None:
@@ -94,7 +102,8 @@ class Decided:
                 elif any(name not in _OF_REVIEW for name in change.after):
                     marked.add(key)
         added = {key for key, row in whole.items() if row is not None}
-        return cls(times, marked, added, list(gone.values()))
+        unfound = {key: row for key, row in last.items() if key not in of_people}
+        return cls(times, marked, added, list(gone.values()), unfound)
 
 
 def merge_reviewed(
@@ -136,6 +145,14 @@ def merge_reviewed(
             stay.append(row)
         elif is_work(row) or id_of(row) in decided.times or any(row[n] is not None for n in own):
             known.append(row)
+    ids = {id_of(row) for row in old.to_dicts()}
+    # What is found again after a detection that did not find it is the same event, by its id.
+    known += [
+        {**dict.fromkeys(own), **unflagged, **{name: row.get(name) for name in EVENT_SCHEMA},
+         "user_type": UNREVIEWED, "note": ""}
+        for id_, row in decided.last.items()
+        if id_ not in ids and _owner(row) in searched
+    ]  # fmt: skip
     known.sort(key=is_work, reverse=True)  # work comes before what was undone
     n_known = len(known)
     works = [*map(is_work, known), *(True for _ in decided.gone)]

@@ -22,6 +22,9 @@ INDICES = ("i_start", "i_peak", "i_end")
 """Columns that say at which samples of the trace the detector found that."""
 
 
+_OF_CHANGE = ("before", "after", "at", "event")
+
+
 class EventKey(NamedTuple):
     """Which event: ids are unique within an image, a ROI and a channel."""
 
@@ -40,12 +43,16 @@ class Change:
         before: The columns concerned and their values until then; None for an event added.
         after: Likewise from then on; None for an event removed.
         at: Its start, peak and end at that moment, s, by which it can be matched if ids change.
+        event: The event as it was then, less what was null: from this it comes back if an undo
+            or a redo gives it a verdict after a detection did not find it any more. None where
+            ``before`` or ``after`` is the whole event.
     """
 
     key: EventKey
     before: Mapping[str, Any] | None
     after: Mapping[str, Any] | None
     at: tuple[float | None, float | None, float | None] = (None, None, None)
+    event: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +81,7 @@ class Decision:
         entry = asdict(self)
         entry["decided_at"] = self.decided_at.isoformat(timespec="microseconds")
         entry["changes"] = [
-            {**change.key._asdict(), **{n: getattr(change, n) for n in ("before", "after", "at")}}
+            {**change.key._asdict(), **{name: getattr(change, name) for name in _OF_CHANGE}}
             for change in self.changes
         ]
         return entry
@@ -93,6 +100,7 @@ class Decision:
                     each["before"],
                     each["after"],
                     tuple(each["at"]),
+                    each.get("event"),
                 )
                 for each in entry["changes"]
             )

@@ -94,7 +94,8 @@ def external_decisions(
             if verb == "edit":
                 after.update(corrected_times(decided, after))
             before = {name: decided.get(name) for name in after}
-            by_verb[verb].append(Change(key, before, after, at_of(decided)))
+            change = Change(key, before, after, at_of(decided), snapshot(decided))
+            by_verb[verb].append(change)
     for verb, changes in by_verb.items():
         yield Decision(verb, EXTERNAL, changes)
 
@@ -185,6 +186,11 @@ def plain(row: Mapping[str, Any]) -> Row:
 def recordable(row: Mapping[str, Any]) -> Row:
     """Turn a row into one that the journal can hold: without columns of lists, dates and such."""
     return {name: value for name, value in plain(row).items() if _is_plain(value)}
+
+
+def snapshot(row: Mapping[str, Any]) -> Row:
+    """Turn a row into what the journal keeps of it: what is not null, and can be recorded."""
+    return {name: value for name, value in recordable(row).items() if value is not None}
 
 
 def plain_value(value: Any) -> Any:

@@ -15,7 +15,7 @@ from kymflow.core.review.decision import (
     corrected_times,
 )
 from kymflow.core.review.event_rows import ADDED, load_events
-from kymflow.core.review.external import at_of, plain_value, recordable
+from kymflow.core.review.external import at_of, plain_value, recordable, snapshot
 from kymflow.core.review.journal import Journal, active
 from kymflow.core.review.labels import UNREVIEWED, labels_of
 from kymflow.core.review.place import check_order, check_place, check_time, check_within
@@ -304,7 +304,7 @@ class Reviews:
                 row = _row_of(key, rows)
                 values = after(key, row)
                 before = {name: plain_value(row.get(name)) for name in values}
-                changes.append(Change(key, before, values, at_of(row)))
+                changes.append(Change(key, before, values, at_of(row), snapshot(row)))
             if not changes:
                 return []
             found = self._writer.carry_out(

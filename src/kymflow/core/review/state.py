@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from kymflow.core.artifacts.events import EVENT_SCHEMA
 from kymflow.core.review.decision import Change, Decision, EventKey
+from kymflow.core.review.event_rows import FLAGS
 from kymflow.core.review.journal import active
+from kymflow.core.review.labels import UNREVIEWED
 
 Row = dict[str, Any]
 _LABEL = "user_type"
@@ -22,7 +25,8 @@ def replayed(image_id: str, rows: Sequence[Row], decisions: Sequence[Decision]) 
 
     A column that some decision concerns gets the value of the last one that is not undone. Where
     all are undone it gets the value before the first, unless a new detection gave it another since.
-    Everything else is left as it is. A label that was settled outlasts later labels.
+    Everything else is left as it is. A label that was settled outlasts later labels. An event that
+    is gone comes back, as it was, if a verdict on it stands: a detection dropped it while none did.
 
     Args:
         image_id: The image.
@@ -42,9 +46,13 @@ def replayed(image_id: str, rows: Sequence[Row], decisions: Sequence[Decision]) 
                 by_key.pop(key, None)
                 continue
             row = by_key.setdefault(key, dict(whole) if row is None else row)
+        names = dict.fromkeys(n for _, c in changes if not _is_whole(c) for n in c.after or ())
         if row is None:
-            continue  # the event is gone; its decisions stay in the journal
-        for name in dict.fromkeys(n for _, c in changes if not _is_whole(c) for n in c.after or ()):
+            row = _gone(key, changes)
+            if row is None or not any(_is_verdict(n, _last(n, standing)) for n in names):
+                continue
+            by_key[key] = row
+        for name in names:
             row[name] = _value(name, row.get(name), changes, standing)
     return list(by_key.values())
 
@@ -69,17 +77,43 @@ def brought_up(image_id: str, rows: list[Row], decisions: Sequence[Decision]) ->
     return replayed(image_id, rows, decisions)
 
 
+def _gone(key: EventKey, changes: Sequence[tuple[Decision, Change]]) -> Row | None:
+    """Give an event that is gone as it was when it was last decided on; None if it is not known."""
+    known = [change.event for _, change in changes if change.event is not None]
+    if not known:
+        return None
+    blank = dict.fromkeys((*EVENT_SCHEMA, *FLAGS))
+    owner = {"roi_id": key.roi_id, "channel": key.channel, "event_id": key.event_id}
+    return {**blank, **dict.fromkeys(FLAGS, False), **known[-1], **owner}
+
+
+def _is_verdict(name: str, value: Any) -> bool:
+    """Tell whether the value of a column is something that a person would miss."""
+    if name == _LABEL:
+        return (value or UNREVIEWED) != UNREVIEWED
+    if name == "note":
+        return bool((value or "").strip())
+    if name in FLAGS:
+        return bool(value)
+    return name not in EVENT_SCHEMA and value is not None
+
+
+def _last(name: str, standing: Sequence[tuple[Decision, Change]]) -> Any:
+    """Give the value of a column that stands; None if none does."""
+    of_column = [(d, c) for d, c in standing if not _is_whole(c) and name in (c.after or {})]
+    if name == _LABEL:
+        of_column = [(d, c) for d, c in of_column if d.verb == "settle"] or of_column
+    return (of_column[-1][1].after or {})[name] if of_column else None
+
+
 def _value(
     name: str,
     now: Any,
     changes: Sequence[tuple[Decision, Change]],
     standing: Sequence[tuple[Decision, Change]],
 ) -> Any:
-    of_column = [(d, c) for d, c in standing if not _is_whole(c) and name in (c.after or {})]
-    if name == _LABEL:
-        of_column = [(d, c) for d, c in of_column if d.verb == "settle"] or of_column
-    if of_column:
-        return (of_column[-1][1].after or {})[name]
+    if any(not _is_whole(c) and name in (c.after or {}) for _, c in standing):
+        return _last(name, standing)
     undone = [c for _, c in changes if not _is_whole(c) and name in (c.after or {})]
     if all((c.after or {})[name] != now for c in undone):
         return now

@@ -14,6 +14,7 @@ from kymflow.core.artifacts.provenance import dumps_parsed, stable_json_dumps, t
 from kymflow.core.errors import ParamsError
 from kymflow.core.kym_dataset.conflicts import fitted
 from kymflow.core.kym_dataset.indexers.base import (
+    NEVER_ANALYSED,
     BaseIndexer,
     DueImages,
     ExtractedBatch,
@@ -45,8 +46,6 @@ if TYPE_CHECKING:
     from kymflow_zarr.store.store import Store
 
 _REMEMBERED = 4096
-_NEVER_ANALYSED = "null"
-"""The params of an image that has neither params nor rows."""
 
 Blob = bytes | Exception | None
 """A file's bytes, None where there is none, the error where it can't be read."""
@@ -218,11 +217,12 @@ class ArtifactIndexer(BaseIndexer):
         errors: dict[str, Exception] = {}
         for image_id in due:
             found = self._rows_file(dataset, image_id)
-            known = due.params_text(image_id) == _NEVER_ANALYSED
-            if (
-                found is None
-                and not known
-                and self._blob(ZarrImageRecord(dataset, image_id)) is not None
+            surveyed = due.params_hash(image_id)
+            # Whether it was analysed is what the survey says: the image may be another by now.
+            if found is None and (
+                self._blob(ZarrImageRecord(dataset, image_id)) is not None
+                if surveyed is None
+                else surveyed != NEVER_ANALYSED
             ):
                 errors[image_id] = self._no_rows(ZarrImageRecord(dataset, image_id))
             else:

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 NAME_PATTERN = r"[a-z0-9_]+"
 TABLE_PREFIX = "kym_"
+NEVER_ANALYSED = hash_params(None)
+"""The params hash of an image that has neither params nor rows."""
 
 
 @runtime_checkable
@@ -108,6 +110,15 @@ class FileBacked(Protocol):
 
     def watched_files(self, store: Store) -> WatchedFiles:
         """Name the files."""
+        ...
+
+
+@runtime_checkable
+class Derived(Protocol):
+    """An indexer whose artifacts are themselves made of something, which may change."""
+
+    def made_of_older(self, store: Store, image_ids: Sequence[str]) -> Sequence[str]:
+        """Name those images whose artifacts were made of what is no longer there."""
         ...
 
 

@@ -13,6 +13,7 @@ from kymflow.core.artifacts.detection import (
     DETECTION_ARTIFACT,
     Detection,
     Failed,
+    events_of_older_traces,
     read_detections,
 )
 from kymflow.core.artifacts.events import (
@@ -59,6 +60,10 @@ class VelocityEventIndexer(ArtifactIndexer):
         """Name the params and the events; where there are none, why their detection failed."""
         params, rows = super().watched_files(store)
         return WatchedFiles(params, (*rows, f"analysis/{DETECTION_ARTIFACT}.json"))
+
+    def made_of_older(self, store: Store, image_ids: Sequence[str]) -> Sequence[str]:
+        """Name the images whose events were detected in a trace that is no longer there."""
+        return events_of_older_traces(store, image_ids)
 
     def extract_batch(self, dataset: Store, image_ids: Sequence[str]) -> ExtractedBatch:
         """Return the rows of many images."""

@@ -7,7 +7,8 @@ import random
 import polars as pl
 import pytest
 
-from kymflow.core.kym_dataset.update.settled import NEVER_ANALYSED, settle
+from kymflow.core.kym_dataset.indexers.base import NEVER_ANALYSED
+from kymflow.core.kym_dataset.update.settled import settle
 from kymflow_zarr.duck import engine_connection
 
 CURRENT = pl.Schema(

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Literal
 import duckdb
 import polars as pl
 
+from kymflow.core.kym_dataset.indexers.base import NEVER_ANALYSED, Derived, Indexer
 from kymflow.core.kym_dataset.schemas import PROVENANCE
-from kymflow.core.kym_dataset.update.settled import NEVER_ANALYSED, settle
+from kymflow.core.kym_dataset.update.settled import settle
 from kymflow.core.kym_dataset.update.survey import Survey
 from kymflow_sql import statement
 from kymflow_zarr.duck import view_columns
@@ -20,6 +21,7 @@ from kymflow_zarr.tables.types import TableKey
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from kymflow_zarr.store.store import Store
     from kymflow_zarr.tables.table_store import TableStore
     from kymflow_zarr.tables.types import Reader
 
@@ -35,6 +37,7 @@ REASONS = (
     "mixed_provenance",
     "row_count_mismatch",
     "rows_changed",
+    "trace_changed",
     "failed",
     "forced",
     "deleted",
@@ -82,6 +85,26 @@ def decide(
             reason=pl.when(forced).then(pl.lit("forced")).otherwise("reason"),
         )
     return decision
+
+
+def tell_older(decision: pl.DataFrame, indexer: Indexer, store: Store) -> pl.DataFrame:
+    """Give images the reason ``trace_changed`` whose rows only an earlier step can make anew.
+
+    Their rows are those of their events, so that no update has anything to do; but the events were
+    detected in a trace that is no longer there.
+
+    Args:
+        decision: As :func:`decide` returns it.
+        indexer: The indexer.
+        store: The dataset; of each image that is skipped what its events were made of is read.
+    """
+    if not isinstance(indexer, Derived):
+        return decision
+    skipped = pl.col("action") == "skip"
+    older = indexer.made_of_older(store, decision.filter(skipped)["image_id"].to_list())
+    told = skipped & pl.col("image_id").is_in(list(older))
+    reason = pl.when(told).then(pl.lit("trace_changed")).otherwise("reason")
+    return decision.with_columns(reason=reason)
 
 
 @dataclass(frozen=True, slots=True)

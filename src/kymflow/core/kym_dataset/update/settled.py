@@ -12,14 +12,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from kymflow.core.artifacts.provenance import text_hash
+from kymflow.core.kym_dataset.indexers.base import NEVER_ANALYSED
 from kymflow_sql import statement
 
 if TYPE_CHECKING:
     import duckdb
 
-NEVER_ANALYSED = text_hash("null")
-"""The params_hash of an image that has neither params nor rows."""
 _BOTH = ("image_id", "params_hash")
 _STRETCH = 50_000
 

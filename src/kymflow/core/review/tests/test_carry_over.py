@@ -9,6 +9,7 @@ import pytest
 
 from kymflow.core.review.carry_over import Decided, merge_reviewed
 from kymflow.core.review.decision import Change, Decision, EventKey
+from kymflow.core.review.replay import disagreements
 from kymflow.core.review.reviews import Reviews
 from kymflow.core.review.state import key_of, replayed
 from kymflow.core.velocity_events import EventParams, detect_dataset
@@ -37,6 +38,10 @@ def drops(reviews: Reviews) -> list[dict[str, Any]]:
 
 def keys(reviews: Reviews) -> list[EventKey]:
     return [key_of("a", row) for row in drops(reviews)]
+
+
+def labels(reviews: Reviews) -> dict[EventKey, str]:
+    return {key_of("a", row): row["user_type"] for row in drops(reviews)}
 
 
 def near(rows: list[dict[str, Any]], time: float) -> list[dict[str, Any]]:
@@ -115,12 +120,41 @@ def test_an_id_is_never_used_again(reviews: Reviews) -> None:
     reviews.remove([key_of("a", first)])
     second = reviews.add("a", start=9.0)
     assert first["event_id"] != second["event_id"]
-    key, _ = keys(reviews)
-    reviews.label([key], "other")
+
+
+def test_an_event_found_again_is_the_same_event(reviews: Reviews) -> None:
+    before = keys(reviews)
+    reviews.label(before[:1], "other")
     reviews.undo()
     detect_dataset(reviews.dataset, BLIND)
+    assert before[0] not in keys(reviews)  # nobody's work was on it, so it went
     detect_dataset(reviews.dataset, SHARP)
-    assert key not in keys(reviews)  # nobody's work was on it, so it went
+    assert keys(reviews)[0] == before[0]
+    reviews.redo()
+    assert labels(reviews)[before[0]] == "other"
+    assert len(keys(reviews)) == len(before)
+
+
+def test_a_verdict_that_is_brought_back_brings_back_its_event(reviews: Reviews) -> None:
+    """It was dropped by a detection while no verdict on it stood."""
+    [first, second, *_] = keys(reviews)
+    bob = Reviews(reviews.dataset, reviewer="bob")
+    reviews.label([first, second], "other")
+    bob.label([second], "unreviewed")
+    reviews.undo()
+    row = drops(reviews)[0]
+    detect_dataset(reviews.dataset, BLIND)
+    assert not {first, second} & set(keys(reviews))
+    reviews.redo()
+    assert labels(reviews)[first] == "other"
+    assert second not in keys(reviews)
+    bob.undo()
+    assert labels(reviews)[second] == "other"
+    assert drops(reviews)[0] == {**row, "user_type": "other"}
+    assert not list(disagreements(reviews.dataset))
+    detect_dataset(reviews.dataset, SHARP)
+    assert keys(reviews) == [first, second]
+    assert set(labels(reviews).values()) == {"other"}
 
 
 def test_a_decision_that_reached_the_journal_only_is_carried_out(reviews: Reviews) -> None:
