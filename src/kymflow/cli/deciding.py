@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from kymflow.cli.errors import remark
-from kymflow.cli.options import open_dataset
+from kymflow.cli.options import IMAGE, open_dataset
 
 if TYPE_CHECKING:
     from kymflow.core.review.decision import EventKey
@@ -19,14 +19,12 @@ if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
 
 COMPARED = ("user_type", "note", "rejected", "t_start_s", "peak_t_s", "t_end_s")
-IMAGE = "The image: its id, the beginning of it, or its file's name."
 Values = Mapping[str, Any]
 
 where_option = click.option(
     "--where", metavar="SQL", help="Events that this condition on kym_velocity_events picks."
 )
 optional_image = click.argument("image", metavar="[IMAGE]", required=False, help=IMAGE)
-image_argument = click.argument("image", metavar="IMAGE", help=IMAGE)
 event_argument = click.argument(
     "event", metavar="EVENT", help="The event's id, where needed with its ROI in front: 2:17."
 )

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from kymflow.core.kym_dataset import Indexer, KymDataset
-    from kymflow_zarr import ZarrDataset
+    from kymflow_zarr import ZarrDataset, ZarrImageRecord
 
 
 Command = Callable[..., None]
@@ -81,19 +81,20 @@ indexers_argument = click.argument(
     help="Indexers by name; all registered ones if none is named.",
 )
 
-image_argument = click.argument("image_id", metavar="IMAGE_ID", help="The image.")
+IMAGE = "The image: its id, the beginning of it, or its file's name."
+image_argument = click.argument("image", metavar="IMAGE", help=IMAGE)
 
 
 def image_options(command: Command) -> Command:
     """Give a command the options that pick images, see :func:`picked_images`."""
     images = click.option(
         "--images",
-        metavar="ID,...",
+        metavar="IMAGE,...",
         multiple=True,
-        help="Only these image ids: repeat the option, or use commas.",
+        help="Only these, by id or file: repeat the option, or use commas.",
     )
     where = click.option(
-        "--where", metavar="SQL", help="Only images this condition over kym_images picks."
+        "--where", metavar="SQL", help="Only images that match this condition on kym_images."
     )
     return images(where(command))
 
@@ -208,11 +209,29 @@ def picked_images(
     """
     from kymflow.core.queries.images import select_images
 
-    named = {name for group in images for name in group.split(",") if name}
+    named = {_found(dataset, name) for group in images for name in group.split(",") if name}
     if where is None:
         return sorted(named) or None
     picked = select_images(dataset, where)
     return [image_id for image_id in picked if not named or image_id in named]
+
+
+def _found(dataset: ZarrDataset, name: str) -> str:
+    """Find an image; a name of none may be that of a deleted one, of which a table has rows."""
+    from kymflow.core.artifacts.image_names import find_image
+    from kymflow_zarr.errors import ImageNotFoundError
+
+    try:
+        return find_image(dataset, name)
+    except ImageNotFoundError:
+        return name
+
+
+def record_of(dataset: ZarrDataset, image: str) -> ZarrImageRecord:
+    """Return an image by whatever names it, see :func:`find_image`."""
+    from kymflow.core.artifacts.image_names import find_image
+
+    return dataset.record(find_image(dataset, image))
 
 
 def open_dataset(path: Path, *, writing: bool = False) -> ZarrDataset:

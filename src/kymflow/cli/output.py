@@ -171,7 +171,7 @@ def output_options(command: Callable[..., None]) -> Callable[..., None]:
         "output_path",
         metavar="FILE",
         type=click.Path(path_type=Path, dir_okay=False),
-        help="Write to a file instead, which appears whole or not at all.",
+        help="Write to this file instead.",
     )
     @click.option(
         "--limit",

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import polars as pl
 
 MAX_COLUMNS = 20_000
-MAX_CELLS = 50_000_000  # a line of one letter makes a row of nulls, 16 bytes a cell
+MAX_CELLS = 50_000_000  # a line of one letter makes a row of nulls, 16 bytes per cell
 MAX_HEADER = 4 << 20
 
 _HEADER = re.compile(rb'[\r\n]*+(?:[^"\r\n]++|"[^"]*+"?)*+')  # up to a line break out of quotes

@@ -61,7 +61,7 @@ class Host(NamedTuple):
 
 
 def settings_file() -> Path:
-    """Return the user's own file of hosts, one a line, whether or not it exists.
+    """Return the user's own file of hosts, one per line, whether or not it exists.
 
     It is ``kymflow/trusted-hosts`` in ``$XDG_CONFIG_HOME``, by default ``~/.config``; on Windows
     in ``%APPDATA%``.
@@ -141,7 +141,9 @@ def _kept() -> list[Host]:
 
 
 def _keep(hosts: list[Host]) -> None:
-    text = "# Hosts that datasets may name, one a line.\n" + "".join(f"{each}\n" for each in hosts)
+    text = "# Hosts that datasets may name, one per line.\n" + "".join(
+        f"{each}\n" for each in hosts
+    )
     write_atomic(settings_file(), text.encode())
 
 

@@ -22,8 +22,8 @@ def command() -> None:
 
 @command.command("get")
 @dataset_argument
-@click.argument("images", nargs=-1, metavar="[IMAGE_ID]...", help="The images; all by default.")
-@click.option("--where", metavar="SQL", help="Only images that this condition on kym_images picks.")
+@click.argument("images", nargs=-1, metavar="[IMAGE]...", help="The images; all by default.")
+@click.option("--where", metavar="SQL", help="Only images that match this condition on kym_images.")
 @output_options
 def get_command(path: Path, images: tuple[str, ...], where: str | None, output: Output) -> None:
     """Show the scale and the experiment's fields of images."""
@@ -48,10 +48,10 @@ def get_command(path: Path, images: tuple[str, ...], where: str | None, output: 
     "assignments",
     nargs=-1,
     required=True,
-    metavar="[IMAGE_ID]... KEY=VALUE...",
+    metavar="[IMAGE]... KEY=VALUE...",
     help="The images, then what to set; an empty value removes the key.",
 )
-@click.option("--where", metavar="SQL", help="Only images that this condition on kym_images picks.")
+@click.option("--where", metavar="SQL", help="Only images that match this condition on kym_images.")
 @click.option("--all", "everywhere", is_flag=True, help="Set it in every image.")
 @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
 def set_command(

@@ -9,7 +9,7 @@ from typing import Any
 import click
 
 from kymflow.cli.errors import printable
-from kymflow.cli.options import dataset_argument, image_argument, open_dataset
+from kymflow.cli.options import dataset_argument, image_argument, open_dataset, record_of
 from kymflow.cli.output import Output, output_options
 
 
@@ -26,13 +26,13 @@ def command() -> None:
 @image_argument
 @click.option("--file", "as_file", is_flag=True, help="As JSON that `detect --params` reads.")
 @output_options
-def get(path: Path, image_id: str, as_file: bool, output: Output) -> None:
+def get(path: Path, image: str, as_file: bool, output: Output) -> None:
     """List an image's params, with their units and defaults."""
     import polars as pl
 
     from kymflow.core.velocity_events import get_params, param_specs
 
-    params = get_params(open_dataset(path).record(image_id)).to_dict()
+    params = get_params(record_of(open_dataset(path), image)).to_dict()
     if as_file:
         click.echo(json.dumps(params, indent=2))
         return
@@ -48,7 +48,7 @@ def get(path: Path, image_id: str, as_file: bool, output: Output) -> None:
 @dataset_argument
 @image_argument
 @click.argument("assignments", metavar="KEY=VALUE...", nargs=-1, required=True, help="The values.")
-def set_(path: Path, image_id: str, assignments: tuple[str, ...]) -> None:
+def set_(path: Path, image: str, assignments: tuple[str, ...]) -> None:
     """Change some of an image's params.
 
     Its events stay as they are until `kymflow detect`, which then makes them again.
@@ -56,7 +56,7 @@ def set_(path: Path, image_id: str, assignments: tuple[str, ...]) -> None:
     from kymflow.cli.changes import parse_changes
     from kymflow.core.velocity_events import set_params
 
-    record = open_dataset(path, writing=True).record(image_id)
+    record = record_of(open_dataset(path, writing=True), image)
     for change in set_params(record, parse_changes(assignments)):
         click.echo(printable(str(change)))
 
@@ -67,13 +67,13 @@ def set_(path: Path, image_id: str, assignments: tuple[str, ...]) -> None:
 @click.argument(
     "other", metavar="[OTHER]", required=False, help="Another image; the defaults if none is named."
 )
-def diff(path: Path, image_id: str, other: str | None) -> None:
+def diff(path: Path, image: str, other: str | None) -> None:
     """List how an image's params differ from the defaults, or from another's."""
     from kymflow.core.velocity_events import EventParams, diff_params, get_params
 
     dataset = open_dataset(path)
-    before = get_params(dataset.record(other)) if other else EventParams()
-    for change in diff_params(before, get_params(dataset.record(image_id))):
+    before = get_params(record_of(dataset, other)) if other else EventParams()
+    for change in diff_params(before, get_params(record_of(dataset, image))):
         click.echo(printable(str(change)))
 
 

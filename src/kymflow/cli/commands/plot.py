@@ -34,12 +34,20 @@ class Look(TypedDict):
 )
 @click.option("--x", metavar="COLUMN", help="The column on the x axis; of bars, their names.")
 @click.option("--y", metavar="COLUMN", help="The column on the y axis.")
-@click.option("--color", metavar="COLUMN", help="The column told by colour.")
+@click.option("--color", metavar="COLUMN", help="Colour by this column.")
 @click.option("--title", metavar="TEXT", help="The title.")
 @click.option(
-    "--width", metavar="PX", type=click.IntRange(min=50, max=8_000), help="Without axes and legend."
+    "--width",
+    metavar="PX",
+    type=click.IntRange(min=50, max=8_000),
+    help="Width without axes and legend, px.",
 )
-@click.option("--height", metavar="PX", type=click.IntRange(min=50, max=8_000), help="Likewise.")
+@click.option(
+    "--height",
+    metavar="PX",
+    type=click.IntRange(min=50, max=8_000),
+    help="Height without axes and legend, px.",
+)
 @target_option(
     f"The picture, {', '.join(ENDINGS)}; HTML has tooltips and zoom, and needs no network."
 )

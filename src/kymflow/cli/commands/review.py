@@ -13,7 +13,6 @@ from kymflow.cli.deciding import (
     decision_options,
     event_argument,
     event_options,
-    image_argument,
     name_event,
     optional_image,
     queue_option,
@@ -24,7 +23,7 @@ from kymflow.cli.deciding import (
     where_option,
 )
 from kymflow.cli.errors import FAILED, warn_of_failures
-from kymflow.cli.options import FolderPath, dataset_argument, open_dataset
+from kymflow.cli.options import FolderPath, dataset_argument, image_argument, open_dataset
 from kymflow.cli.output import Output, output_options
 
 if TYPE_CHECKING:
@@ -223,8 +222,8 @@ def redo(reviews: Reviews) -> None:
 @output_options
 def log(path: Path, image: str | None, reviewer: str | None, output: Output) -> None:
     """List all decisions, first to last, undone ones included."""
+    from kymflow.core.artifacts.image_names import find_image
     from kymflow.core.review.overview import review_log
-    from kymflow.core.review.selection import find_image
 
     dataset = open_dataset(path)
     image_id = None if image is None else find_image(dataset, image)
@@ -274,8 +273,8 @@ def replay_journal(path: Path, image: str | None, dry_run: bool) -> None:
     What a killed process or an older file left out is put right. What another program changed is
     written into the journal, as decisions of the reviewer external, and stays.
     """
+    from kymflow.core.artifacts.image_names import find_image
     from kymflow.core.review.replay import disagreements, replay
-    from kymflow.core.review.selection import find_image
 
     dataset = open_dataset(path, writing=not dry_run)
     image_ids = None if image is None else [find_image(dataset, image)]

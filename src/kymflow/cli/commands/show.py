@@ -11,6 +11,7 @@ from kymflow.cli.options import (
     dataset_argument,
     image_argument,
     open_dataset,
+    record_of,
     target_option,
 )
 from kymflow.core.plots.style import ENDINGS, WIDTH
@@ -28,13 +29,13 @@ from kymflow.core.plots.style import ENDINGS, WIDTH
     type=click.IntRange(min=100, max=8_000),
     default=WIDTH,
     show_default=True,
-    help="Without axes.",
+    help="Width without axes, px.",
 )
 @click.option("--queue", metavar="NAME", help="Blind: the image is an alias of this queue.")
 @target_option(f"The picture, {', '.join(ENDINGS)}.")
 def command(
     path: Path,
-    image_id: str,
+    image: str,
     roi: tuple[int, ...],
     start: float | None,
     end: float | None,
@@ -53,9 +54,9 @@ def command(
     check_ending(target)
     dataset = open_dataset(path)
     if queue is None:
-        record, title = dataset.record(image_id), None
+        record, title = record_of(dataset, image), None
     else:
         from kymflow.core.review.blind import BlindReviews
 
-        record, title = BlindReviews(dataset, queue).record(image_id), image_id
+        record, title = BlindReviews(dataset, queue).record(image), image
     save(draw_image(record, rois=roi, start=start, end=end, width=width, title=title), target)

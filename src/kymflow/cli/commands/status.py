@@ -14,6 +14,7 @@ from kymflow.cli.options import (
     labelled,
     load_indexers,
     open_tables,
+    picked_images,
     tell_of_older_traces,
 )
 from kymflow.cli.output import Output, output_options
@@ -24,7 +25,7 @@ from kymflow.cli.output import Output, output_options
 @indexers_argument
 @click.option("--images", is_flag=True, help="List every image.")
 @click.option("--reason", metavar="REASON", multiple=True, help="Only images with this reason.")
-@click.option("--explain", metavar="IMAGE_ID", help="Why is this image stale?")
+@click.option("--explain", metavar="IMAGE", help="Why is this image stale?")
 @click.option("--verify", is_flag=True, help="Read and hash every file and row.")
 @output_options
 def command(
@@ -36,7 +37,7 @@ def command(
     verify: bool,
     output: Output,
 ) -> None:
-    """Say what is fresh and what is stale, and why, step by step.
+    """Show what is up to date and what is due, step by step, and why.
 
     The traces are what `kymflow velocity` makes of the pixels, unless they were imported; the
     events are what `kymflow detect` makes of the traces; each table is what `kymflow index` makes
@@ -57,8 +58,9 @@ def command(
     kym = open_tables(path)
     chosen = load_indexers(indexers)
     if explain:
+        [image_id] = picked_images(kym.dataset, (explain,), None) or [explain]
         for indexer in chosen:
-            click.echo(printable(f"{indexer.name}  {kym.explain(indexer, explain)}"))
+            click.echo(printable(f"{indexer.name}  {kym.explain(indexer, image_id)}"))
         return
     steps: list[tuple[str, pl.DataFrame]] = []
     no_rows = pl.lit(None, pl.Int64).alias("n_rows")

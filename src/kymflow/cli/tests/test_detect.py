@@ -142,7 +142,9 @@ def test_an_image_is_drawn(lab: Path, tmp_path: Path) -> None:
     part = ("--roi", 1, "--start", 1, "--end", 3, "--width", 300)
     assert run("show", lab, "demo-00", "-o", picture, *part).stdout == ""
     assert "baseline drop" in picture.read_text()
-    assert "no such image" in run("show", lab, "nope", "-o", picture, check=1).stderr
+    assert "no image has this id" in run("show", lab, "nope", "-o", picture, check=1).stderr
+    run("params", "set", lab, "demo-00.tif", "mad_k=4.5")
+    assert "mad_k" in run("params", "diff", lab, "baseline/demo-00").stdout
     assert "'.gif'" in run("show", lab, "demo-00", "-o", tmp_path / "a.gif", check=2).stderr
 
 

@@ -17,7 +17,7 @@ def write_jsonl(batches: pa.RecordBatchReader, sink: BinaryIO) -> None:
 
 
 def write_json(batches: pa.RecordBatchReader, sink: BinaryIO) -> None:
-    """Write an array of objects, one a line."""
+    """Write an array of objects, one per line."""
     before = "[\n"
     for frame in frames(batches):
         if frame.height:

@@ -42,8 +42,8 @@ def diff(kym: Queryable, table: str, before: AsOf, after: AsOf = None) -> pl.Dat
 
     Returns:
         Frame (image_id, change ``added``/``removed``/``remade``/``failed``, reason, rows_before,
-        rows_after, details), a row an image, sorted by image_id. The reason, null for an image that
-        came or went, is ``params_changed``, ``version_changed`` or ``artifacts_changed``. The
+        rows_after, details), a row per image, sorted by image_id. The reason, null for an image
+        that came or went, is ``params_changed``, ``version_changed`` or ``artifacts_changed``. The
         details name the params keys that changed, the versions, and why it failed.
 
     Raises:

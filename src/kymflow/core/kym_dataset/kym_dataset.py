@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from kymflow.core.artifacts.image_names import find_image
 from kymflow.core.artifacts.provenance import stable_json_dumps
 from kymflow.core.errors import CodeChangedWarning, InvalidIndexerError, ParamsError, check_choice
 from kymflow.core.kym_dataset.explain import Explanation, explain
@@ -83,8 +84,9 @@ class KymDataset(Queryable):
     def __contains__(self, image_id: object) -> bool:
         return image_id in self.dataset
 
-    def __getitem__(self, image_id: str) -> ZarrImageRecord:
-        return self.dataset[image_id]
+    def __getitem__(self, image: str) -> ZarrImageRecord:
+        """Return an image by its id, the beginning of it, or its file, see :func:`find_image`."""
+        return self.dataset[find_image(self.dataset, image)]
 
     def update_index(
         self,

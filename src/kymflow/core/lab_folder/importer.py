@@ -50,7 +50,7 @@ def import_folder(
 
     Every image comes in whole or not at all. One already there is skipped: its path, and the
     sizes, times and content hashes of its files are in its metadata. One whose TIFF was renamed or
-    moved is recognised by its content, and its new path put on record. A broken file is reported
+    moved is recognised by its content, and its new path recorded. A broken file is reported
     and does not stop the rest. One import into a dataset runs at a time; others wait.
 
     Args:

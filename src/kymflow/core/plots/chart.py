@@ -45,7 +45,7 @@ def plot(
         kind: ``line``, ``bar``, ``hist``, ``scatter`` or ``box``.
         x: The column on the x axis; of bars and boxes, the one that tells them apart.
         y: The column on the y axis; of bars the length (their mean where there are several).
-        color: The column told by colour.
+        color: The column that colours stand for.
         title: The plot's title.
         width: Of the plot without axes and legend, px; by default what fits the kind.
         height: Likewise.

@@ -48,7 +48,7 @@ def plot_query(
         kind: As in :func:`kymflow.core.plots.plot`, and so are those that follow.
         x: The column on the x axis.
         y: The column on the y axis.
-        color: The column told by colour.
+        color: The column that colours stand for.
         title: The plot's title; empty for none.
         width: Of the plot without axes and legend, px.
         height: Of the plot without axes and legend, px.

@@ -45,7 +45,7 @@ def column_means(pixels: np.ndarray[Any, Any], columns: int) -> np.ndarray[Any, 
         columns: How many to return at most; each line counts in one of them.
 
     Returns:
-        float64 of shape (columns or lines, pixels a line).
+        float64 of shape (columns or lines, pixels per line).
     """
     lines = len(pixels)
     if lines <= columns:

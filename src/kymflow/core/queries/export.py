@@ -22,7 +22,7 @@ _PINNED = re.compile(r'"open://\d+"')  # as a session calls its files
 
 
 def export(kym: Queryable, path: Path, tables: Sequence[str] = ()) -> None:
-    """Write tables to a file, which appears whole or not at all.
+    """Write tables to a file, in one step: a failure leaves none.
 
     Args:
         kym: The dataset's tables.

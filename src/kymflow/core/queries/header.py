@@ -91,7 +91,7 @@ class Axes:
         kind: The kind of plot.
         x: The column on the x axis.
         y: The column on the y axis; None where rows are counted.
-        colour: The column told by colour, None for none.
+        colour: The column that colours stand for, None for none.
     """
 
     kind: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from kymflow.core.artifacts.image_names import find_image
 from kymflow.core.errors import ReviewError
 from kymflow.core.review.decision import (
     TIMES,
@@ -20,7 +21,7 @@ from kymflow.core.review.journal import Journal, active
 from kymflow.core.review.labels import UNREVIEWED, labels_of
 from kymflow.core.review.place import check_order, check_place, check_time, check_within
 from kymflow.core.review.reviewer import reviewer_name
-from kymflow.core.review.selection import Events, find_events, find_image
+from kymflow.core.review.selection import Events, find_events
 from kymflow.core.review.state import Row, key_of
 from kymflow.core.review.writer import DecisionWriter
 
@@ -73,7 +74,7 @@ class Reviews:
 
         Raises:
             ImageNotFoundError: If there is no such image.
-            ReviewError: If the name is that of several.
+            UsageError: If the name is that of several.
             QueryError: If the condition can't be answered.
         """
         image_ids = None if image is None else [self.find_image(image)]

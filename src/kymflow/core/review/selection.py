@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
@@ -20,14 +19,13 @@ from kymflow.core.review.decision import EventKey
 from kymflow.core.review.event_rows import FLAGS, load_events
 from kymflow.core.review.state import key_of
 from kymflow.core.workers.progress import Failure
-from kymflow_zarr.errors import ArtifactError, ImageNotFoundError
+from kymflow_zarr.errors import ArtifactError
 from kymflow_zarr.sql.session import Session
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
 
 VIEW = "kym_velocity_events"
-_NAMED = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,50 +44,6 @@ class Events:
     def keys(self) -> list[EventKey]:
         """The events' names."""
         return [key_of(row["image_id"], row) for row in self.frame.to_dicts()]
-
-
-def find_image(dataset: ZarrDataset, text: str) -> str:
-    """Find an image by its id, the beginning of its id, or the name of the file it came from.
-
-    Args:
-        dataset: The dataset.
-        text: An id; a beginning that no other id has; a file's name, with or without its ending.
-
-    Returns:
-        The image's id.
-
-    Raises:
-        ImageNotFoundError: If it names no image.
-        ReviewError: If it names several.
-    """
-    ids = dataset.list_image_ids()
-    if text in ids:
-        return text
-    found = [image_id for image_id in ids if text and image_id.startswith(text)]
-    if not found:
-        found = [image_id for image_id in ids if text in _file_names(dataset, image_id)]
-    if not found:
-        raise ImageNotFoundError(
-            "no image has this id, an id that begins so, or a file of this name",
-            dataset=str(dataset.path),
-            image_id=text,
-        )
-    if len(found) > 1:
-        more = ", …" if len(found) > _NAMED else ""
-        raise ReviewError(f"{text!r} names {len(found)} images: {', '.join(found[:_NAMED])}{more}")
-    return found[0]
-
-
-def _file_names(dataset: ZarrDataset, image_id: str) -> set[str]:
-    try:
-        source = dataset.record(image_id).load_metadata_payload().get("source")
-    except ArtifactError:
-        return set()
-    path = source.get("path") if isinstance(source, dict) else None
-    if not isinstance(path, str):
-        return set()
-    file = PurePosixPath(path)
-    return {path, file.name, file.stem}
 
 
 def find_events(

@@ -50,7 +50,7 @@ class DetectReport:
         skipped: Images whose events were made with these params and this detector already.
         without_trace: Images that have no trace; nothing of theirs was touched.
         failed: Images that could not be searched; nothing of theirs was touched.
-        traces: Traces searched, one a ROI and channel.
+        traces: Traces searched, one per ROI and channel.
         events: Events that the images detected have now.
         moved: New events that took over a person's work.
         kept: Old events kept as they were, other than those that a person added.

@@ -127,7 +127,7 @@ class ParamsHashes:
     """Answer of the bulk verb ``params_hashes(dataset, image_ids)``.
 
     Attributes:
-        hashes: One hash an image, in the order asked; None where params could not be read.
+        hashes: One hash per image, in the order asked; None where params could not be read.
         errors: The error of each image whose hash is None.
         texts: The canonical params JSON behind hashes, of as many as are at hand: it is kept with
             the hash, and comes back with the images to extract, see :class:`DueImages`.

@@ -34,7 +34,7 @@ def find_rows_file(folder: str, artifacts: Sequence[str]) -> RowsFile | None:
         folder: An image's ``analysis`` folder.
         artifacts: The names.
     """
-    # Plain strings: this runs once an image, and a Path costs more than the look-up itself.
+    # Plain strings: this runs once per image, and a Path costs more than the look-up itself.
     for artifact in artifacts:
         for suffix in ROWS_ENDINGS:
             path = f"{folder}/{artifact}{suffix}"

@@ -1,4 +1,4 @@
-"""One row an image, with what a query wants to group by: table ``kym_images``."""
+"""One row per image, with what a query wants to group by: table ``kym_images``."""
 
 from __future__ import annotations
 

@@ -88,7 +88,7 @@ def decide(
 
 
 def tell_older(decision: pl.DataFrame, indexer: Indexer, store: Store) -> pl.DataFrame:
-    """Give images the reason ``trace_changed`` whose rows only an earlier step can make anew.
+    """Give images the reason ``trace_changed`` whose rows only an earlier step can make again.
 
     Their rows are those of their events, so that no update has anything to do; but the events were
     detected in a trace that is no longer there.

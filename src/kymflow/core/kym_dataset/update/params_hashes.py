@@ -31,7 +31,7 @@ def hash_params(dataset: ZarrDataset, indexer: Indexer, image_ids: Sequence[str]
     if len(answer.hashes) != len(image_ids):
         raise InvalidIndexerError(
             f"indexer {indexer.name!r} answered {len(answer.hashes)} hashes for "
-            f"{len(image_ids)} images; params_hashes must answer one an image, in order"
+            f"{len(image_ids)} images; params_hashes must answer one per image, in order"
         )
     return answer
 
