@@ -18,6 +18,7 @@ from kymflow_zarr.errors import (
 from kymflow_zarr.images.artifacts import no_image
 from kymflow_zarr.images.record import ZarrImageRecord
 from kymflow_zarr.images.replacement import put_in_place, recover_replacements
+from kymflow_zarr.images.trash import put_back, put_into_trash, trashed_ids
 from kymflow_zarr.sql.queryable import Queryable
 from kymflow_zarr.store import layout
 from kymflow_zarr.store.files import remove
@@ -240,7 +241,9 @@ class ZarrDataset(Store, Queryable):
         yield from map(self.record, ids)
 
     def delete_image(self, image_id: str) -> None:
-        """Delete an image with all its artifacts; the next update removes its rows from the tables.
+        """Delete an image with all its artifacts, for good; see :meth:`trash_image`.
+
+        The next update removes its rows from the tables.
 
         Raises:
             ImageNotFoundError: If there is no such image.
@@ -256,6 +259,31 @@ class ZarrDataset(Store, Queryable):
             except FileNotFoundError as error:
                 raise no_image(self.path, image_id) from error
         remove(deleted)
+
+    def trash_image(self, image_id: str) -> None:
+        """Take an image out of the dataset, into its trash; :meth:`restore_image` puts it back.
+
+        Raises:
+            ImageNotFoundError: If there is no such image.
+            UsageError: If the trash holds one of this id.
+            ReadOnlyError: If the dataset is open for reading only.
+        """
+        put_into_trash(self.record(image_id))
+
+    def restore_image(self, image_id: str) -> ZarrImageRecord:
+        """Put an image back from the trash; return it.
+
+        Raises:
+            ImageNotFoundError: If the trash holds none of this id.
+            UsageError: If the dataset holds one of this id.
+            ReadOnlyError: If the dataset is open for reading only.
+        """
+        put_back(self.record(image_id))
+        return self.record(image_id)
+
+    def list_trashed_ids(self) -> list[str]:
+        """List the ids of the images in the trash, sorted."""
+        return trashed_ids(self)
 
     def update_manifest(self) -> pl.DataFrame:
         """Rebuild ``index/manifest.parquet`` and return it, see :meth:`load_manifest`."""

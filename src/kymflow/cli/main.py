@@ -14,6 +14,7 @@ from kymflow.cli.streams import prepare
 COMMANDS = (
     "run",
     "import",
+    "images",
     "metadata",
     "velocity",
     "detect",

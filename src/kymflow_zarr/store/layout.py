@@ -7,6 +7,7 @@
       images/.staged-<hex>/               an image being added; its lease is the file beside it
       images/.deleted-<hex>/              an image being deleted
       images/.swapped/<image_id>/         an image being replaced, until the new one is in place
+      trash/<image_id>/                   an image that was taken out, and can be put back
       tables/<name>.parquet               a table
       tables/lake.json, tables/lake/      the tables of a DuckLake, in place of the files
       index/<name>.<sidecar>.parquet      what is kept beside a table
@@ -115,6 +116,11 @@ def image_lock(dataset: Path, image_id: str) -> Path:
 def logs(dataset: Path) -> Path:
     """The folder of the append-only logs."""
     return dataset / "review"
+
+
+def trash(dataset: Path) -> Path:
+    """The folder of the images that were taken out, and can be put back."""
+    return dataset / "trash"
 
 
 def queues(dataset: Path) -> Path:

@@ -98,6 +98,13 @@ def _warn(report: ImportReport) -> None:
         )
     _list("moved", (f"{each.path} was {each.was or each.image_id}" for each in report.moved))
     _list(
+        "deleted",
+        (
+            f"{path} was deleted here and stays so; `kymflow images restore` puts it back"
+            for path in report.trashed
+        ),
+    )
+    _list(
         "copy",
         (
             f"{each.path} holds the pixels of {each.of}: left out; --copies imports it"

@@ -143,7 +143,10 @@ def test_an_image_is_named_by_its_id_or_its_file(lab: Path, image: str) -> None:
 def test_an_image_is_named_by_the_beginning_of_its_id(lab: Path, dataset: ZarrDataset) -> None:
     dataset.add_image(pl.DataFrame({"x": [0]}).to_numpy().astype("u2"), axes="tx", image_id="z9")
     assert listed(lab, "z") == []
-    assert "names 2 images: demo-00 (baseline/demo-00.tif), demo-01 (AngII" in run("review", "list", lab, "de", check=2).stderr
+    assert (
+        "names 2 images: demo-00 (baseline/demo-00.tif), demo-01 (AngII"
+        in run("review", "list", lab, "de", check=2).stderr
+    )
     assert "no image has this id" in run("review", "list", lab, "nope", check=1).stderr
 
 

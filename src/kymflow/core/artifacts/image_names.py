@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from kymflow_zarr.errors import ArtifactError, DatasetError, ImageNotFoundError, InvalidNameError, UsageError
+from kymflow_zarr.errors import (
+    ArtifactError,
+    DatasetError,
+    ImageNotFoundError,
+    InvalidNameError,
+    UsageError,
+)
+from kymflow_zarr.store.codecs import parse_json
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
@@ -39,33 +46,71 @@ def find_image(dataset: ZarrDataset, text: str) -> str:
     ids = dataset.list_image_ids()
     found = [image_id for image_id in ids if text and image_id.startswith(text)]
     if not found:
-        there = set(ids)
-        found = sorted(i for i, path in _paths(dataset, ids) if i in there and _is_name(text, path))
+        found = sorted(i for i, path in _paths(dataset, ids) if _is_name(text, path))
     if not found:
         raise ImageNotFoundError(
             "no image has this id, an id that begins so, or a file of this name",
             dataset=str(dataset.path),
             image_id=text,
         )
-    if len(found) > 1:
-        told = ", ".join(f"{each} ({path})" for each, path in _told(dataset, found[:_NAMED]))
-        more = ", …" if len(found) > _NAMED else ""
-        raise UsageError(f"{text!r} names {len(found)} images: {told}{more}")
-    return found[0]
+    return _only(text, found, {each: source_path(dataset, each) for each in found[:_NAMED]})
+
+
+def find_trashed(dataset: ZarrDataset, text: str) -> str:
+    """Find an image of the trash, likewise.
+
+    Raises:
+        ImageNotFoundError: If it names none that is there.
+        UsageError: If it names several.
+    """
+    paths = trashed_paths(dataset)
+    found = [image_id for image_id in paths if image_id == text]
+    found = found or [image_id for image_id in paths if text and image_id.startswith(text)]
+    found = found or [i for i, path in paths.items() if path is not None and _is_name(text, path)]
+    if not found:
+        raise ImageNotFoundError(
+            "the trash holds no image of this id, of an id that begins so, or of this file; "
+            "`kymflow images list DATASET --trash` lists what it holds",
+            dataset=str(dataset.path),
+            image_id=text,
+        )
+    return _only(text, found, paths)
+
+
+def trashed_paths(dataset: ZarrDataset) -> dict[str, str | None]:
+    """List the images in the trash, each with its file's path in the lab folder."""
+    ids = dataset.list_trashed_ids()
+    blobs = dataset.get_many(f"trash/{each}/analysis/metadata.json" for each in ids)
+    return {image_id: _path_in(blob) for image_id, blob in zip(ids, blobs, strict=True)}
+
+
+def _path_in(blob: bytes | OSError | None) -> str | None:
+    try:
+        return _path_of(parse_json(blob)) if isinstance(blob, bytes) else None
+    except ValueError:
+        return None
+
+
+def _path_of(metadata: object) -> str | None:
+    source = metadata.get("source") if isinstance(metadata, dict) else None
+    path = source.get("path") if isinstance(source, dict) else None
+    return path if isinstance(path, str) else None
+
+
+def _only(text: str, found: list[str], paths: Mapping[str, str | None]) -> str:
+    if len(found) == 1:
+        return found[0]
+    told = ", ".join(f"{each} ({paths.get(each) or 'no file'})" for each in found[:_NAMED])
+    more = ", …" if len(found) > _NAMED else ""
+    raise UsageError(f"{text!r} names {len(found)} images: {told}{more}")
 
 
 def source_path(dataset: ZarrDataset, image_id: str) -> str | None:
     """Return the path of an image's file in its lab folder; None if it came from none."""
     try:
-        source = dataset.record(image_id).load_metadata_payload().get("source")
+        return _path_of(dataset.record(image_id).load_metadata_payload())
     except ArtifactError:
         return None
-    path = source.get("path") if isinstance(source, dict) else None
-    return path if isinstance(path, str) else None
-
-
-def _told(dataset: ZarrDataset, image_ids: list[str]) -> Iterator[tuple[str, str]]:
-    return ((each, source_path(dataset, each) or "no file") for each in image_ids)
 
 
 def _paths(dataset: ZarrDataset, image_ids: list[str]) -> Iterator[tuple[str, str]]:

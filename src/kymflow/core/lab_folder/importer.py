@@ -158,13 +158,26 @@ class _Import:
 
     def _tasks(self, verdicts: Iterable[Verdict]) -> Iterator[Task]:
         """Yield what is to be brought in, and report what is not."""
-        for verdict in verdicts:
+        for verdict in map(self._unless_trashed, verdicts):
             is_due = verdict.is_moved or (verdict.changed and self._changed)
-            if verdict.error or verdict.copy_of or (verdict.image_id is not None and not is_due):
+            if (
+                verdict.is_trashed
+                or verdict.error
+                or verdict.copy_of
+                or (verdict.image_id is not None and not is_due)
+            ):
                 self._report.take_verdict(verdict)
                 self._tell(verdict.image.path)
             else:
                 yield self._task(verdict)
+
+    def _unless_trashed(self, verdict: Verdict) -> Verdict:
+        """Mark an image that is in the trash; what was acquired again in its place is a new one."""
+        if verdict.image_id not in self._known.trashed:
+            return verdict
+        if verdict.is_reacquired:
+            return Verdict(verdict.image, pixels=verdict.pixels)
+        return replace(verdict, is_trashed=True)
 
     def _task(self, verdict: Verdict) -> Task:
         root, known = self._found.root, self._known.sources.get(verdict.image_id or "")

@@ -23,6 +23,7 @@ class KnownImages:
     Attributes:
         sources: Where each image came from; without those that don't say.
         by_place: The image of each TIFF, by its absolute path.
+        trashed: Those that are in the dataset's trash: nobody wants them brought back.
         unhashed: Images the hash of whose pixels is not on record.
     """
 
@@ -34,8 +35,13 @@ class KnownImages:
         self.unhashed: list[str] = []
         self._seen = SeenPixels(dataset)
         ids = dataset.list_image_ids()
-        blobs = dataset.get_many(f"images/{image_id}/analysis/metadata.json" for image_id in ids)
-        for image_id, blob in zip(ids, blobs, strict=True):
+        self.trashed = frozenset(dataset.list_trashed_ids()).difference(ids)
+        folders = {**dict.fromkeys(sorted(self.trashed), "trash"), **dict.fromkeys(ids, "images")}
+        keys = (
+            f"{folder}/{image_id}/analysis/metadata.json" for image_id, folder in folders.items()
+        )
+        # Those of the trash go first: where both came from one file, the image counts.
+        for image_id, blob in zip(folders, dataset.get_many(keys), strict=True):
             self._add(image_id, _source(blob))
 
     def alike(self, print_: Fingerprint) -> list[str]:
@@ -55,7 +61,7 @@ class KnownImages:
         self._seen.save()
 
     def _add(self, image_id: str, source: Source | None) -> None:
-        if source is None or source.pixels is None:
+        if (source is None or source.pixels is None) and image_id not in self.trashed:
             self.unhashed.append(image_id)
         if source is None:
             return

@@ -37,6 +37,8 @@ class Verdict:
         pixels: The hash of the pixels, where it was computed.
         copy_of: Where the same pixels are; such a copy is no image of its own.
         error: Why it can't be told, empty if it can.
+        is_reacquired: Whether its pixels are known nowhere, though its path is.
+        is_trashed: Whether it is in the dataset's trash.
     """
 
     image: LabImage
@@ -46,6 +48,8 @@ class Verdict:
     pixels: str | None = None
     copy_of: str = ""
     error: str = ""
+    is_reacquired: bool = False
+    is_trashed: bool = False
 
 
 class Recognition:
@@ -191,7 +195,13 @@ class Recognition:
         elsewhere = self._present(print_, but=image_id)
         if elsewhere and not self._copies:
             return Verdict(print_.image, copy_of=elsewhere)
-        return Verdict(print_.image, image_id, changed=frozenset({TIF}), pixels=print_.pixels)
+        return Verdict(
+            print_.image,
+            image_id,
+            changed=frozenset({TIF}),
+            pixels=print_.pixels,
+            is_reacquired=True,
+        )
 
     def _stranger(self, print_: Fingerprint) -> Verdict:
         """Return the verdict on an image whose path is not on record."""

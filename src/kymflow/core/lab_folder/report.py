@@ -74,6 +74,8 @@ class ImportReport:
         copies: Copies of images, left out.
         conflicts: What was changed on both sides; the dataset's values were kept.
         reacquired: Images among those updated whose pixels were replaced: path and image_id.
+        trashed: Images left out because a person deleted them from the dataset, see
+            ``kymflow images``.
         links: Links to folders that were not followed.
         warnings: What the files of images leave open or contradict, such as a missing scale: path
             and message. It is in their metadata as well, and in ``import_notes`` of ``kym_images``.
@@ -88,6 +90,7 @@ class ImportReport:
     copies: list[Copy] = field(default_factory=list)
     conflicts: list[Conflict] = field(default_factory=list)
     reacquired: list[tuple[str, str]] = field(default_factory=list)
+    trashed: list[str] = field(default_factory=list)
     links: list[str] = field(default_factory=list)
     warnings: list[tuple[str, str]] = field(default_factory=list)
 
@@ -95,8 +98,8 @@ class ImportReport:
     def summary(self) -> str:
         """The one line that is printed."""
         counted = ("added", "updated", "skipped", "changed", "moved", "copies", "conflicts")
-        counts = " ".join(f"{name}={len(getattr(self, name))}" for name in (*counted, "failed"))
-        return f"import {counts}"
+        told = (*counted, *(("trashed",) if self.trashed else ()), "failed")
+        return "import " + " ".join(f"{name}={len(getattr(self, name))}" for name in told)
 
     @property
     def failures(self) -> list[Failure]:
@@ -107,7 +110,9 @@ class ImportReport:
     def take_verdict(self, verdict: Verdict) -> None:
         """Note an image that there is nothing to do for."""
         path = verdict.image.path
-        if verdict.error:
+        if verdict.is_trashed:
+            self.trashed.append(path)
+        elif verdict.error:
             self.failed.append((path, verdict.error))
         elif verdict.copy_of:
             self.copies.append(Copy(path, verdict.copy_of))
