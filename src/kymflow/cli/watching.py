@@ -13,6 +13,9 @@ from kymflow.cli.errors import printable, remark, report
 from kymflow_zarr.errors import DatasetError, UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
+    from kymflow.core.watch import Look
     from kymflow_zarr import ZarrDataset
 
 Command = Callable[..., None]
@@ -57,7 +60,12 @@ def check_watch(watch: bool, images: tuple[str, ...], where: str | None, mode: s
 
 
 def keep_on(
-    dataset: ZarrDataset, once: Callable[[bool], str], *, every: float, poll: bool | None
+    dataset: ZarrDataset,
+    once: Callable[[Look], str],
+    *,
+    every: float,
+    poll: bool | None,
+    folder: Path | None = None,
 ) -> None:
     """Do the same again whenever there is something to look at.
 
@@ -66,10 +74,10 @@ def keep_on(
 
     Args:
         dataset: The dataset.
-        once: Makes a pass; told whether to look at everything, and returns what it did, empty if
-            that is nothing.
+        once: Makes a pass; told what to look at, and returns what it did, empty if that is nothing.
         every: Seconds between two looks at everything.
         poll: See :func:`kymflow.core.watch.looks`.
+        folder: Likewise.
     """
     from kymflow.core.watch import looks
 
@@ -84,9 +92,10 @@ def keep_on(
 
     before = signal.signal(signal.SIGINT, stop)
     try:
-        for number, whole in enumerate(looks(dataset, every_s=every, poll=poll)):
+        waiting = looks(dataset, folder=folder, every_s=every, poll=poll)
+        for number, look in enumerate(waiting):
             at_work = True
-            _make_pass(once, whole)
+            _make_pass(once, look)
             at_work = False
             if stopping:
                 return
@@ -99,9 +108,9 @@ def keep_on(
         signal.signal(signal.SIGINT, before)
 
 
-def _make_pass(once: Callable[[bool], str], whole: bool) -> None:
+def _make_pass(once: Callable[[Look], str], look: Look) -> None:
     try:
-        done = once(whole)
+        done = once(look)
     except UsageError:
         raise
     except DatasetError as error:  # a full disk, a busy image: the notes wait for the next pass

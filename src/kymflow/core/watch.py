@@ -10,6 +10,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from enum import Enum, auto
+from itertools import repeat
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,25 +27,46 @@ EVERYTHING_S = 600.0
 """Seconds between two looks at everything."""
 _GLANCE_MS = 500  # how often the journal is looked at where the system tells of no change
 _POLL_MS = 2_000  # each poll lists all images
+_QUIET_S = 2.0  # a microscope writes a file in pieces
 _NETWORKS = {"9p", "afs", "beegfs", "ceph", "cifs", "glusterfs", "gpfs", "lustre", "ncpfs"}
 _NETWORKS |= {"nfs", "nfs4", "smb3", "smbfs"}
 _MOUNTS = Path("/proc/self/mountinfo")
 
 
+class Look(Enum):
+    """What is to be looked at."""
+
+    EVERYTHING = auto()
+    NOTED = auto()
+    """The images that the journal names."""
+    FOLDER = auto()
+    """The folder that is imported from, and what the journal names."""
+
+    @property
+    def is_whole(self) -> bool:
+        """Tell whether all images are to be looked at."""
+        return self is Look.EVERYTHING
+
+
 def looks(
-    dataset: ZarrDataset, *, every_s: float = EVERYTHING_S, poll: bool | None = None
-) -> Iterator[bool]:
+    dataset: ZarrDataset,
+    *,
+    folder: Path | None = None,
+    every_s: float = EVERYTHING_S,
+    poll: bool | None = None,
+) -> Iterator[Look]:
     """Wait until there is something to look at, again and again.
 
     Args:
         dataset: The dataset, which keeps a journal.
+        folder: A folder that is imported from; once nothing in it has changed for two seconds,
+            what did change is looked at.
         every_s: Seconds between two looks at everything.
         poll: Whether to list ``images/`` every two seconds, as file systems need that other
             computers write to; if None where the dataset is on one, as far as the system tells.
 
     Yields:
-        True when everything is to be looked at, first of all at once; False when what the journal
-        names is.
+        What to look at: everything, first of all at once.
 
     Raises:
         NoJournalError: If the dataset keeps no journal.
@@ -57,8 +80,9 @@ def looks(
     with needs_extra("watch", "looks at what changed"):
         from watchfiles import Change, watch
     images = layout.images(dataset.path)
+    places = (layout.journal(dataset.path), images)
     events = watch(
-        *(folder for folder in (layout.journal(dataset.path), images) if folder.is_dir()),
+        *(place for place in places if place.is_dir()),
         watch_filter=None,
         debounce=400,
         rust_timeout=_GLANCE_MS,
@@ -67,18 +91,52 @@ def looks(
         poll_delay_ms=_POLL_MS,
         recursive=False,
     )
-    next(events)  # from here on no change is missed
+    files = (
+        _changes_below(folder, dataset.path.resolve(), poll)
+        if folder is not None
+        else repeat(False)
+    )
+    next(events), next(files)  # from here on no change is missed
     length, looked = journal.length, time.monotonic()
-    yield True
+    came: float | None = None
+    yield Look.EVERYTHING
     for found in events:
         moved = (path for change, path in found if change is not Change.modified)
         _note(dataset, {Path(path).name for path in moved if Path(path).parent == images})
-        if time.monotonic() - looked >= every_s:
-            length, looked = journal.length, time.monotonic()
-            yield True
+        now = time.monotonic()
+        came = now if next(files) else came
+        if now - looked >= every_s:
+            length, looked, came = journal.length, now, None
+            yield Look.EVERYTHING
+        elif came is not None and now - came >= _QUIET_S:
+            length, came = journal.length, None
+            yield Look.FOLDER
         elif journal.length != length:
             length = journal.length
-            yield False
+            yield Look.NOTED
+
+
+def _changes_below(folder: Path, but: Path, poll: bool | None) -> Iterator[bool]:
+    """Yield at once, again and again, whether something in a folder changed since the last time.
+
+    Args:
+        folder: The folder.
+        but: A folder that may be in it, and does not count.
+        poll: As for :func:`looks`.
+    """
+    from watchfiles import watch
+
+    for found in watch(
+        folder.resolve(),
+        watch_filter=None,
+        debounce=100,
+        step=10,
+        rust_timeout=10,
+        yield_on_timeout=True,
+        force_polling=is_on_network(folder) if poll is None else poll,
+        poll_delay_ms=_POLL_MS,
+    ):
+        yield any(not Path(path).is_relative_to(but) for _, path in found)
 
 
 @contextmanager

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from concurrent.futures import Executor
 
     from kymflow.core.kym_dataset import Indexer, KymDataset
+    from kymflow.core.watch import Look
     from kymflow.core.workers.progress import Failure
 
 _NAMED = 3
@@ -134,7 +135,7 @@ def _look_again(
     indexers: Sequence[Indexer],
     workers: int | None,
     executor: Executor | None,
-    whole: bool,
+    look: Look,
 ) -> str:
     """Update all tables, at what the journal names or at everything; return what was done."""
     done: list[str] = []
@@ -145,7 +146,7 @@ def _look_again(
             on_error="record",
             workers=workers,
             executor=executor,
-            changed=not whole,
+            changed=not look.is_whole,
         )
         _warn_of(report.failures)
         if indexer.name == "velocity_events" and report.noted:

@@ -53,10 +53,11 @@ def command(
     Import what is new, measure velocities in the pixels, detect events, bring every table up to
     date. Each step does only what is due, so that a second run on an unchanged folder does nothing.
     What fails is listed and does not stop the rest. With --watch the dataset keeps a journal from
-    then on, and the folder is imported with each look at everything.
+    then on, and files that come into the folder are imported once it is quiet for two seconds.
     """
     from kymflow.cli.progress import import_bar
     from kymflow.core.lab_folder import import_folder
+    from kymflow.core.watch import Look
 
     with chosen_executor(workers, dask) as executor:
 
@@ -82,14 +83,14 @@ def command(
             dataset.journal.turn_on()
             was_taken_in = True
 
-            def look_again(whole: bool) -> str:
+            def look_again(look: Look) -> str:
                 nonlocal was_taken_in
-                done = [take_in()] if whole and not was_taken_in else []
+                done = [] if look is Look.NOTED or was_taken_in else [take_in()]
                 was_taken_in = False
-                done += steps.all(whole=whole, journal=True)
+                done += steps.all(whole=look.is_whole, journal=True)
                 return "; ".join(each.summary for each in done if each.did or each.failed)
 
-            keep_on(dataset, look_again, every=every, poll=poll)
+            keep_on(dataset, look_again, every=every, poll=poll, folder=folder)
             return
         failed = imported.failed
         for done in steps.all():

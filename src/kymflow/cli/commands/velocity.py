@@ -58,15 +58,15 @@ def command(
     from kymflow.cli.changes import parse_changes
     from kymflow.cli.progress import update_bar
     from kymflow.core.velocity import velocity_dataset
-    from kymflow.core.watch import noted_images
+    from kymflow.core.watch import Look, noted_images
 
     check_watch(watch, images, where, mode)
     dataset = open_dataset(path, writing=True)
     if watch:
         with chosen_executor(workers, dask) as executor:
 
-            def look_again(whole: bool) -> str:
-                with noted_images(dataset, "traces", whole=whole) as noted:
+            def look_again(look: Look) -> str:
+                with noted_images(dataset, "traces", whole=look.is_whole) as noted:
                     report = velocity_dataset(
                         dataset,
                         changes=parse_changes(assignments),

@@ -149,7 +149,7 @@ def test_measuring_detecting_and_indexing_follow_one_another(
 @pytest.mark.long
 def test_run_imports_measures_detects_and_indexes_what_comes_in(tmp_path: Path, watch) -> None:
     folder = write_lab(tmp_path / "lab", a=0.4)
-    running = watch("run", str(folder), str(tmp_path / "lab.zarr"), "--watch", "--every", "1")
+    running = watch("run", str(folder), str(tmp_path / "lab.zarr"), "--watch")
     running.wait_for("indexer=velocity_events mode=incremental", running.out)
     running.wait_for("watching", running.err)
     partly = tmp_path / "b.tif"
