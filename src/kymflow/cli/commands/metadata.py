@@ -75,3 +75,56 @@ def set_command(
         for key, (before, after) in changes.items():
             click.echo(f"{image_id}: {key}: {before or '—'} → {after or '—'}")
     click.echo(f"metadata {'would change' if dry_run else 'changed'}={changed}")
+
+
+@command.command("unset")
+@dataset_argument
+@click.argument("images", nargs=-1, metavar="[IMAGE]...", help="The images.")
+@click.option("--key", "keys", metavar="KEY", multiple=True, help="Only this key: repeat for more.")
+@click.option("--where", metavar="SQL", help="Only images that match this condition on kym_images.")
+@click.option("--all", "everywhere", is_flag=True, help="In every image.")
+@click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
+def unset_command(
+    path: Path,
+    images: tuple[str, ...],
+    keys: tuple[str, ...],
+    where: str | None,
+    everywhere: bool,
+    dry_run: bool,
+) -> None:
+    """Take back what `set` set: what the files say stands again."""
+    from kymflow.core.lab_folder.by_hand import unset
+
+    if not images and where is None and not everywhere:
+        raise click.UsageError("name images, or give --where or --all")
+    dataset = open_dataset(path, writing=not dry_run)
+    chosen = picked_images(dataset, images, where)
+    changed = 0
+    for image_id in dataset.list_image_ids() if chosen is None else chosen:
+        changes = unset(dataset.record(image_id), keys or None, dry_run=dry_run)
+        changed += bool(changes)
+        for key, (before, after) in changes.items():
+            click.echo(f"{image_id}: {key}: {before or '—'} → {after or '—'}")
+    click.echo(f"metadata {'would change' if dry_run else 'changed'}={changed}")
+
+
+@command.command("diff")
+@dataset_argument
+@click.argument("images", nargs=-1, metavar="[IMAGE]...", help="The images; all by default.")
+@click.option("--where", metavar="SQL", help="Only images that match this condition on kym_images.")
+@output_options
+def diff_command(path: Path, images: tuple[str, ...], where: str | None, output: Output) -> None:
+    """List where metadata differ from what the images' files say."""
+    import polars as pl
+
+    from kymflow.core.lab_folder.by_hand import differences
+
+    dataset = open_dataset(path)
+    chosen = picked_images(dataset, images, where)
+    rows = [
+        (image_id, key, of_file, now)
+        for image_id in (dataset.list_image_ids() if chosen is None else chosen)
+        for key, (of_file, now) in differences(dataset.record(image_id)).items()
+    ]
+    schema = dict.fromkeys(("image_id", "key", "of_file", "now"), pl.String)
+    output.print(pl.DataFrame(rows, schema, orient="row"))

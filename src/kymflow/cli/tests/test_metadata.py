@@ -165,3 +165,37 @@ def test_what_people_set_outlives_an_import_of_changed_files(lab: Path, tmp_path
         "sex": "f",
     }
     assert "measured=1 skipped=1" in run("velocity", lab).stdout
+
+
+def test_what_was_set_is_taken_back(lab: Path) -> None:
+    a, b = ids(lab)["a"], ids(lab)["b"]
+    record = ZarrDataset(lab, mode="a").record(a)
+    before = record.load_metadata_payload()
+    diff = ("metadata", "diff", lab, "--format", "json")
+    assert json.loads(run(*diff).stdout) == []
+    run("metadata", "set", lab, a, "um_per_pixel=0.25", "condition=AngII", "seconds_per_line=0.002")
+    assert json.loads(run(*diff).stdout) == [
+        {"image_id": a, "key": key, "of_file": of_file, "now": now}
+        for key, of_file, now in (
+            ("condition", None, "AngII"),
+            ("seconds_per_line", "0.001", "0.002"),
+            ("um_per_pixel", "0.5", "0.25"),
+        )
+    ]
+    told = run("metadata", "unset", lab, "a", "--key", "um_per_pixel", "--dry-run").stdout
+    assert told == f"{a}: um_per_pixel: 0.25 → 0.5\nmetadata would change=1\n"
+    run("metadata", "unset", lab, "a.tif", "--key", "um_per_pixel")
+    assert fields(lab, a) == {
+        (a, "condition"): "AngII",
+        (a, "seconds_per_line"): "0.002",
+        (a, "um_per_pixel"): "0.5",
+    }
+    assert "was not set by hand" in run(
+        "metadata", "unset", lab, "a", "--key", "um_per_pixel", check=2
+    ).stderr  # fmt: skip
+    run("metadata", "unset", lab, a, b)
+    assert record.load_metadata_payload() == before
+    assert json.loads(run(*diff).stdout) == []
+    assert "images,skip,fresh,2,2" in run("status", lab).stdout
+    assert run("metadata", "unset", lab, "--all").stdout == "metadata changed=0\n"
+    assert "name images, or give --where or --all" in run("metadata", "unset", lab, check=2).stderr

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from kymflow.core.artifacts.scale import stored_scale
@@ -22,6 +23,8 @@ SCALE = ("seconds_per_line", "um_per_pixel")
 """Keys of the scale: s per line, µm per pixel."""
 BY_HAND = "set by hand"
 """The ``scale_source`` of a scale that a person set."""
+Changes = dict[str, tuple[str | None, str | None]]
+"""What changes, by key: the text before and after, None where there is none."""
 KEPT = "set_by_hand"
 """Where the metadata keep what people set, by key: an import of changed files leaves it."""
 
@@ -38,7 +41,7 @@ def get_fields(rec: ZarrImageRecord) -> dict[str, str]:
 
 def set_fields(
     rec: ZarrImageRecord, values: Mapping[str, str], *, dry_run: bool = False
-) -> dict[str, tuple[str | None, str | None]]:
+) -> Changes:
     """Set an image's scale, or fields of the experiment.
 
     Args:
@@ -56,28 +59,95 @@ def set_fields(
         ArtifactError: If its metadata can't be used.
         ReadOnlyError: If the dataset is open for reading only.
     """
-    if dry_run:
-        return _changed(rec, values, save=False)
-    with rec.lock():
-        return _changed(rec, values, save=True)
+    return _save_changed(rec, lambda metadata: _with_fields(metadata, values, rec), dry_run=dry_run)
 
 
-def _changed(
-    rec: ZarrImageRecord, values: Mapping[str, str], *, save: bool
-) -> dict[str, tuple[str | None, str | None]]:
-    rec.check_exists()
-    metadata = _load(rec)
-    before = _fields_of(metadata, rec)
-    after_metadata = _with_fields(metadata, values, rec)
-    after = _fields_of(after_metadata, rec)
-    changes = {
+def unset_fields(
+    rec: ZarrImageRecord,
+    keys: Iterable[str] | None,
+    of_files: Mapping[str, Any],
+    *,
+    dry_run: bool = False,
+) -> Changes:
+    """Take back what was set by hand, so that what the image's files say stands again.
+
+    Args:
+        rec: The image.
+        keys: Which keys; all that were set by hand if None.
+        of_files: The metadata as its files gave them.
+        dry_run: As for :func:`set_fields`.
+
+    Returns:
+        As :func:`set_fields`.
+
+    Raises:
+        UsageError: If a key was not set by hand.
+        ImageNotFoundError: If there is no such image.
+        ArtifactError: If its metadata can't be used.
+        ReadOnlyError: If the dataset is open for reading only.
+    """
+
+    def taken_back(metadata: dict[str, Any]) -> dict[str, Any]:
+        kept = dict(section(rec, metadata, KEPT))
+        asked = list(kept) if keys is None else list(keys)
+        for key in asked:
+            if key not in kept:
+                known = ", ".join(kept) or "nothing"
+                raise UsageError(
+                    f"{key!r} was not set by hand; set was: {known}", image_id=rec.image_id
+                )
+        header = dict(section(rec, metadata, "header"))
+        experiment = dict(section(rec, metadata, "experiment_metadata"))
+        told = section(rec, of_files, "experiment_metadata")
+        for key in asked:
+            del kept[key]
+            if key in SCALE:
+                _restore_scale(header, key, section(rec, of_files, "header"))
+            elif key in told:
+                experiment[key] = told[key]
+            else:
+                experiment.pop(key, None)
+        if not kept.keys() & set(SCALE) and "header" in of_files:
+            header = dict(section(rec, of_files, "header"))
+        after = {**metadata, "header": header, "experiment_metadata": experiment, KEPT: kept}
+        return after if kept else {n: v for n, v in after.items() if n != KEPT}
+
+    return _save_changed(rec, taken_back, dry_run=dry_run)
+
+
+def differing_fields(rec: ZarrImageRecord, of_files: Mapping[str, Any]) -> Changes:
+    """Tell where an image's fields differ from what its files gave.
+
+    Args:
+        rec: The image.
+        of_files: The metadata as its files gave them.
+
+    Returns:
+        By key: the text that the files gave and the one that stands, None where there is none.
+    """
+    theirs, now = _fields_of(of_files, rec), _fields_of(_load(rec), rec)
+    return {
+        key: (theirs.get(key), now.get(key))
+        for key in sorted({*theirs, *now})
+        if theirs.get(key) != now.get(key)
+    }
+
+
+def _save_changed(
+    rec: ZarrImageRecord, change: Callable[[dict[str, Any]], dict[str, Any]], *, dry_run: bool
+) -> Changes:
+    with nullcontext() if dry_run else rec.lock():
+        rec.check_exists()
+        metadata = _load(rec)
+        after_metadata = change(metadata)
+        before, after = (_fields_of(each, rec) for each in (metadata, after_metadata))
+        if after_metadata != metadata and not dry_run:
+            rec.save_metadata_payload(after_metadata)
+    return {
         key: (before.get(key), after.get(key))
-        for key in values
+        for key in dict.fromkeys([*before, *after])
         if before.get(key) != after.get(key)
     }
-    if changes and save:
-        rec.save_metadata_payload(after_metadata)
-    return changes
 
 
 def _with_fields(
@@ -152,6 +222,15 @@ def _set_scale(header: dict[str, Any], key: str, text: str) -> None:
     sources = header.get("scale_source")
     told = dict(sources) if isinstance(sources, dict) else {}
     header["scale_source"] = {**told, key: BY_HAND}
+
+
+def _restore_scale(header: dict[str, Any], key: str, of_files: Mapping[str, Any]) -> None:
+    """Put back the scale of the files, and where they have it from."""
+    value = getattr(stored_scale(of_files), key)
+    _set_scale(header, key, "" if value is None else repr(value))
+    sources = of_files.get("scale_source")
+    told = sources.get(key) if isinstance(sources, dict) else None
+    header["scale_source"] = {**header["scale_source"], key: told}
 
 
 def _load(rec: ZarrImageRecord) -> dict[str, Any]:
