@@ -123,6 +123,14 @@ DOORS: dict[str, Door] = {
     "velocity": command("velocity", "DATASET", "--mode", "replace", "--replace-imported"),
     "metadata get": command("metadata", "get", "DATASET"),
     "metadata set": command("metadata", "set", "DATASET", "a", "species=mouse"),
+    "metadata unset": command("metadata", "unset", "DATASET", "--all"),
+    "metadata diff": command("metadata", "diff", "DATASET"),
+    "images delete": command("images", "delete", "DATASET", "a"),
+    "images restore": command("images", "restore", "DATASET", "--all"),
+    "images list": command("images", "list", "DATASET", "--trash"),
+    "review sample": command("review", "sample", "DATASET", "--size", "1", "--save", "second"),
+    "review queues": command("review", "queues", "DATASET"),
+    "review label": command("review", "label", "DATASET", "other", "--where", "true"),
     "status --verify": command("status", "DATASET", "--verify"),
     "params get": command("params", "get", "DATASET", "a"),
     "params set": command("params", "set", "DATASET", "a", "mad_k=5.5"),
@@ -173,5 +181,12 @@ DOORS: dict[str, Door] = {
     "compact()": call(lambda p, d: [d.tables.compact(timedelta(0)) for _ in range(2)]),
     "mode w": call(lambda p, d: d, "w"),
 }
+OF_TABLES = (
+    *("index", "index --all", "status", "check", "check --repair", "sql", "sql pivot", "sql lists"),
+    *("sql --at", "queries", "tables", "to plain files", "compact", "history", "diff", "schema"),
+    *("export", "load_table", "scan_table", "connect()", "update_index", "replace_rows"),
+    *("delete_table", "compact()", "mode w", "import", "detect", "delete_image", "review"),
+)
+"""Those that meet a lake: whatever is about images and artifacts passes the others alike."""
 BRIEF = ("check --repair", "index", "sql pivot", "compact", "connect()")
 """The doors of a quick run."""

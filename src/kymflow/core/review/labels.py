@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from kymflow.core.errors import ReviewError
 from kymflow_zarr.store import layout
 from kymflow_zarr.store.codecs import decode_object, encode_json
+from kymflow_zarr.store.containment import resolve_within
 from kymflow_zarr.store.files import write_atomic
 from kymflow_zarr.store.reads import read_file, reading
 
@@ -24,8 +25,10 @@ def labels_of(store: Store) -> list[str]:
 
     Raises:
         ReviewError: If the settings can't be used.
+        OutsideError: If they lie behind a link out of the dataset.
     """
     path = _path(store)
+    resolve_within(store.path, path)
     try:
         with reading(path):
             blob = read_file(path)

@@ -25,6 +25,7 @@ from kymflow_zarr.errors import TableNotFoundError
 from kymflow_zarr.sql.answers import answer
 from kymflow_zarr.store import layout
 from kymflow_zarr.store.codecs import decode_object, encode_json
+from kymflow_zarr.store.containment import resolve_within
 from kymflow_zarr.store.files import write_atomic
 from kymflow_zarr.store.names import check_table_name
 from kymflow_zarr.store.reads import read_file, reading
@@ -191,8 +192,10 @@ def load_queue(dataset: Store, name: str) -> Queue:
 
     Raises:
         ReviewError: If there is none of that name, or it can't be used.
+        OutsideError: If it lies behind a link out of the dataset.
     """
     path = _path(dataset, check_table_name(name))
+    resolve_within(dataset.path, path)
     try:
         with reading(path):
             told = decode_object(read_file(path))
@@ -208,7 +211,8 @@ def load_queue(dataset: Store, name: str) -> Queue:
 
 def queue_names(dataset: Store) -> list[str]:
     """List the names of the queues, sorted."""
-    return sorted(path.stem for path in layout.queues(dataset.path).glob("*.json"))
+    folder = resolve_within(dataset.path, layout.queues(dataset.path))
+    return sorted(path.stem for path in folder.glob("*.json"))
 
 
 def _queue_of(told: dict[str, Any]) -> Queue:
