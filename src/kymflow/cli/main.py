@@ -21,6 +21,7 @@ COMMANDS = (
     "params",
     "review",
     "index",
+    "indexers",
     "status",
     "sql",
     "queries",

@@ -78,7 +78,7 @@ indexers_argument = click.argument(
     "indexers",
     metavar="[INDEXER]...",
     nargs=-1,
-    help="Indexers by name; all registered ones if none is named.",
+    help="By name, or a class of your own file as FILE.py:CLASS; all registered ones by default.",
 )
 
 IMAGE = "The image: its id, the beginning of it, or its file's name."
