@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shutil import get_terminal_size
 
 import click
 
-from kymflow.cli.errors import FAILED
+from kymflow.cli.errors import FAILED, printable, remark
 from kymflow.cli.options import dataset_argument, open_dataset
-from kymflow.cli.output import Output, output_options
+from kymflow.cli.output import TABLE, Output, output_options
 
 
 @click.command("check")
@@ -32,6 +33,29 @@ def command(ctx: click.Context, path: Path, repair: bool, output: Output) -> Non
 
     dataset = open_dataset(path, writing=repair)
     found = pl.concat([check(dataset, repair=repair), check_reviews(dataset)])
-    output.print(found)
-    if not found["repaired"].all():
+    if output.chosen_format == TABLE and output.path is None:
+        for finding in found.iter_rows(named=True):
+            click.echo(_told(**finding))
+    else:
+        output.print(found)
+    images, tables = len(dataset.list_image_ids()), len(dataset.list_table_names())
+    looked = f"checked {_number(images, 'image')} and {_number(tables, 'table')}"
+    left = found.filter(~pl.col("repaired")).height
+    repaired = f", {found.height - left} of them repaired" if left < found.height else ""
+    said = f"{_number(found.height, 'finding')}{repaired}" if found.height else "all is well"
+    remark(f"{looked}: {said}")
+    if left:
         ctx.exit(FAILED)
+
+
+def _told(kind: str, path: str, problem: str, remedy: str, repaired: bool) -> str:
+    """Tell a finding as a paragraph, whole however narrow the terminal is."""
+    width = get_terminal_size().columns
+    lines = [printable(f"{kind}  {path}"), printable(problem)]
+    lines.append("repaired" if repaired else printable(f"→ {remedy}"))
+    first, *others = lines
+    return "\n".join([first, *(click.wrap_text(each, width, "  ", "  ") for each in others)])
+
+
+def _number(count: int, noun: str) -> str:
+    return f"{count:,} {noun}{'s' * (count != 1)}"

@@ -4,6 +4,7 @@ import io
 import json
 import os
 import pty
+import re
 import signal
 import subprocess
 import sys
@@ -475,7 +476,9 @@ def test_the_demo_runs(tmp_path: Path) -> None:
 
 @pytest.mark.long
 def test_check_finds_and_repairs(indexed: Path) -> None:
-    assert run("check", indexed, "--format", "json").stdout.strip() == "[]"
+    done = run("check", indexed, "--format", "json")
+    assert done.stdout.strip() == "[]"
+    assert re.search(r"checked \d images and \d tables: all is well", done.stderr)
     (indexed / "index" / "kym_images.runs.parquet").write_bytes(b"half")
     found = json.loads(run("check", indexed, "--format", "json", check=1).stdout)
     assert {row["kind"] for row in found} == {"unreadable_ledger", "unrecorded"}
@@ -489,3 +492,15 @@ def test_the_demo_runs_without_what_draws(tmp_path: Path) -> None:
     with patch.dict(sys.modules, {"vl_convert": None}):
         out = run("demo", tmp_path / "demo").stdout
     assert "left out: plots need the package 'vl_convert'" in out
+
+
+@pytest.mark.parametrize("columns", ["40", "80", "140"])
+def test_a_finding_is_told_whole_on_any_terminal(monkeypatch, columns: str) -> None:
+    from kymflow.cli.commands.check import _told
+
+    monkeypatch.setenv("COLUMNS", columns)
+    problem, remedy = "the problem " * 20, "do something about it " * 9
+    text = _told("kind", "a/path", problem, remedy, repaired=False)
+    assert " ".join(text.split()) == f"kind a/path {problem}→ {remedy}".strip()
+    assert max(map(len, text.splitlines())) <= int(columns)
+    assert _told("kind", "a/path", "x", remedy, repaired=True).splitlines()[-1] == "  repaired"
