@@ -90,7 +90,7 @@ def run_lab(lab_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> ZarrD
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("name", IMAGES)
+@pytest.mark.parametrize("name", IMAGES[2:])
 def test_pixels_alone_lead_to_the_events_of_exact_traces(
     lab_folder: Path, run_lab: ZarrDataset, name: str
 ) -> None:
