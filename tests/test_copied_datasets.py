@@ -246,7 +246,7 @@ def test_a_schema_of_others_is_never_taken(original: KymDataset, connection: str
 def test_a_host_is_asked_only_if_its_user_allowed_it(original: KymDataset) -> None:
     hosts = trusted_hosts()  # of this test's server, and of any that ran before
     assert hosts
-    assert all([distrust(host) for host in hosts])
+    assert all(distrust(host) for host in hosts)
     try:
         for ask in (
             lambda d: d.load_table(TABLE),
