@@ -55,6 +55,18 @@ class Commands(click.Group):
         command: click.Command = import_module(f"kymflow.cli.commands.{module}").command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find the command that is asked for; suggest what it may have been."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            from kymflow_zarr.sql.hints import did_you_mean, near
+
+            meant = did_you_mean(near(args[0], COMMANDS))
+            raise click.UsageError(f"{error.message}{meant}", ctx) from None
+
     def invoke(self, ctx: click.Context) -> object:
         """Run the command that was asked for."""
         with pipe_may_close():

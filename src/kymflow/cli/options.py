@@ -245,11 +245,20 @@ def open_dataset(path: Path, *, writing: bool = False) -> ZarrDataset:
 
     if not path.exists():
         raise DatasetNotFoundError(
-            "there is no such dataset; make one with `kymflow import FOLDER DATASET`",
+            f"there is no such dataset; make one with `kymflow import FOLDER DATASET`"
+            f"{_meant(path)}",
             dataset=str(path),
         )
     opened = ZarrDataset(path, mode="r")  # "a" would make one of an empty folder
     return ZarrDataset(path, mode="a") if writing else opened
+
+
+def _meant(path: Path) -> str:
+    from kymflow_zarr.sql.hints import did_you_mean, near
+
+    beside = [each.name for each in path.parent.glob("*.zarr")]
+    meant = did_you_mean(near(path.name, beside))
+    return f".{meant}" if meant else ""
 
 
 def open_tables(path: Path, *, writing: bool = False) -> KymDataset:

@@ -12,8 +12,8 @@ import click
 from kymflow.cli.errors import remark, report
 from kymflow.cli.output import TABLE, Output
 from kymflow.cli.question import Question, decoded, split_params
-from kymflow.cli.shell.statements import split
-from kymflow.core.formats import TEXTS
+from kymflow.cli.shell.statements import is_exit, split
+from kymflow.core.formats import TEXTS, format_of
 from kymflow_zarr.errors import DatasetError, UsageError
 from kymflow_zarr.store.reads import read_file
 
@@ -26,13 +26,14 @@ MODES = (TABLE, *TEXTS)
 COMMANDS = {
     ".tables": "list the tables",
     ".schema [TABLE]": "list the columns of a table, or of all",
+    ".output [FILE]": "write answers to a file, each in place of the last; to the screen again",
     ".mode FORMAT": f"print answers as {', '.join(MODES)}",
     ".read FILE": "ask the queries in a file",
     ".queries [NAME]": "list the named queries, or show one's SQL",
     ".run NAME [P=VALUE …]": "ask a named query",
     ".timer on|off": "say how long an answer took, or don't",
     ".help": "list these commands",
-    ".quit": "leave, as Ctrl-D does",
+    ".quit": "leave, as exit and Ctrl-D do",
 }
 """The dot commands as they are written, each with what it does."""
 
@@ -51,12 +52,14 @@ class Shell:
     Attributes:
         mode: The format of answers.
         timer: Whether to say how long an answer took.
+        file: The file that answers are written to; None for the screen.
     """
 
     def __init__(self, kym: KymDataset, mode: str = TABLE) -> None:
         self.kym = kym
         self.mode = _checked(mode)
         self.timer = True
+        self.file: Path | None = None
 
     def take(self, line: str) -> None:
         """Do what a line says; an error is reported and ends nothing.
@@ -65,6 +68,8 @@ class Shell:
             Leave: If it says to leave.
         """
         try:
+            if is_exit(line):
+                raise Leave
             if line.lstrip().startswith("."):
                 name, _, argument = line.strip().partition(" ")
                 self._command(name, argument.strip().rstrip(";"))
@@ -88,7 +93,8 @@ class Shell:
 
     def _ask(self, question: Question) -> None:
         started = time.perf_counter()
-        count = Output(self.mode).print_batches(question.batches(self.kym))
+        output = Output(None if self.file else self.mode, self.file)
+        count = output.print_batches(question.batches(self.kym))
         if self.timer:
             rows = "row" if count == 1 else "rows"
             remark(f"{count:,} {rows} in {time.perf_counter() - started:.3f} s")
@@ -108,6 +114,12 @@ class Shell:
 
     def _do_mode(self, format_: str) -> None:
         self.mode = _checked(format_)
+
+    def _do_output(self, file: str) -> None:
+        path = Path(file).expanduser() if file else None
+        if path is not None:
+            format_of(path)  # says so now if the ending names no format
+        self.file = path
 
     def _do_read(self, file: str) -> None:
         path = Path(file).expanduser()

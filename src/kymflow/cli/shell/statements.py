@@ -32,7 +32,12 @@ def split(text: str) -> tuple[list[str], str]:
 
 
 def is_finished(text: str) -> bool:
-    """Tell whether a line can be taken: it is empty, a dot command, or ends its statement."""
-    if not text.strip() or text.lstrip().startswith("."):
+    """Tell whether a line can be taken: it is empty, a command, or ends its statement."""
+    if not text.strip() or text.lstrip().startswith(".") or is_exit(text):
         return True
     return not split(text)[1]
+
+
+def is_exit(text: str) -> bool:
+    """Tell whether a line is a word by which other shells are left."""
+    return text.strip().rstrip(";").lower() in ("exit", "quit")

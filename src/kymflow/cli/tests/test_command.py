@@ -504,3 +504,10 @@ def test_a_finding_is_told_whole_on_any_terminal(monkeypatch, columns: str) -> N
     assert " ".join(text.split()) == f"kind a/path {problem}→ {remedy}".strip()
     assert max(map(len, text.splitlines())) <= int(columns)
     assert _told("kind", "a/path", "x", remedy, repaired=True).splitlines()[-1] == "  repaired"
+
+
+def test_near_misses_are_told(indexed: Path) -> None:
+    assert "No such command 'statsu'. Did you mean 'status'?" in run("statsu", check=2).stderr
+    assert "Did you mean" not in run("frobnicate", check=2).stderr
+    meant = indexed.with_name(indexed.name[:-1])
+    assert f"Did you mean {indexed.name!r}?" in run("status", meant, check=1).stderr

@@ -131,6 +131,22 @@ def test_a_file_is_read(kym: KymDataset, capfd: pytest.CaptureFixture[str], tmp_
     assert "nowhere.sql" in err
 
 
+def test_answers_go_to_files(kym: KymDataset, capfd: pytest.CaptureFixture[str], tmp_path) -> None:
+    file = tmp_path / "answer.csv"
+    lines = (f".output {file}", "SELECT 1 AS x", ".output", ".mode csv", "SELECT 2 AS y")
+    out, _ = take(kym, capfd, *lines)
+    assert out == "y\n2\n"
+    assert file.read_text() == "x\n1\n"
+    _, err = take(kym, capfd, ".output answer.what")
+    assert "its ending may be" in err
+
+
+@pytest.mark.parametrize("word", ["exit", "quit", "EXIT;", ".quit"])
+def test_a_word_leaves(kym: KymDataset, capfd: pytest.CaptureFixture[str], word: str) -> None:
+    talk(kym, word, ENTER, "SELECT 41 + 1 AS answer;", ENTER)
+    assert "42" not in capfd.readouterr().out
+
+
 def test_named_queries_are_listed_and_asked(
     kym: KymDataset, capfd: pytest.CaptureFixture[str]
 ) -> None:
