@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -23,6 +24,8 @@ from kymflow_zarr.errors import DatasetError
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset, ZarrImageRecord
 
+_NO_WORD = 8
+"""An id of so many letters is no word that a message may hold by chance."""
 SHOWN = (
     *("image_id", "roi_id", "channel", "event_id", "event_type"),
     *("t_start_s", "peak_t_s", "t_end_s", "duration_s", "strength", "score"),
@@ -109,7 +112,7 @@ class BlindReviews(Reviews):
         rows = dict(zip(real.keys, real.frame.to_dicts(), strict=True))
         own = {_key(row): row for row in self._verdicts() if row["reviewer"] == self.reviewer}
         added = [key for key, row in own.items() if row["added"]]
-        aliases = {image_id: alias for alias, image_id in self.queue.images.items()}
+        aliases = self._aliases
         shown = [
             {**rows[key], **_of_reviewer(own.get(key)), "image_id": aliases[key.image_id]}
             for key in dict.fromkeys([*(item.key for item in self.queue.items), *added])
@@ -118,7 +121,7 @@ class BlindReviews(Reviews):
         schema = {name: real.frame.schema[name] for name in SHOWN}
         frame = pl.DataFrame(shown, schema=schema)
         failures = tuple(
-            replace(each, image_id=self._hide(each.image_id), message=self._hide(each.message))
+            replace(each, image_id=aliases[each.image_id], message=self._hide(each.message))
             for each in real.failures
         )
         chosen = frame if where is None else picked(self.dataset, frame, where)
@@ -196,6 +199,10 @@ class BlindReviews(Reviews):
     def _real(self, alias: str) -> str:
         return self.queue.images[alias]
 
+    @property
+    def _aliases(self) -> dict[str, str]:
+        return {image_id: alias for alias, image_id in self.queue.images.items()}
+
     def _images_there(self) -> list[str]:
         return [i for i in set(self.queue.images.values()) if self.dataset.has_image(i)]
 
@@ -205,7 +212,11 @@ class BlindReviews(Reviews):
 
     def _hide(self, text: str) -> str:
         for alias, image_id in self.queue.images.items():
-            text = text.replace(image_id, alias)
+            # A short id may be a word of the message: it is one where it is quoted or in a path.
+            named = re.escape(image_id)
+            if len(image_id) < _NO_WORD:
+                named = rf"(?<=[/'\"]){named}(?=[/'\"])"
+            text = re.sub(named, alias, text)
         return text
 
     @contextmanager
@@ -215,8 +226,8 @@ class BlindReviews(Reviews):
             yield
         except DatasetError as error:
             places = {
-                name: value and self._hide(value)
-                for name, value in (("image_id", error.image_id), ("artifact", error.artifact))
+                "image_id": error.image_id and self._aliases.get(error.image_id, error.image_id),
+                "artifact": error.artifact and self._hide(error.artifact),
             }
             raise type(error)(self._hide(error.message), **places) from None
 
