@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from kymflow.cli.errors import warn
+from kymflow.cli.errors import remark, warn
 
 if TYPE_CHECKING:
     from concurrent.futures import Executor
@@ -218,20 +218,27 @@ def picked_images(
 
 def _found(dataset: ZarrDataset, name: str) -> str:
     """Find an image; a name of none may be that of a deleted one, of which a table has rows."""
-    from kymflow.core.artifacts.image_names import find_image
     from kymflow_zarr.errors import ImageNotFoundError
 
     try:
-        return find_image(dataset, name)
+        return found_image(dataset, name)
     except ImageNotFoundError:
         return name
 
 
+def found_image(dataset: ZarrDataset, text: str) -> str:
+    """Find an image by whatever names it; say which one if that was the beginning of its id."""
+    from kymflow.core.artifacts.image_names import find_image, source_path
+
+    image_id = find_image(dataset, text)
+    if image_id != text and image_id.startswith(text):
+        remark(f"{text}: {image_id} ({source_path(dataset, image_id) or 'no file'})")
+    return image_id
+
+
 def record_of(dataset: ZarrDataset, image: str) -> ZarrImageRecord:
     """Return an image by whatever names it, see :func:`find_image`."""
-    from kymflow.core.artifacts.image_names import find_image
-
-    return dataset.record(find_image(dataset, image))
+    return dataset.record(found_image(dataset, image))
 
 
 def open_dataset(path: Path, *, writing: bool = False) -> ZarrDataset:

@@ -43,7 +43,8 @@ def list_images(path: Path, where: str | None, trash: bool, output: Output) -> N
         chosen = picked_images(dataset, (), where)
         ids = dataset.list_image_ids() if chosen is None else chosen
         paths = {image_id: source_path(dataset, image_id) for image_id in ids}
-    output.print(pl.DataFrame([*paths.items()], dict.fromkeys(_SCHEMA, pl.String), orient="row"))
+    frame = pl.DataFrame([*paths.items()], dict.fromkeys(_SCHEMA, pl.String), orient="row")
+    output.print(frame.sort("path", "image_id", nulls_last=True))
 
 
 @command.command("delete")

@@ -23,7 +23,13 @@ from kymflow.cli.deciding import (
     where_option,
 )
 from kymflow.cli.errors import FAILED, warn_of_failures
-from kymflow.cli.options import FolderPath, dataset_argument, image_argument, open_dataset
+from kymflow.cli.options import (
+    FolderPath,
+    dataset_argument,
+    found_image,
+    image_argument,
+    open_dataset,
+)
 from kymflow.cli.output import Output, output_options
 
 if TYPE_CHECKING:
@@ -222,11 +228,10 @@ def redo(reviews: Reviews) -> None:
 @output_options
 def log(path: Path, image: str | None, reviewer: str | None, output: Output) -> None:
     """List all decisions, first to last, undone ones included."""
-    from kymflow.core.artifacts.image_names import find_image
     from kymflow.core.review.overview import review_log
 
     dataset = open_dataset(path)
-    image_id = None if image is None else find_image(dataset, image)
+    image_id = None if image is None else found_image(dataset, image)
     output.print(review_log(dataset, image_id=image_id, reviewer=reviewer))
 
 
@@ -273,11 +278,10 @@ def replay_journal(path: Path, image: str | None, dry_run: bool) -> None:
     What a killed process or an older file left out is put right. What another program changed is
     written into the journal, as decisions of the reviewer external, and stays.
     """
-    from kymflow.core.artifacts.image_names import find_image
     from kymflow.core.review.replay import disagreements, replay
 
     dataset = open_dataset(path, writing=not dry_run)
-    image_ids = None if image is None else [find_image(dataset, image)]
+    image_ids = None if image is None else [found_image(dataset, image)]
     found = [*disagreements(dataset, image_ids)] if dry_run else replay(dataset, image_ids)
     for each in found:
         click.echo(f"{each.image_id}: {each}")

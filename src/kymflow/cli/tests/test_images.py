@@ -78,6 +78,7 @@ def test_a_deleted_image_stays_away_until_it_is_restored(lab: Lab, data: Path) -
     assert row["user_type"] == "true_stall"
 
 
+@pytest.mark.long
 def test_a_deleted_file_that_moved_or_was_saved_again_stays_deleted(lab: Lab, data: Path) -> None:
     run("images", "delete", data, "a", "b")
     (lab.root / "later").mkdir()
@@ -90,6 +91,7 @@ def test_a_deleted_file_that_moved_or_was_saved_again_stays_deleted(lab: Lab, da
     assert list(listed(data)) == ["c.tif"]
 
 
+@pytest.mark.long
 def test_a_recording_in_the_place_of_a_deleted_one_is_new(lab: Lab, data: Path) -> None:
     old = listed(data)["a.tif"]
     run("images", "delete", data, "a")
@@ -100,6 +102,7 @@ def test_a_recording_in_the_place_of_a_deleted_one_is_new(lab: Lab, data: Path) 
     assert "skipped=3" in run("import", lab.root, data).stdout
 
 
+@pytest.mark.long
 def test_what_is_not_there_is_said_and_changes_nothing(data: Path) -> None:
     before = listed(data)
     for wrong, code, told in (
@@ -118,6 +121,7 @@ def test_what_is_not_there_is_said_and_changes_nothing(data: Path) -> None:
     assert listed(data) == before
 
 
+@pytest.mark.long
 def test_an_id_that_is_taken_is_not_replaced(data: Path) -> None:
     image_id = listed(data)["a.tif"]
     dataset = ZarrDataset(data, mode="a")

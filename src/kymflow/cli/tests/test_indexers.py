@@ -22,7 +22,7 @@ def lab(tmp_path: Path) -> Path:
     return dataset.path
 
 
-@pytest.mark.parametrize("workers", [(), ("--workers", "2")], ids=["here", "in workers"])
+@pytest.mark.parametrize("workers", [(), pytest.param(("--workers", "2"), marks=pytest.mark.long)])
 def test_the_example_runs_from_its_file(lab: Path, tmp_path: Path, workers, monkeypatch) -> None:
     monkeypatch.setattr(sys, "path", [*sys.path])
     name = f"brightness_{len(workers)}"

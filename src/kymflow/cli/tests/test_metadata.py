@@ -167,6 +167,7 @@ def test_what_people_set_outlives_an_import_of_changed_files(lab: Path, tmp_path
     assert "measured=1 skipped=1" in run("velocity", lab).stdout
 
 
+@pytest.mark.long
 def test_what_was_set_is_taken_back(lab: Path) -> None:
     a, b = ids(lab)["a"], ids(lab)["b"]
     record = ZarrDataset(lab, mode="a").record(a)

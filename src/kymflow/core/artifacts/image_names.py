@@ -25,13 +25,15 @@ _NAMED = 8
 _TABLE, _PATH = "kym_images", "source_path"
 
 
-def find_image(dataset: ZarrDataset, text: str) -> str:
+def find_image(dataset: ZarrDataset, text: str, *, abbreviated: bool = True) -> str:
     """Find an image by whatever names it.
 
     Args:
         dataset: The dataset.
         text: An id; a beginning that no other id has; or a file's path in the lab folder, its name,
             or either without its ending.
+        abbreviated: Whether the beginning of an id will do. A script had better not: where an
+            image is gone, its id may be the beginning of another's.
 
     Returns:
         The image's id.
@@ -44,9 +46,10 @@ def find_image(dataset: ZarrDataset, text: str) -> str:
         if dataset.has_image(text):
             return text
     ids = dataset.list_image_ids()
-    found = [image_id for image_id in ids if text and image_id.startswith(text)]
+    # A whole name goes before the beginning of one: ids begin with any letter.
+    found = sorted(i for i, path in _paths(dataset, ids) if _is_name(text, path))
     if not found:
-        found = sorted(i for i, path in _paths(dataset, ids) if _is_name(text, path))
+        found = [i for i in ids if abbreviated and text and i.startswith(text)]
     if not found:
         raise ImageNotFoundError(
             "no image has this id, an id that begins so, or a file of this name",
@@ -65,8 +68,8 @@ def find_trashed(dataset: ZarrDataset, text: str) -> str:
     """
     paths = trashed_paths(dataset)
     found = [image_id for image_id in paths if image_id == text]
-    found = found or [image_id for image_id in paths if text and image_id.startswith(text)]
     found = found or [i for i, path in paths.items() if path is not None and _is_name(text, path)]
+    found = found or [image_id for image_id in paths if text and image_id.startswith(text)]
     if not found:
         raise ImageNotFoundError(
             "the trash holds no image of this id, of an id that begins so, or of this file; "

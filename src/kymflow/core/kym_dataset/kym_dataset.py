@@ -85,8 +85,8 @@ class KymDataset(Queryable):
         return image_id in self.dataset
 
     def __getitem__(self, image: str) -> ZarrImageRecord:
-        """Return an image by its id, the beginning of it, or its file, see :func:`find_image`."""
-        return self.dataset[find_image(self.dataset, image)]
+        """Return an image by its id or its file, see :func:`find_image`."""
+        return self.dataset[find_image(self.dataset, image, abbreviated=False)]
 
     def update_index(
         self,
