@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kymflow.cli.errors import FAILED, warn
+from kymflow.cli.fields import check_fields, fields_option, set_fields_of_new
 from kymflow.cli.options import (
     FolderPath,
     chosen_executor,
@@ -39,6 +40,7 @@ _LISTED = 200
     help="Import a TIFF that holds the pixels of another as an image of its own.",
 )
 @click.option("--follow-links", is_flag=True, help="Search linked folders too.")
+@fields_option
 @scale_options
 @worker_options
 @click.pass_context
@@ -49,6 +51,7 @@ def command(
     changed: bool,
     copies: bool,
     follow_links: bool,
+    fields: str | None,
     seconds_per_line: float | None,
     um_per_pixel: float | None,
     workers: int | None,
@@ -63,6 +66,7 @@ def command(
     from kymflow.cli.progress import import_bar
     from kymflow.core.lab_folder import import_folder
 
+    check_fields(fields)
     with chosen_executor(workers, dask) as executor, import_bar() as progress:
         report = import_folder(
             folder,
@@ -78,7 +82,8 @@ def command(
         )
     click.echo(report.summary)
     _warn(report)
-    if report.failed or report.conflicts:
+    failed = set_fields_of_new(path, report, fields)
+    if failed or report.failed or report.conflicts:
         ctx.exit(FAILED)
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from kymflow.cli.errors import FAILED, warn_of_failures
+from kymflow.cli.fields import tell_unlike
 from kymflow.cli.options import dataset_argument, open_dataset, picked_images
 from kymflow.cli.output import Output, output_options
 
@@ -128,3 +130,34 @@ def diff_command(path: Path, images: tuple[str, ...], where: str | None, output:
     ]
     schema = dict.fromkeys(("image_id", "key", "of_file", "now"), pl.String)
     output.print(pl.DataFrame(rows, schema, orient="row"))
+
+
+@command.command("from-path")
+@dataset_argument
+@click.argument("rule", metavar="RULE", help="Such as '{condition}/{date}/{name}'.")
+@click.option("--where", metavar="SQL", help="Only images that match this condition on kym_images.")
+@click.option("--replace", is_flag=True, help="Replace values that are there.")
+@click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
+@click.pass_context
+def from_path_command(
+    ctx: click.Context, path: Path, rule: str, where: str | None, replace: bool, dry_run: bool
+) -> None:
+    """Set fields of the experiment by the names of folders and files.
+
+    RULE fits the end of a file's path in the lab folder, without its ending: each {field} stands
+    for a name or a part of one, * for any; {name} and {_} set nothing.
+    """
+    from kymflow.core.lab_folder.path_fields import PathFields, set_path_fields
+
+    fields = PathFields(rule)
+    dataset = open_dataset(path, writing=not dry_run)
+    chosen = picked_images(dataset, (), where)
+    image_ids = dataset.list_image_ids() if chosen is None else chosen
+    report = set_path_fields(dataset, fields, image_ids, replace=replace, dry_run=dry_run)
+    for image_id, changes in report.changes.items():
+        for key, (before, after) in changes.items():
+            click.echo(f"{image_id}: {key}: {before or '—'} → {after or '—'}")
+    click.echo(f"metadata {'would change' if dry_run else 'changed'}={len(report.changes)}")
+    tell_unlike(report.unlike, rule)
+    if warn_of_failures(report.failures) or report.unlike:
+        ctx.exit(FAILED)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import click
 
 from kymflow.cli.errors import FAILED, remark, warn_of_failures
+from kymflow.cli.fields import check_fields, fields_option, set_fields_of_new
 from kymflow.cli.options import (
     FolderPath,
     chosen_executor,
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
 @click.command("run")
 @click.argument("folder", type=FolderPath(), help="The lab folder.")
 @dataset_argument
+@fields_option
 @scale_options
 @worker_options
 @watch_options
@@ -40,6 +42,7 @@ def command(
     ctx: click.Context,
     folder: Path,
     path: Path,
+    fields: str | None,
     seconds_per_line: float | None,
     um_per_pixel: float | None,
     workers: int | None,
@@ -59,6 +62,7 @@ def command(
     from kymflow.core.lab_folder import import_folder
     from kymflow.core.watch import Look
 
+    check_fields(fields)
     with chosen_executor(workers, dask) as executor:
 
         def take_in() -> _Done:
@@ -73,7 +77,8 @@ def command(
                     progress=told,
                 )
             did = bool(imported.added or imported.updated)
-            return _Done(imported.summary, did, warn_of_failures(imported.failures))
+            failed = warn_of_failures(imported.failures)
+            return _Done(imported.summary, did, failed + set_fields_of_new(path, imported, fields))
 
         imported = take_in()
         click.echo(imported.summary)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
@@ -123,3 +124,37 @@ def test_events_of_the_folder_and_of_a_person_meet(lab: Lab, target: Path) -> No
     run("index", target)
     rows = run("sql", target, "SELECT user_type FROM kym_velocity_events", "--format", "csv")
     assert rows.stdout == "user_type\ntrue_stall\n"
+
+
+@pytest.mark.long
+def test_fields_are_told_by_paths(tmp_path: Path) -> None:
+    lab = Lab(tmp_path / "lab")
+    for number, name in enumerate(("control/d1/a", "28d AngII/d2/b", "c")):
+        lab.tif(name, number)
+    lab.sidecar("control/d1/a", condition="by the sidecar")
+    data = tmp_path / "d.zarr"
+    rule = "{condition}/{date}/{name}"
+    assert "the rule" in run("import", lab.root, data, "--fields", "{name}", check=2).stderr
+    assert not data.exists()
+    done = run("import", lab.root, data, "--fields", rule)
+    assert "does not fit c.tif: nothing was set there" in " ".join(done.stderr.split())
+
+    def fields() -> dict[str, dict[str, str]]:
+        run("index", data, "images")
+        query = "SELECT source_path, condition, date FROM kym_images"
+        rows = json.loads(run("sql", data, query, "--format", "json").stdout)
+        return {row.pop("source_path"): row for row in rows}
+
+    expected = {
+        "28d AngII/d2/b.tif": {"condition": "28d AngII", "date": "d2"},
+        "c.tif": {"condition": None, "date": None},
+        "control/d1/a.tif": {"condition": "by the sidecar", "date": "d1"},
+    }
+    assert fields() == expected
+    again = run("metadata", "from-path", data, rule, "--where", "source_path <> 'c.tif'")
+    assert again.stdout == "metadata changed=0\n"
+    told = run("metadata", "from-path", data, rule, "--replace", "--dry-run", check=1).stdout
+    assert "condition: by the sidecar → control\nmetadata would change=1\n" in told
+    assert fields() == expected
+    run("metadata", "from-path", data, rule, "--replace", check=1)
+    assert fields()["control/d1/a.tif"] == {"condition": "control", "date": "d1"}
