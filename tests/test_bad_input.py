@@ -90,6 +90,7 @@ PARAMS = "velocity_events/params.json"
 ROWS = "velocity_events/events.parquet"
 
 
+@pytest.mark.long
 def test_params_that_cant_be_read_fail_their_image_alone(dataset: ZarrDataset, place) -> None:
     ids = place(corpus.JSON, PARAMS)
     report = KymDataset(dataset).update_index(EVENTS, on_error="record")
@@ -172,6 +173,7 @@ def test_odd_metadata_becomes_nulls_and_texts(dataset: ZarrDataset, fill: Fill) 
     )
 
 
+@pytest.mark.long
 def test_zarr_metadata_that_cant_be_read_fails_its_image_alone(
     dataset: ZarrDataset, add_image
 ) -> None:

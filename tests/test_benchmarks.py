@@ -259,6 +259,7 @@ def test_a_lake_that_cant_be_had_is_left_out(
     assert "kymflow[ducklake]" in reply.unavailable
 
 
+@pytest.mark.long
 def test_kymflow_and_bare_duckdb_answer_alike(workload: Workload) -> None:
     KymDataset(ZarrDataset(workload.dataset, mode="a")).update_index(VelocityEventIndexer())
     for case in CASES:

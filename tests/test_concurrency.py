@@ -95,6 +95,7 @@ def test_readers_do_not_wait_for_a_writer(dataset: ZarrDataset, crew: Crew) -> N
     assert kym.staleness(GenerationIndexer())["action"].to_list() == ["skip"] * 12
 
 
+@pytest.mark.long
 def test_the_lock_of_a_dead_process_blocks_nobody(dataset: ZarrDataset, crew: Crew) -> None:
     holder = crew.child()
     holder.tell("hold", dataset=str(dataset.path), table=TABLE)

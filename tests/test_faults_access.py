@@ -62,6 +62,7 @@ def test_what_may_not_be_reached_is_an_error(endurance: Endurance, child: Child,
     endurance.recover()
 
 
+@pytest.mark.long
 def test_folders_that_need_no_writing_may_be_read_only(endurance: Endurance, child: Child) -> None:
     root = endurance.dataset.path
     with mode(root, READ_ONLY), mode(root / "images", READ_ONLY), mode(root / "index/locks", 0o555):

@@ -60,6 +60,7 @@ def test_a_ledger_cut_short_is_repaired_from_the_rows(endurance: Endurance, how:
     endurance.recover()
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("file", ["runs", "params"])
 @pytest.mark.parametrize("how", SOME_CUTS)
 def test_an_update_makes_up_for_a_ledger_cut_short(

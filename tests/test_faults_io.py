@@ -153,6 +153,7 @@ def test_what_a_network_file_system_lacks_is_borne(
     endurance.recover()
 
 
+@pytest.mark.long
 def test_locks_that_fail_are_an_error(endurance: Endurance, child: Child) -> None:
     outcome = endurance.meet(child, f"flock {EIO} /")
     assert outcome.error == "WriteError"

@@ -49,6 +49,7 @@ def test_importing_loads_no_heavy_library(code: str) -> None:
     assert loaded_by(code).isdisjoint(HEAVY)
 
 
+@pytest.mark.long
 @pytest.mark.skipif(find_spec("pandas") is None, reason="pandas is not installed")
 @pytest.mark.parametrize(
     ("arguments", "is_loaded"),

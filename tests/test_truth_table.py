@@ -106,6 +106,7 @@ def test_a_table_written_again_as_it_was_costs_nothing(kym: KymDataset) -> None:
     assert kym.update_index(EVENTS, mode="incremental").skipped == 3
 
 
+@pytest.mark.long
 def test_a_table_of_before_is_not_fresh(kym: KymDataset, set_events) -> None:
     before = kym.dataset.load_table(TABLE)
     set_events(kym.dataset.record("b"), 2)

@@ -97,6 +97,7 @@ def test_images_are_picked_by_id_or_condition(indexed: Path) -> None:
     assert "nope" in run("index", indexed, "--where", "nope = 1", check=1).stderr
 
 
+@pytest.mark.long
 def test_status_counts_lists_and_explains(indexed: Path, dataset: ZarrDataset) -> None:
     dataset.record("a").save_json("velocity_events/params", {"mad_k": 4.0})
     counts = pl.read_csv(io.StringIO(run("status", indexed, "velocity_events").stdout))

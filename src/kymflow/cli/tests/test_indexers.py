@@ -41,6 +41,7 @@ def test_the_example_runs_from_its_file(lab: Path, tmp_path: Path, workers, monk
     assert run("status", lab, path, "--format", "json").stdout.count("fresh") == 1
 
 
+@pytest.mark.long
 def test_its_test_passes(tmp_path: Path) -> None:
     run("indexers", "new", "brightness", "--folder", tmp_path)
     done = subprocess.run(
@@ -59,6 +60,7 @@ def test_registered_indexers_are_listed() -> None:
     assert all(row["table"] == f"kym_{row['indexer']}" for row in rows)
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize(
     ("text", "name", "told"),
     [

@@ -91,12 +91,9 @@ def test_only_what_is_new_is_done(folder: Path, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     "stage",
-    [
-        pytest.param("import", marks=pytest.mark.long),
-        "velocity",
-        pytest.param("detect", marks=pytest.mark.long),
-    ],
+    ["import", "velocity", "detect"],
 )
+@pytest.mark.long
 def test_a_killed_run_goes_on_where_it_was(folder: Path, tmp_path: Path, stage: str) -> None:
     lab = tmp_path / "lab.zarr"
     script = f"""

@@ -69,6 +69,7 @@ def talk(kym: KymDataset, *keys: str) -> None:
         converse(kym)
 
 
+@pytest.mark.long
 def test_a_conversation(kym: KymDataset, capfd: pytest.CaptureFixture[str]) -> None:
     talk(
         kym,
@@ -292,6 +293,7 @@ def test_on_a_real_terminal(kym: KymDataset, tmp_path: Path) -> None:
     assert "Traceback" not in terminal.seen
 
 
+@pytest.mark.long
 def test_without_the_extra_the_error_names_it(kym: KymDataset) -> None:
     code = (
         "import sys; sys.modules['prompt_toolkit'] = None\n"

@@ -73,7 +73,7 @@ def watch() -> Iterator[Callable[..., Watching]]:
         each.process.wait()
 
 
-@pytest.mark.parametrize("how", [(), ("--poll",)], ids=["told", "polling"])
+@pytest.mark.parametrize("how", [(), pytest.param(("--poll",), marks=pytest.mark.long)])
 def test_index_follows_what_is_written(dataset: ZarrDataset, watch, how) -> None:
     running = watch("index", str(dataset.path), "velocity_events", "--watch", *how)
     assert "updated=1 pruned=0 failed=0" in running.wait_for("velocity_events", running.out)

@@ -37,6 +37,7 @@ def lab(dataset: ZarrDataset, request: pytest.FixtureRequest) -> ZarrDataset:
     return dataset
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize(
     ("text", "image_id"),
     [
@@ -61,6 +62,7 @@ def test_an_image_is_found(lab: ZarrDataset, text: str, image_id: str) -> None:
         KymDataset(lab)[text]
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize(
     ("text", "told"),
     [

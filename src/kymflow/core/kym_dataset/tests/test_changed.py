@@ -48,6 +48,7 @@ def test_only_noted_images_are_looked_at(kym, monkeypatch) -> None:
     assert set(kym.staleness(EVENTS, verify=True)["action"]) == {"skip"}
 
 
+@pytest.mark.long
 def test_added_and_deleted_images_are_noted(kym, add_image) -> None:
     add_image("new", 2)
     kym.dataset.delete_image("a")
@@ -111,6 +112,7 @@ def test_a_write_whose_rename_comes_after_the_survey_is_seen_next_time(kym) -> N
     assert update(kym).reasons == {"params_changed": 1}
 
 
+@pytest.mark.long
 def test_an_update_that_fails_leaves_the_notes(kym) -> None:
     kym.dataset.record("b").artifact_path(PARAMS, ".json").write_text("{")
     with kym.dataset.record("b").noting():
@@ -145,6 +147,7 @@ def test_where_the_notes_are_not_all_everything_is_looked_at(kym, what: str) -> 
     assert set(kym.staleness(EVENTS, verify=True)["action"]) == {"skip"}
 
 
+@pytest.mark.long
 def test_at_another_version_everything_is_made_again(kym) -> None:
     report = update(kym, Raised())
     assert (report.noted, report.updated) == (None, 5)
@@ -165,9 +168,8 @@ def test_it_is_refused_without_a_journal_or_beside_other_choices(five, kym) -> N
         update(kym)
 
 
-@pytest.mark.parametrize(
-    "seed", [0, *(pytest.param(seed, marks=pytest.mark.long) for seed in (1, 2))]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(3))
 def test_after_any_writes_of_ours_it_ends_as_a_full_update(kym, seed: int) -> None:
     choose = random.Random(seed)
     dataset = kym.dataset

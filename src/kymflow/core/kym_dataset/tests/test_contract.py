@@ -71,6 +71,7 @@ def kym(dataset: ZarrDataset, fill) -> KymDataset:
     return KymDataset(fill(dataset, dict.fromkeys("abc", 0)))
 
 
+@pytest.mark.long
 def test_rows_of_either_kind_are_taken(kym: KymDataset) -> None:
     for indexer in (Plain(), Bulk()):
         assert kym.update_index(indexer).updated == 3

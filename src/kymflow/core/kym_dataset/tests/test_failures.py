@@ -89,6 +89,7 @@ def test_a_mended_image_is_made_anew(kym, set_events) -> None:
     assert (report.updated, report.skipped, report.rows) == (1, 2, 9)
 
 
+@pytest.mark.long
 def test_raise_commits_what_was_done_before(kym, add_image, monkeypatch) -> None:
     monkeypatch.setattr(extract_module, "BATCH", 1)
     for image_id in "def":
@@ -126,6 +127,7 @@ def test_any_other_error_propagates_with_the_image_noted(kym, on_error: str) -> 
     assert kym.dataset.load_table(TABLE).equals(before)
 
 
+@pytest.mark.long
 def test_never_analysed_images_have_no_rows_until_they_are(dataset, add_image, set_events) -> None:
     record = add_image("a")
     record.delete_analysis()
@@ -150,6 +152,7 @@ class After(VelocityEventIndexer):
     aliases = {"a": "b"}  # noqa: RUF012
 
 
+@pytest.mark.long
 def test_changed_code_of_the_same_version_is_said_once(dataset, add_image) -> None:
     add_image("a")
     kym = KymDataset(dataset)
@@ -206,6 +209,7 @@ def test_fingerprint_ignores_comments_and_docstrings(tmp_path, monkeypatch) -> N
     assert prints["one"] == prints["two"] != prints["three"]
 
 
+@pytest.mark.long
 def test_explain_says_which_keys_changed(kym) -> None:
     kym.dataset.record("b").save_json("velocity_events/params", {"mad_k": 4.0, "new": {"x": 1}})
     why = kym.explain(EVENTS, "b")

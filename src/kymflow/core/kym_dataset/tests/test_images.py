@@ -37,6 +37,7 @@ ORDERS = [
 ]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("field", "values"), [("depth", DEPTHS), ("branch_order", ORDERS)])
 def test_depths_and_branch_orders_are_numbers_or_null(row_of, field: str, values) -> None:
     rows = row_of(*({field: given} for given, _ in values))

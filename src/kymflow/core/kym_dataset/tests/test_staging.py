@@ -111,6 +111,7 @@ def test_rows_staged_by_other_code_are_not_taken_over(kym) -> None:
     assert staged(kym) == []
 
 
+@pytest.mark.long
 def test_runs_staged_by_an_older_writer_are_taken_over(kym) -> None:
     """One that knew fewer columns of a run, or kept all of them in its staged files."""
     die(kym)
@@ -173,6 +174,7 @@ def test_a_damaged_part_costs_its_own_images_only(kym, kind: str) -> None:
     assert kym.dataset.load_table(TABLE).height == 8
 
 
+@pytest.mark.long
 def test_rows_committed_by_a_run_killed_before_its_ledger_are_recorded(
     kym, monkeypatch, plain_files
 ) -> None:
@@ -193,6 +195,7 @@ def test_what_several_dead_runs_committed_is_recorded_once(kym, monkeypatch, pla
     assert sorted(runs.rows()) == [(i, 2) for i in "abcd"]
 
 
+@pytest.mark.long
 def test_rows_lost_since_a_run_was_killed_before_its_ledger_are_made_anew(
     kym, monkeypatch, plain_files
 ) -> None:
@@ -222,6 +225,7 @@ def die_now() -> NoReturn:
     raise Killed
 
 
+@pytest.mark.long
 def test_the_parts_of_a_run_at_work_are_left_alone(kym) -> None:
     class Interrupted(Dying):
         def extract_batch(self, dataset, image_ids):

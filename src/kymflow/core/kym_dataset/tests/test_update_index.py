@@ -100,6 +100,7 @@ def test_a_deleted_image_without_rows_is_forgotten_too(kym, add_image) -> None:
     assert kym.sql(f"SELECT image_id FROM {TABLE}_runs").rows() == [("b",)]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("mode", ["replace", "incremental"])
 def test_a_subset_touches_nothing_else(kym, add_image, set_events, mode: str) -> None:
     for image_id in "abcd":
@@ -114,6 +115,7 @@ def test_a_subset_touches_nothing_else(kym, add_image, set_events, mode: str) ->
     assert counts(kym) == {"a": 1, "b": 2, "c": 2, "d": 2}
 
 
+@pytest.mark.long
 def test_a_subset_may_name_a_deleted_image_but_not_an_unknown_one(kym, add_image) -> None:
     for image_id in "ab":
         add_image(image_id)
@@ -124,6 +126,7 @@ def test_a_subset_may_name_a_deleted_image_but_not_an_unknown_one(kym, add_image
         kym.update_index(EVENTS, image_ids=["ghost", "b"])
 
 
+@pytest.mark.long
 def test_version_bump_makes_all_anew(kym, add_image) -> None:
     class Newer(VelocityEventIndexer):
         version = "kymflow.velocity_events@0.2"
@@ -160,6 +163,7 @@ def test_table_deleted_or_rows_lost_is_seen(kym, add_image) -> None:
     assert kym.update_index(EVENTS, mode="incremental").reasons == {"missing": 2}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("damage", ["delete", "truncate", "overwrite pages"])
 def test_a_lost_ledger_costs_only_images_without_rows(
     kym, add_image, damage: str, plain_files
@@ -479,6 +483,7 @@ def test_rows_surveyed_before_a_change_do_not_overtake_those_made_after_it(
     assert kym.staleness(EVENTS)["reason"].to_list() == ["fresh"]
 
 
+@pytest.mark.long
 def test_a_ledger_does_not_speak_for_rows_of_an_image_that_came_back(kym, add_image) -> None:
     """The rows of a deleted image are not pruned where it is there again at the commit."""
     for image_id in "ab":

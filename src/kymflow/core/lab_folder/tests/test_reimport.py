@@ -288,6 +288,7 @@ def test_a_sidecars_change_leaves_rows_of_events_fresh(lab: Lab, rec: ZarrImageR
     assert kym.staleness(indexer)["reason"].to_list() == ["fresh"]
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("judged", [False, True])
 def test_events_of_a_trace_that_was_replaced_are_not_taken_for_its_own(
     lab: Lab, rec: ZarrImageRecord, judged: bool

@@ -177,6 +177,7 @@ def test_a_long_trace_keeps_its_extremes(record: ZarrImageRecord) -> None:
     assert max(row["y"] for row in shown) == 1.3
 
 
+@pytest.mark.long
 def test_wild_samples_are_cut_off_and_counted(record: ZarrImageRecord) -> None:
     trace = record.load_df_parquet(TRACE_ARTIFACT)
     wild = pl.int_range(pl.len()).is_in([100, 900])

@@ -231,6 +231,7 @@ def test_texts_are_no_numbers(kind: str, x: str, y: str | None) -> None:
         plot(pl.DataFrame({"t": ["a", "b"], "u": ["c", "d"]}), kind, x=x, y=y)
 
 
+@pytest.mark.long
 def test_thousands_of_points_of_text_are_drawn() -> None:
     frame = pl.DataFrame({"x": [str(n % 7) for n in range(6000)], "y": range(6000)})
     with pytest.warns(UserWarning, match="5,000 of 6,000"):

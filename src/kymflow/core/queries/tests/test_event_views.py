@@ -285,6 +285,7 @@ def analysed(kym: KymDataset) -> list[tuple[object, ...]]:
     return [tuple(row) for row in kym.sql(query).iter_rows()]
 
 
+@pytest.mark.long
 def test_rois_of_the_metadata_and_of_events_are_traces(dataset: ZarrDataset) -> None:
     kym = index(dataset, drop(1, 2.0), drop(2, 2.0, roi_id=7), drop(3, 2.0, roi_id=2, channel=None))
     rois = [
@@ -338,6 +339,7 @@ def test_params_tried_and_taken_back_leave_an_image_analysed(dataset: ZarrDatase
         assert kym.query("event_timing").equals(before[1])
 
 
+@pytest.mark.long
 def test_a_mark_on_its_rows_leaves_an_image_analysed(kym: KymDataset) -> None:
     before = kym.query("event_rate")
     assert before["n_images"].to_list() == [1]

@@ -561,6 +561,7 @@ def test_event_intervals(study: Study, event_type: str | None) -> None:
     same(study.query("event_intervals", event_type=event_type), expected)
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("by", ["condition", "event_type"])
 def test_speed_change(study: Study, by: str) -> None:
     before, after = pl.col("baseline_before"), pl.col("baseline_after")

@@ -143,6 +143,7 @@ def test_events_lie_where_they_do_beside_odd_ones(beside: KymDataset, alone: Kym
     assert answer["n_events"][0] >= 3
 
 
+@pytest.mark.long
 def test_nothing_is_known_of_images_that_were_not_analysed(beside: KymDataset) -> None:
     for name, column in (
         ("events_per_image", "n_events"),
@@ -187,9 +188,8 @@ def test_tables_without_rows_are_answered(tmp_path: Path) -> None:
     assert {name: kym.query(name).height for name in QUERIES} == dict.fromkeys(QUERIES, 0)
 
 
-@pytest.mark.parametrize(
-    "value", [NAN, *(pytest.param(v, marks=pytest.mark.long) for v in (INF, -INF, 0.0, None))]
-)
+@pytest.mark.long
+@pytest.mark.parametrize("value", [NAN, INF, -INF, 0.0, None])
 def test_an_image_of_no_known_length_has_no_rate(alone: KymDataset, value: float | None) -> None:
     dataset = ZarrDataset(alone.dataset.path.parent / f"{value}.zarr", mode="a")
     add(dataset, "fine", FINE)

@@ -71,6 +71,7 @@ def medians(image_id: str) -> list[float]:
     return [float(np.median(np.abs(v))) for v in found if v.size]
 
 
+@pytest.mark.long
 def test_each_image_counts_once_in_its_group(kym: KymDataset) -> None:
     answer = {row["group"]: row for row in kym.query("speed_by_group").iter_rows(named=True)}
     assert list(answer) == ["x", None]

@@ -72,6 +72,7 @@ def test_a_queue_is_kept_once(lab: ZarrDataset) -> None:
         save_queue(lab, queue)
 
 
+@pytest.mark.long
 def test_what_cannot_be_drawn_is_refused(lab: ZarrDataset) -> None:
     for given, message in (
         ({"size": 0}, "1 event or more"),
@@ -89,6 +90,7 @@ def test_what_cannot_be_drawn_is_refused(lab: ZarrDataset) -> None:
         drawn(lab)
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize(
     "content", ["{", "[]", "{}", '{"name": "first", "items": [3]}', '{"name": "first", "items": 1}']
 )
@@ -180,12 +182,14 @@ def test_unblinding_is_on_record_and_is_not_undone(lab: ZarrDataset) -> None:
     assert reviews.progress()["unblinded"].to_list() == [True]
 
 
+@pytest.mark.long
 def test_a_dry_run_unblinds_nobody_on_record(lab: ZarrDataset) -> None:
     save_queue(lab, drawn(lab))
     BlindReviews(lab, "first", reviewer="ann", dry_run=True).unblind()
     assert BlindReviews(lab, "first", reviewer="ann").is_blind
 
 
+@pytest.mark.long
 def test_an_image_that_is_gone_is_left_out(lab: ZarrDataset) -> None:
     save_queue(lab, drawn(lab, size=1000))
     lab.delete_image("mouse-2")

@@ -67,6 +67,7 @@ def test_a_rejected_event_stays_rejected(reviews: Reviews, between: EventParams)
     assert not near(drops(reviews), 3.0)[0]["rejected"]
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("between", [SHARP, OTHER, BLIND])
 @pytest.mark.parametrize(
     "times",

@@ -125,6 +125,7 @@ def test_agreement_is_cohens_kappa(lab: ZarrDataset) -> None:
         assert (row["kappa"], row["se_kappa"]) == pytest.approx(kappa(both))
 
 
+@pytest.mark.long
 def test_added_events_are_the_same_if_they_overlap(lab: ZarrDataset) -> None:
     ann, bob = (Reviews(lab, reviewer=name) for name in ("ann", "bob"))
     for reviews, shift in ((ann, 0.0), (bob, 0.1)):
@@ -208,6 +209,7 @@ def test_an_event_that_both_judged_is_no_other_one_as_well(lab: ZarrDataset) -> 
     assert kym.query("disagreements").is_empty()
 
 
+@pytest.mark.long
 def test_an_event_added_without_a_label_contradicts_no_label(lab: ZarrDataset) -> None:
     ann, bob = (Reviews(lab, reviewer=name) for name in ("ann", "bob"))
     for start, label in ((0.5, "unreviewed"), (3.0, "unreviewed"), (5.0, "unreviewed")):

@@ -29,6 +29,7 @@ def qualities(pixels: np.ndarray, **options: object) -> np.ndarray:
     return measure_velocity(pixels, **SCALE, **options)["quality"].to_numpy()
 
 
+@pytest.mark.wide
 @pytest.mark.parametrize("speed", [-3.0, -1.0, -0.4, 0.0, 0.1, 0.7, 2.0])
 def test_cells_have_the_speed_that_they_were_drawn_with(speed: float) -> None:
     """A quarter of a degree, and the bias of a window that is shorter than the pattern is wide."""

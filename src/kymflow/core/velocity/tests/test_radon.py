@@ -63,6 +63,7 @@ def test_no_pixel_weighs_more_than_the_heaviest(shape: tuple[int, int]) -> None:
         assert heaviest > HEAVIEST_PIXEL - 1e-6, "reached at 45°"
 
 
+@pytest.mark.long
 @settings(deadline=None, max_examples=40)
 @given(st.lists(pixels.windows(widest=60), min_size=1, max_size=4))
 def test_float32_is_as_good_as_it_is_said_to_be(windows: list[np.ndarray]) -> None:

@@ -117,6 +117,7 @@ def test_an_image_without_events_is_remembered(dataset, add_trace) -> None:
     assert KymDataset(dataset).staleness(INDEXER)["reason"].to_list() == ["fresh_zero_rows"]
 
 
+@pytest.mark.long
 def test_each_image_keeps_its_own_params(dataset, add_trace) -> None:
     for image_id in "ab":
         add_trace(image_id, flow(3.0))
@@ -185,6 +186,7 @@ def test_images_without_a_trace_are_left_alone(dataset, add_image, add_trace) ->
     assert files(record) == before
 
 
+@pytest.mark.long
 def test_a_trace_made_anew_is_searched_anew_and_indexed_anew(dataset, add_trace) -> None:
     record = add_trace("a", flow(3.0))
     detect_dataset(dataset)
@@ -306,6 +308,7 @@ def test_a_trace_that_cant_be_looked_at_fails_its_image_alone(dataset, add_trace
     assert (report.detected, [failure.image_id for failure in report.failures]) == (1, ["b"])
 
 
+@pytest.mark.long
 def test_params_set_after_the_events_are_not_indexed_with_them(dataset, add_trace) -> None:
     record = add_trace("a", flow(3.0))
     detect_dataset(dataset)

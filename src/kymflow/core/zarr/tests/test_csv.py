@@ -104,6 +104,7 @@ def test_other_separators() -> None:
         decode_csv(b";" * 20_001 + b"\n", separator=";")
 
 
+@pytest.mark.long
 @given(
     st.lists(
         st.tuples(
