@@ -22,7 +22,8 @@ DATA = Path(__file__).parent / "data"
 @pytest.fixture(params=["parquet", "ducklake"])
 def older(request: pytest.FixtureRequest, tmp_path: Path) -> ZarrDataset:
     with tarfile.open(DATA / f"written-by-0.1.0-dev-{request.param}.tar.xz") as archive:
-        archive.extractall(tmp_path, filter="data")
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)  # since Python 3.11.4
+        archive.extractall(tmp_path)
     return ZarrDataset(tmp_path / "data.zarr", mode="a")
 
 

@@ -37,7 +37,8 @@ def server(programs: Path) -> Iterator[str]:
 def _serve(programs: Path, folder: Path) -> Iterator[str]:
     user = []
     if os.geteuid() == 0:  # which the server refuses to be
-        user = ["runuser", "-u", "postgres", "--"]
+        runuser = shutil.which("runuser", path=f"{os.environ['PATH']}:/usr/sbin:/sbin")
+        user = [runuser or "runuser", "-u", "postgres", "--"]
         shutil.chown(folder, "postgres")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

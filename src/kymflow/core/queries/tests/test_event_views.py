@@ -233,7 +233,8 @@ def test_a_table_of_few_columns_has_the_view(dataset: ZarrDataset) -> None:
 @pytest.mark.parametrize("tables", ["parquet", pytest.param("ducklake", marks=duckdb_1_5)])
 def test_datasets_written_before_have_the_views(tmp_path: Path, tables: str) -> None:
     with tarfile.open(OLDER / f"written-by-0.1.0-dev-{tables}.tar.xz") as archive:
-        archive.extractall(tmp_path, filter="data")
+        archive.extraction_filter = getattr(tarfile, "data_filter", None)  # since Python 3.11.4
+        archive.extractall(tmp_path)
     dataset = ZarrDataset(tmp_path / "data.zarr", mode="r")
     kym = KymDataset(dataset)
     assert "candidate" not in dataset.load_table(EVENTS).columns
