@@ -2,20 +2,14 @@
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
 import zipfile
-from importlib.util import find_spec
 from pathlib import Path
 
-import duckdb
-import numpy as np
-import polars as pl
 import pytest
 
 import kymflow_sql
-from kymflow_zarr import ZarrDataset
 
 ROOT = Path(__file__).parent.parent
 HEAVY = (
@@ -47,32 +41,6 @@ def loaded_by(code: str) -> set[str]:
 )
 def test_importing_loads_no_heavy_library(code: str) -> None:
     assert loaded_by(code).isdisjoint(HEAVY)
-
-
-@pytest.mark.long
-@pytest.mark.skipif(find_spec("pandas") is None, reason="pandas is not installed")
-@pytest.mark.parametrize(
-    ("arguments", "is_loaded"),
-    [
-        (("sql", "{}", "SELECT count(*) FROM mine"), False),
-        (("tables", "{}"), False),
-        (("schema", "{}", "mine"), False),
-        (("index", "{}", "images"), True),
-    ],
-)
-def test_pandas_is_not_loaded_where_nobody_asked_for_it(
-    tmp_path: Path, monkeypatch, arguments: tuple[str, ...], is_loaded: bool
-) -> None:
-    """DuckDB 1.5 would; an indexer may."""
-    monkeypatch.delenv("PYTHONPATH")  # the tests' own way of leaving it out
-    dataset = ZarrDataset(tmp_path / "lab.zarr", mode="a")
-    dataset.add_image(np.ones((4, 4), np.uint8), image_id="a")
-    dataset.save_table("mine", pl.DataFrame({"image_id": ["a"]}))
-    words = [word.format(dataset.path) for word in arguments]
-    command = [sys.executable, "-X", "importtime", "-m", "kymflow.cli.main", *words]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
-    found = re.search(r"\| +pandas\.core\.", done.stderr) is not None
-    assert found == (is_loaded and duckdb.__version__ < "2")
 
 
 def test_storage_never_loads_the_core() -> None:

@@ -38,9 +38,6 @@ COMMANDS = (
     "doctor",
 )
 """In the order of the help."""
-OWN_CODE = frozenset({"index", "run", "status", "doctor"})
-"""Commands that may run indexers of other people, or look for pandas. In all others it is not to be
-had: DuckDB 1.5 imports it by itself where it is installed, for 0.2 s at each start."""
 
 
 class Commands(click.Group):
@@ -104,10 +101,7 @@ def app(debug: bool) -> None:
 def run(arguments: list[str] | None = None) -> None:
     """Run the command and end the process with its exit code, see :mod:`kymflow.cli.errors`."""
     prepare()
-    given = sys.argv[1:] if arguments is None else arguments
-    if not OWN_CODE.intersection(given):
-        sys.modules.setdefault("pandas", None)  # type: ignore[arg-type]
-    code = reported(app, given)
+    code = reported(app, sys.argv[1:] if arguments is None else arguments)
     running = sys.modules.get("kymflow_zarr.sql.interrupt")
     if running is not None and running.is_query_left_behind():
         sys.stdout.flush()
