@@ -84,6 +84,10 @@ indexers_argument = click.argument(
 IMAGE = "The image: its id, the beginning of it, or its file's name."
 image_argument = click.argument("image", metavar="IMAGE", help=IMAGE)
 
+where_images_option = click.option(
+    "--where", metavar="SQL", help="Only images that match this condition on kym_images."
+)
+
 
 def image_options(command: Command) -> Command:
     """Give a command the options that pick images, see :func:`picked_images`."""
@@ -93,10 +97,7 @@ def image_options(command: Command) -> Command:
         multiple=True,
         help="Only these, by id or file: repeat the option, or use commas.",
     )
-    where = click.option(
-        "--where", metavar="SQL", help="Only images that match this condition on kym_images."
-    )
-    return images(where(command))
+    return images(where_images_option(command))
 
 
 def param_option(page: str) -> Callable[[Command], Command]:
@@ -214,6 +215,12 @@ def picked_images(
         return sorted(named) or None
     picked = select_images(dataset, where)
     return [image_id for image_id in picked if not named or image_id in named]
+
+
+def chosen_images(dataset: ZarrDataset, images: tuple[str, ...], where: str | None) -> list[str]:
+    """Return the ids of the images that a command is about, all where none are picked."""
+    picked = picked_images(dataset, images, where)
+    return dataset.list_image_ids() if picked is None else picked
 
 
 def _found(dataset: ZarrDataset, name: str) -> str:

@@ -6,7 +6,13 @@ from pathlib import Path
 
 import click
 
-from kymflow.cli.options import dataset_argument, open_dataset, picked_images
+from kymflow.cli.options import (
+    chosen_images,
+    dataset_argument,
+    open_dataset,
+    picked_images,
+    where_images_option,
+)
 from kymflow.cli.output import Output, output_options
 
 _SCHEMA = ("image_id", "path")
@@ -23,7 +29,7 @@ def command() -> None:
 
 @command.command("list")
 @dataset_argument
-@click.option("--where", metavar="SQL", help="Only images that match this condition on kym_images.")
+@where_images_option
 @click.option("--trash", is_flag=True, help="Those that were deleted instead.")
 @output_options
 def list_images(path: Path, where: str | None, trash: bool, output: Output) -> None:
@@ -40,8 +46,7 @@ def list_images(path: Path, where: str | None, trash: bool, output: Output) -> N
     if trash:
         paths = trashed_paths(dataset)
     else:
-        chosen = picked_images(dataset, (), where)
-        ids = dataset.list_image_ids() if chosen is None else chosen
+        ids = chosen_images(dataset, (), where)
         paths = {image_id: source_path(dataset, image_id) for image_id in ids}
     frame = pl.DataFrame([*paths.items()], dict.fromkeys(_SCHEMA, pl.String), orient="row")
     output.print(frame.sort("path", "image_id", nulls_last=True))
@@ -50,7 +55,7 @@ def list_images(path: Path, where: str | None, trash: bool, output: Output) -> N
 @command.command("delete")
 @dataset_argument
 @click.argument("images", nargs=-1, metavar="[IMAGE]...", help="The images, by id or file.")
-@click.option("--where", metavar="SQL", help="Only images that match this condition on kym_images.")
+@where_images_option
 @click.option("--dry-run", is_flag=True, help="Say what would be deleted, and delete nothing.")
 def delete(path: Path, images: tuple[str, ...], where: str | None, dry_run: bool) -> None:
     """Move images to the trash; `restore` puts them back.

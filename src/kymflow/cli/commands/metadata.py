@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from kymflow.cli.errors import FAILED, warn_of_failures
 from kymflow.cli.fields import tell_unlike
-from kymflow.cli.options import dataset_argument, open_dataset, picked_images
+from kymflow.cli.options import chosen_images, dataset_argument, open_dataset, where_images_option
 from kymflow.cli.output import Output, output_options
+
+if TYPE_CHECKING:
+    from kymflow.core.artifacts.metadata import Changes
 
 
 @click.group("metadata")
@@ -25,7 +29,7 @@ def command() -> None:
 @command.command("get")
 @dataset_argument
 @click.argument("images", nargs=-1, metavar="[IMAGE]...", help="The images; all by default.")
-@click.option("--where", metavar="SQL", help="Only images that match this condition on kym_images.")
+@where_images_option
 @output_options
 def get_command(path: Path, images: tuple[str, ...], where: str | None, output: Output) -> None:
     """Show the scale and the experiment's fields of images."""
@@ -34,10 +38,9 @@ def get_command(path: Path, images: tuple[str, ...], where: str | None, output: 
     from kymflow.core.artifacts.metadata import get_fields
 
     dataset = open_dataset(path)
-    chosen = picked_images(dataset, images, where)
     rows = [
         (image_id, key, value)
-        for image_id in (dataset.list_image_ids() if chosen is None else chosen)
+        for image_id in chosen_images(dataset, images, where)
         for key, value in get_fields(dataset.record(image_id)).items()
     ]
     schema = {"image_id": pl.String, "key": pl.String, "value": pl.String}
@@ -53,7 +56,7 @@ def get_command(path: Path, images: tuple[str, ...], where: str | None, output: 
     metavar="[IMAGE]... KEY=VALUE...",
     help="The images, then what to set; an empty value removes the key.",
 )
-@click.option("--where", metavar="SQL", help="Only images that match this condition on kym_images.")
+@where_images_option
 @click.option("--all", "everywhere", is_flag=True, help="Set it in every image.")
 @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
 def set_command(
@@ -69,13 +72,11 @@ def set_command(
     if not images and where is None and not everywhere:
         raise click.UsageError("name images, or give --where or --all")
     dataset = open_dataset(path, writing=not dry_run)
-    chosen = picked_images(dataset, images, where)
     changed = 0
-    for image_id in dataset.list_image_ids() if chosen is None else chosen:
+    for image_id in chosen_images(dataset, images, where):
         changes = set_fields(dataset.record(image_id), values, dry_run=dry_run)
         changed += bool(changes)
-        for key, (before, after) in changes.items():
-            click.echo(f"{image_id}: {key}: {before or '—'} → {after or '—'}")
+        _tell(image_id, changes)
     click.echo(f"metadata {'would change' if dry_run else 'changed'}={changed}")
 
 
@@ -83,7 +84,7 @@ def set_command(
 @dataset_argument
 @click.argument("images", nargs=-1, metavar="[IMAGE]...", help="The images.")
 @click.option("--key", "keys", metavar="KEY", multiple=True, help="Only this key: repeat for more.")
-@click.option("--where", metavar="SQL", help="Only images that match this condition on kym_images.")
+@where_images_option
 @click.option("--all", "everywhere", is_flag=True, help="In every image.")
 @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
 def unset_command(
@@ -100,20 +101,18 @@ def unset_command(
     if not images and where is None and not everywhere:
         raise click.UsageError("name images, or give --where or --all")
     dataset = open_dataset(path, writing=not dry_run)
-    chosen = picked_images(dataset, images, where)
     changed = 0
-    for image_id in dataset.list_image_ids() if chosen is None else chosen:
+    for image_id in chosen_images(dataset, images, where):
         changes = unset(dataset.record(image_id), keys or None, dry_run=dry_run)
         changed += bool(changes)
-        for key, (before, after) in changes.items():
-            click.echo(f"{image_id}: {key}: {before or '—'} → {after or '—'}")
+        _tell(image_id, changes)
     click.echo(f"metadata {'would change' if dry_run else 'changed'}={changed}")
 
 
 @command.command("diff")
 @dataset_argument
 @click.argument("images", nargs=-1, metavar="[IMAGE]...", help="The images; all by default.")
-@click.option("--where", metavar="SQL", help="Only images that match this condition on kym_images.")
+@where_images_option
 @output_options
 def diff_command(path: Path, images: tuple[str, ...], where: str | None, output: Output) -> None:
     """List where metadata differ from what the images' files say."""
@@ -122,10 +121,9 @@ def diff_command(path: Path, images: tuple[str, ...], where: str | None, output:
     from kymflow.core.lab_folder.by_hand import differences
 
     dataset = open_dataset(path)
-    chosen = picked_images(dataset, images, where)
     rows = [
         (image_id, key, of_file, now)
-        for image_id in (dataset.list_image_ids() if chosen is None else chosen)
+        for image_id in chosen_images(dataset, images, where)
         for key, (of_file, now) in differences(dataset.record(image_id)).items()
     ]
     schema = dict.fromkeys(("image_id", "key", "of_file", "now"), pl.String)
@@ -135,7 +133,7 @@ def diff_command(path: Path, images: tuple[str, ...], where: str | None, output:
 @command.command("from-path")
 @dataset_argument
 @click.argument("rule", metavar="RULE", help="Such as '{condition}/{date}/{name}'.")
-@click.option("--where", metavar="SQL", help="Only images that match this condition on kym_images.")
+@where_images_option
 @click.option("--replace", is_flag=True, help="Replace values that are there.")
 @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
 @click.pass_context
@@ -151,13 +149,16 @@ def from_path_command(
 
     fields = PathFields(rule)
     dataset = open_dataset(path, writing=not dry_run)
-    chosen = picked_images(dataset, (), where)
-    image_ids = dataset.list_image_ids() if chosen is None else chosen
+    image_ids = chosen_images(dataset, (), where)
     report = set_path_fields(dataset, fields, image_ids, replace=replace, dry_run=dry_run)
     for image_id, changes in report.changes.items():
-        for key, (before, after) in changes.items():
-            click.echo(f"{image_id}: {key}: {before or '—'} → {after or '—'}")
+        _tell(image_id, changes)
     click.echo(f"metadata {'would change' if dry_run else 'changed'}={len(report.changes)}")
     tell_unlike(report.unlike, rule)
     if warn_of_failures(report.failures) or report.unlike:
         ctx.exit(FAILED)
+
+
+def _tell(image_id: str, changes: Changes) -> None:
+    for key, (before, after) in changes.items():
+        click.echo(f"{image_id}: {key}: {before or '—'} → {after or '—'}")

@@ -140,12 +140,13 @@ def merge_reviewed(
 
     stay: list[Row] = []
     known: list[Row] = []
-    for row in old.to_dicts():
+    old_rows = old.to_dicts()
+    for row in old_rows:
         if _is_added(row) or id_of(row) in decided.added or _owner(row) not in searched:
             stay.append(row)
         elif is_work(row) or id_of(row) in decided.times or any(row[n] is not None for n in own):
             known.append(row)
-    ids = {id_of(row) for row in old.to_dicts()}
+    ids = {id_of(row) for row in old_rows}
     # What is found again after a detection that did not find it is the same event, by its id.
     known += [
         {**dict.fromkeys(own), **unflagged, **{name: row.get(name) for name in EVENT_SCHEMA},
