@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,9 +12,11 @@ from benchmarks import rivals
 from benchmarks.cases import Phase
 from benchmarks.commits import Commits
 from benchmarks.decision import Decision
-from benchmarks.workload import Workload
+from benchmarks.workload import UNCHANGED, Workload
 
 OURS, FLOOR = "kymflow", "floor"
+AT_REST_S = 3.5
+"""A file written to in the last 3 s is read again: its times can't tell a further change."""
 _GROUP = "zarr.json"
 
 
@@ -87,9 +90,25 @@ class WorkloadStage(Stage):
                 _empty(home)
                 if phase.table == "built":
                     shutil.copytree(saved, home, dirs_exist_ok=True)
+            if phase.table == "built" and who in (OURS, FLOOR):
+                self._look_once()
         self._workload.apply(phase.change)
         # Otherwise the phase would wait for these writes when it flushes its own files.
         os.sync()
+
+    def _look_once(self) -> None:
+        """Have the ledger know images and table as they are: the restored table is another file.
+
+        Otherwise every phase would read all params and rows, as only the first update after a
+        restore from a backup does.
+        """
+        from kymflow.core.kym_dataset import KymDataset, VelocityEventIndexer
+        from kymflow_zarr import ZarrDataset
+
+        self._workload.apply(UNCHANGED)
+        time.sleep(AT_REST_S)
+        kym = KymDataset(ZarrDataset(self._workload.dataset, mode="a"))
+        kym.update_index(VelocityEventIndexer(), mode="incremental")
 
     def holds_built(self, who: str) -> bool:
         """Tell whether the built table of a contestant was saved."""
