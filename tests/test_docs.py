@@ -22,7 +22,7 @@ from kymflow.core.kym_dataset import (
     VelocityIndexer,
 )
 from kymflow.core.kym_dataset.update.decide import REASONS
-from kymflow.core.plots.events import EVENT_COLOURS
+from kymflow.core.plots.style import EVENT_COLOURS
 from kymflow.core.velocity import VelocityParams
 from kymflow.core.velocity_events import param_specs
 from kymflow_zarr import ZarrDataset

@@ -33,6 +33,7 @@ COMMANDS = (
     "schema",
     "plot",
     "show",
+    "explore",
     "export",
     "demo",
     "doctor",

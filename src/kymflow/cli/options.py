@@ -16,8 +16,6 @@ from kymflow.cli.errors import remark, warn
 if TYPE_CHECKING:
     from concurrent.futures import Executor
 
-    import polars as pl
-
     from kymflow.core.kym_dataset import Indexer, KymDataset
     from kymflow_zarr import ZarrDataset, ZarrImageRecord
 
@@ -307,19 +305,3 @@ def tell_of_older_traces(image_ids: Sequence[str]) -> None:
             f"them: run `kymflow detect`, and `kymflow index` again",
             kind="note",
         )
-
-
-def counted(verdicts: pl.DataFrame) -> pl.DataFrame:
-    """Return how many images and rows a decision holds of each action and reason."""
-    import polars as pl
-
-    rows = pl.when(pl.col("n_rows").count() > 0).then(pl.col("n_rows").sum())
-    counts = verdicts.group_by("action", "reason").agg(images=pl.len(), rows=rows)
-    return counts.sort("action", "images", "reason", descending=[False, True, False])
-
-
-def labelled(step: str, frame: pl.DataFrame) -> pl.DataFrame:
-    """Put in front of a frame what it is about: ``events``, or an indexer's name."""
-    import polars as pl
-
-    return frame.select(pl.lit(step).alias("step"), pl.all())

@@ -9,6 +9,7 @@
     │   ├── PixelsError                 pixels, or an ROI, that no velocity can be measured in
     │   ├── ScaleError                  seconds per line or µm per pixel that are no scale
     │   ├── ReviewError                 a decision that can't be made
+    │   │   └── ReviewConflictError     somebody else decided meanwhile: look again
     │   └── TraceError                  times and velocities that are no trace
     ├── ArtifactSchemaError
     │   ├── EventsStaleError            events of another trace or other params: detect again
@@ -40,6 +41,7 @@ __all__ = [
     "NoScaleError",
     "ParamsError",
     "PixelsError",
+    "ReviewConflictError",
     "ReviewError",
     "ScaleError",
     "SourceFileError",
@@ -65,6 +67,7 @@ class ErrorCode(StrEnum):
     EVENTS_STALE = "events-stale"
     IMAGE_BUSY = "image-busy"
     REVIEW = "review"
+    REVIEW_CONFLICT = "review-conflict"
     VERSION_NOT_FOUND = "version-not-found"
     READ_ONLY = "read-only"
     OUTSIDE = "outside"
@@ -136,6 +139,12 @@ class ReviewError(UsageError):
     """A decision on events that can't be made; the message says why."""
 
     code = ErrorCode.REVIEW.value
+
+
+class ReviewConflictError(ReviewError):
+    """An event is no longer as it was seen when a decision on it was made: look at it again."""
+
+    code = ErrorCode.REVIEW_CONFLICT.value
 
 
 class TraceError(UsageError):

@@ -18,6 +18,8 @@ from kymflow_zarr.sql.session import Params, Session
 from kymflow_zarr.sql.views import Views
 
 if TYPE_CHECKING:
+    import threading
+
     import polars as pl
 
 _NOT_IN_FRAMES = re.compile(r"\b(?:INTERVAL|UNION)\b")
@@ -34,9 +36,15 @@ def answer(views: Views, text: str, params: Params, timeout: float | None) -> pl
         found.close()
 
 
-def stream(views: Views, text: str, params: Params, timeout: float | None) -> pa.RecordBatchReader:
+def stream(
+    views: Views,
+    text: str,
+    params: Params,
+    timeout: float | None,
+    cancelled: threading.Event | None = None,
+) -> pa.RecordBatchReader:
     """Return the answer batch by batch, see :meth:`~.queryable.Queryable.sql_lazy`."""
-    found = _ask(views, text, params, timeout)
+    found = _ask(views, text, params, timeout, cancelled)
     names = _distinct(found.schema.names)
     named = zip(found.schema, names, strict=True)
     schema = pa.schema([field.with_name(name) for field, name in named])
@@ -59,12 +67,18 @@ def connect(views: Views) -> duckdb.DuckDBPyConnection:
     return session.con
 
 
-def _ask(views: Views, text: str, params: Params, timeout: float | None) -> Answer:
+def _ask(
+    views: Views,
+    text: str,
+    params: Params,
+    timeout: float | None,
+    cancelled: threading.Event | None = None,
+) -> Answer:
     if timeout is None:
         return ask_here(views, text, params)
     from kymflow_zarr.sql import isolated
 
-    return isolated.ask(views, text, params, timeout)
+    return isolated.ask(views, text, params, timeout, cancelled)
 
 
 def _collected(found: Answer) -> pa.Table:

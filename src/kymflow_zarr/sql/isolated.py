@@ -29,10 +29,17 @@ if TYPE_CHECKING:
     from kymflow_zarr.sql.session import Params
     from kymflow_zarr.sql.views import Views
 
+_POLL_S = 0.1  # a person who leaves a page does not notice; a query in vain ends soon
 _SERVE = f"from {__name__} import serve; serve()"
 
 
-def ask(views: Views, text: str, params: Params, timeout: float) -> Answer:
+def ask(
+    views: Views,
+    text: str,
+    params: Params,
+    timeout: float,
+    cancelled: threading.Event | None = None,
+) -> Answer:
     """Answer a query in a process of its own.
 
     Args:
@@ -41,10 +48,11 @@ def ask(views: Views, text: str, params: Params, timeout: float) -> Answer:
         params: Values for it.
         timeout: Seconds that it may take; the start of the process and the time in which nobody
             waits for a batch do not count.
+        cancelled: Ends the query once it is set.
 
     Raises:
-        QueryError: If it can't be answered.
-        QueryTimeoutError: If it takes longer than it may; also while batches are read.
+        QueryError: If it can't be answered, or is cancelled; also while batches are read.
+        QueryTimeoutError: If it takes longer than it may; likewise.
         UsageError: If the timeout is no finite number above 0, or a value can't be sent to
             another process.
     """
@@ -54,7 +62,7 @@ def ask(views: Views, text: str, params: Params, timeout: float) -> Answer:
         request = pickle.dumps((views, text, params))
     except (pickle.PicklingError, AttributeError, TypeError) as error:
         raise UsageError(f"a value in params can't be sent to another process: {error}") from error
-    child = _Child(timeout)
+    child = _Child(timeout, cancelled)
     try:
         types, schema = child.begin(request)
     except BaseException:
@@ -70,13 +78,15 @@ class _Child:
 
     Args:
         timeout: Seconds that the query may take.
+        cancelled: Ends the process once it is set.
 
     Attributes:
         end: Ends the process, whatever it does, and removes its files; it is called with the end
             of this object or of the program.
     """
 
-    def __init__(self, timeout: float) -> None:
+    def __init__(self, timeout: float, cancelled: threading.Event | None = None) -> None:
+        self._cancelled = cancelled
         self._timeout = timeout
         self._left = timeout
         self._is_late = False
@@ -131,25 +141,36 @@ class _Child:
         """
         import pyarrow as pa
 
-        timer = threading.Timer(threading.TIMEOUT_MAX if inf else max(0, self._left), self._expire)
-        timer.daemon = True
+        done = threading.Event()
+        left = threading.TIMEOUT_MAX if inf else max(0, self._left)
+        threading.Thread(target=self._watch, args=(done, left), daemon=True).start()
         started = time.monotonic()
-        timer.start()
         try:
             return read()
         except (EOFError, pickle.UnpicklingError, OSError, pa.ArrowInvalid) as error:
             raise self._death() from error
         finally:
-            timer.cancel()
+            done.set()
             if not inf:
                 self._left -= time.monotonic() - started
 
-    def _expire(self) -> None:
-        self._is_late = True
-        self._process.kill()
+    def _watch(self, done: threading.Event, left: float) -> None:
+        """Kill the process when its time is up, or it is cancelled, before the waiting is over."""
+        if self._cancelled is None:
+            self._is_late = not done.wait(left)
+        else:
+            end = time.monotonic() + left
+            while not (self._is_late or self._cancelled.is_set()):
+                if done.wait(min(_POLL_S, max(0, end - time.monotonic()))):
+                    return
+                self._is_late = time.monotonic() >= end
+        if not done.is_set():
+            self._process.kill()
 
     def _death(self) -> QueryError:
         code = self._process.wait()
+        if self._cancelled is not None and self._cancelled.is_set():
+            return QueryError("the query was cancelled")
         if self._is_late:
             return QueryTimeoutError(
                 f"the query took longer than {self._timeout:g} s and was stopped; ask for less, or "

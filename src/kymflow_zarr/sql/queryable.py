@@ -10,6 +10,7 @@ from kymflow_zarr.tables.moves import read_in_place
 from kymflow_zarr.tables.types import AsOf
 
 if TYPE_CHECKING:
+    import threading
     from pathlib import Path
 
     import duckdb
@@ -81,6 +82,7 @@ class Queryable(ABC):
         tables: Iterable[str] | None = None,
         timeout: float | None = None,
         at: AsOf = None,
+        cancelled: threading.Event | None = None,
     ) -> pa.RecordBatchReader:
         """Answer a SQL query batch by batch, for answers larger than memory.
 
@@ -91,6 +93,7 @@ class Queryable(ABC):
             timeout: Seconds that DuckDB may take for all batches together, the reader's own time
                 not counted.
             at: As for :meth:`sql`.
+            cancelled: Ends the query once another thread sets it; only with a ``timeout``.
 
         Returns:
             A reader of batches of about 100,000 rows; anything that takes an Arrow stream takes it.
@@ -104,7 +107,7 @@ class Queryable(ABC):
         """
         from kymflow_zarr.sql.answers import stream
 
-        return self._ask(tables, at, lambda views: stream(views, query, params, timeout))
+        return self._ask(tables, at, lambda views: stream(views, query, params, timeout, cancelled))
 
     def connect(
         self, *, tables: Iterable[str] | None = None, at: AsOf = None

@@ -20,6 +20,7 @@
       index/locks/.journal.lock           the lock of whoever begins or drops a segment of it
       review/<name>.jsonl                 an append-only log; its torn ends are in <name>.torn
       review/queues/<name>.json           a sample to be judged
+      queries/<name>.sql                  a query that somebody keeps
       **/.<name>.<hex>.tmp                a file being written, which then takes that name
 
 A name that ends in ``.lock`` is a lock or a lease; what begins with ``.deleted-`` is being deleted.
@@ -126,6 +127,16 @@ def trash(dataset: Path) -> Path:
 def queues(dataset: Path) -> Path:
     """The folder of samples that are judged one by one."""
     return logs(dataset) / "queues"
+
+
+def saved_queries(dataset: Path) -> Path:
+    """The folder of the queries that people keep."""
+    return dataset / "queries"
+
+
+def saved_query(dataset: Path, name: str) -> Path:
+    """A query that somebody keeps."""
+    return saved_queries(dataset) / f"{name}.sql"
 
 
 def log(dataset: Path, name: str) -> Path:

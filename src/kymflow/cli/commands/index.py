@@ -12,11 +12,9 @@ import click
 from kymflow.cli.errors import FAILED, warn
 from kymflow.cli.options import (
     chosen_executor,
-    counted,
     dataset_argument,
     image_options,
     indexers_argument,
-    labelled,
     load_indexers,
     mode_option,
     open_tables,
@@ -99,9 +97,11 @@ def command(
     image_ids = picked_images(kym.dataset, images, where)
     failed = False
     if dry_run:
+        from kymflow.core.kym_dataset.overview import count_reasons, label_step
+
         for indexer in chosen:
             verdicts = kym.staleness(indexer, image_ids=image_ids, mode=mode, verify=verify)
-            Output().print(labelled(indexer.name, counted(verdicts)))
+            Output().print(label_step(indexer.name, count_reasons(verdicts)))
         return
     with chosen_executor(workers, dask) as executor:
         if watch:

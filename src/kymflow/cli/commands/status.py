@@ -8,10 +8,8 @@ import click
 
 from kymflow.cli.errors import printable
 from kymflow.cli.options import (
-    counted,
     dataset_argument,
     indexers_argument,
-    labelled,
     load_indexers,
     open_tables,
     picked_images,
@@ -45,10 +43,10 @@ def command(
     """
     import polars as pl
 
+    from kymflow.core.chain import chain_status
+    from kymflow.core.kym_dataset.overview import count_reasons, label_step
     from kymflow.core.kym_dataset.update.decide import REASONS
-    from kymflow.core.velocity import velocity_status
     from kymflow.core.velocity.plan import REASONS as MEASUREMENT_REASONS
-    from kymflow.core.velocity_events import detection_status
     from kymflow.core.velocity_events.plan import REASONS as DETECTION_REASONS
 
     known = list(dict.fromkeys((*REASONS, *MEASUREMENT_REASONS, *DETECTION_REASONS)))
@@ -62,18 +60,16 @@ def command(
         for indexer in chosen:
             click.echo(printable(f"{indexer.name}  {kym.explain(indexer, image_id)}"))
         return
-    steps: list[tuple[str, pl.DataFrame]] = []
-    no_rows = pl.lit(None, pl.Int64).alias("n_rows")
-    older: list[str] = []
-    for indexer in chosen:
-        verdicts = kym.staleness(indexer, verify=verify)
-        if indexer.name == "velocity":
-            steps.append(("traces", velocity_status(kym.dataset).with_columns(no_rows)))
-        if indexer.name == "velocity_events":
-            steps.append(("events", detection_status(kym.dataset).with_columns(no_rows)))
-            older = verdicts.filter(reason="trace_changed")["image_id"].to_list()
-        steps.append((indexer.name, verdicts))
+    steps = chain_status(kym, chosen, verify=verify)
+    older = [
+        image_id
+        for step, verdicts in steps
+        if step == "velocity_events"
+        for image_id in verdicts.filter(reason="trace_changed")["image_id"]
+    ]
     chosen_rows = pl.col("reason").is_in(reason) if reason else pl.lit(value=True)
     frames = [(step, verdicts.filter(chosen_rows)) for step, verdicts in steps]
-    output.print(pl.concat(labelled(step, f if images else counted(f)) for step, f in frames))
+    output.print(
+        pl.concat(label_step(step, f if images else count_reasons(f)) for step, f in frames)
+    )
     tell_of_older_traces(older)

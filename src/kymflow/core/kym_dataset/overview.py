@@ -68,6 +68,18 @@ def show_tables(dataset: ZarrDataset, staleness: Callable[[Indexer], pl.DataFram
         return head + tables.drop("bytes")._repr_html_()
 
 
+def count_reasons(verdicts: pl.DataFrame) -> pl.DataFrame:
+    """Return how many images and rows there are of each action and reason."""
+    rows = pl.when(pl.col("n_rows").count() > 0).then(pl.col("n_rows").sum())
+    counts = verdicts.group_by("action", "reason").agg(images=pl.len(), rows=rows)
+    return counts.sort("action", "images", "reason", descending=[False, True, False])
+
+
+def label_step(step: str, frame: pl.DataFrame) -> pl.DataFrame:
+    """Put in front of a frame which step it is about."""
+    return frame.select(pl.lit(step).alias("step"), pl.all())
+
+
 def _describe(dataset: ZarrDataset, name: str) -> tuple[object, ...]:
     tables = dataset.tables
     rows = tables.scan(name)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import altair as alt
 import polars as pl
 
 from kymflow.core.plots.drawing import values
 from kymflow.core.plots.span import Span
-from kymflow.core.plots.style import INK, PALETTE
+from kymflow.core.plots.style import EVENT_COLOURS, INK, SPARE_COLOUR
 
 GAP_SHADE, SHIFT_SHADE, STRIP = 0.28, 0.08, 5
 """How dark a gap is shaded, and the way of a shift from its onset to its peak, which may be long;
@@ -18,15 +18,6 @@ the strip (px) on top shows it as well."""
 CANDIDATE = 0.4
 """How opaque the line and arrow of a candidate are; other events' are wholly so."""
 
-EVENT_COLOURS: Mapping[str, str] = {
-    "baseline_drop": "#D55E00",
-    "baseline_rise": "#009E73",
-    "nan_gap": "#6B6B6B",
-    "zero_gap": "#56B4E9",
-    "User Added": "#CC79A7",
-}
-"""The colour of each type of event, the same in every picture."""
-_SPARE = PALETTE[6]
 
 _TOLD = {
     "event_type": ("N", "type"),
@@ -64,7 +55,9 @@ def event_marks(events: pl.DataFrame, kinds: Sequence[str], *, legend: bool) -> 
     colour = alt.Color(
         "event_type",
         type="nominal",
-        scale=alt.Scale(domain=kinds, range=[EVENT_COLOURS.get(kind, _SPARE) for kind in kinds]),
+        scale=alt.Scale(
+            domain=kinds, range=[EVENT_COLOURS.get(kind, SPARE_COLOUR) for kind in kinds]
+        ),
         legend=_legend() if legend and kinds else None,
     )
     tooltip = [

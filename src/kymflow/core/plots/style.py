@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from kymflow_zarr.errors import UsageError
@@ -25,6 +26,17 @@ PALETTE = (
 )
 """Okabe and Ito's colours, which the colour-blind can tell apart, without black and yellow; the
 last four are for the rare plot with more than six kinds."""
+
+EVENT_COLOURS: Mapping[str, str] = {
+    "baseline_drop": "#D55E00",
+    "baseline_rise": "#009E73",
+    "nan_gap": "#6B6B6B",
+    "zero_gap": "#56B4E9",
+    "User Added": "#CC79A7",
+}
+"""The colour of each type of event, the same in every picture."""
+SPARE_COLOUR = PALETTE[6]
+"""Of any other type."""
 
 FIRST = PALETTE[0]
 INK, FAINT, GRID = "#222222", "#666666", "#E6E6E6"

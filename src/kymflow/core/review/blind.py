@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 import polars as pl
 
@@ -141,6 +141,10 @@ class BlindReviews(Reviews):
         """Load the queue's events of an image, given its alias."""
         return self.find(image_id).frame
 
+    def expecting(self, seen: Mapping[EventKey, Row]) -> Self:
+        """Likewise, given aliases; what others say of an event meanwhile is no conflict."""
+        return super().expecting({self._real_key(key): row for key, row in seen.items()})
+
     def record(self, image: str) -> ZarrImageRecord:
         """Return the image behind an alias, to draw it: its name is not to be shown."""
         return self.dataset.record(self._real(self.find_image(image)))
@@ -193,6 +197,11 @@ class BlindReviews(Reviews):
         with self._names_hidden():
             return super()._decide(verb, [self._real_key(key) for key in keys], after)
 
+    def _as_shown(self, key: EventKey, row: Row) -> Row:
+        own = (r for r in self._verdicts_on(key.image_id) if r["reviewer"] == self.reviewer)
+        verdict = next((r for r in own if _key(r) == key), None)
+        return {**row, **_of_reviewer(verdict)}
+
     def _real_key(self, key: EventKey) -> EventKey:
         return key._replace(image_id=self._real(self.find_image(key.image_id)))
 
@@ -208,7 +217,10 @@ class BlindReviews(Reviews):
 
     def _verdicts(self) -> Iterator[Row]:
         for image_id in set(self.queue.images.values()):
-            yield from standing_verdicts(image_id, self.journal.of_image(image_id))
+            yield from self._verdicts_on(image_id)
+
+    def _verdicts_on(self, image_id: str) -> Iterable[Row]:
+        return standing_verdicts(image_id, self.journal.of_image(image_id))
 
     def _hide(self, text: str) -> str:
         for alias, image_id in self.queue.images.items():

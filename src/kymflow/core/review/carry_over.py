@@ -186,6 +186,25 @@ def merge_reviewed(
     return Merged(pl.DataFrame(rows, schema), moved, kept, beside)
 
 
+def matched(old: Sequence[Row], new: Sequence[Row], reach: float) -> dict[int, int]:
+    """Tell which new event each old one is: that of its type and trace that shares most time.
+
+    Args:
+        old: The old events.
+        new: The new events.
+        reach: As for :func:`merge_reviewed`.
+
+    Returns:
+        Places of new events by the places of old ones; those without a partner are left out.
+    """
+    return _partners(sorted(_overlaps(old, [True] * len(old), new, reach, {})))
+
+
+def bears_work(row: Row) -> bool:
+    """Tell whether a person's work is on an event, as its own columns have it."""
+    return _is_added(row) or _is_reviewed(row)
+
+
 def _place(row: Row) -> tuple[Owner, float]:
     start = row.get("t_start_s")
     return _owner(row), math.inf if start is None else start

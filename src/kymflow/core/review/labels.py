@@ -18,6 +18,12 @@ if TYPE_CHECKING:
 
 UNREVIEWED = "unreviewed"
 USUAL = ("true_stall", "reversal", "other", UNREVIEWED)
+_PROPOSED = {"stall_candidate": "true_stall"}
+
+
+def proposed_label(machine_type: str | None) -> str:
+    """Return the label by which a person agrees with the detector, given what it calls an event."""
+    return _PROPOSED.get(machine_type or "", "other")
 
 
 def labels_of(store: Store) -> list[str]:

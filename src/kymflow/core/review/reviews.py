@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from kymflow.core.artifacts.image_names import find_image
-from kymflow.core.errors import ReviewError
+from kymflow.core.errors import ReviewConflictError, ReviewError
 from kymflow.core.review.decision import (
     TIMES,
     Change,
@@ -64,6 +64,20 @@ class Reviews:
         self.dry_run = dry_run
         self.journal = Journal(dataset)
         self._writer = DecisionWriter(dataset, self.journal, dry_run=dry_run)
+        self._seen: dict[EventKey, Row] = {}
+
+    def expecting(self, seen: Mapping[EventKey, Row]) -> Self:
+        """Have the verbs refuse events that are no longer as somebody saw them.
+
+        Args:
+            seen: Some columns of these events, and the values that were seen.
+
+        Returns:
+            These very reviews. Their verbs raise :class:`~kymflow.core.errors.ReviewConflictError`
+            from now on if one of the events differs, and decide nothing.
+        """
+        self._seen = {key: dict(row) for key, row in seen.items()}
+        return self
 
     def find(self, image: str | None = None, where: str | None = None) -> Events:
         """Find events as they are now, rejected ones included; see :func:`find_events`.
@@ -233,7 +247,7 @@ class Reviews:
         with self._writer.at_work(key.image_id for key in asked) as rows:
             changes = []
             for key in asked:
-                row = _row_of(key, rows)
+                row = self._row_of(key, rows)
                 if row["event_type"] != ADDED:
                     raise ReviewError(
                         "only events that a person added can be removed; reject this one instead",
@@ -302,7 +316,7 @@ class Reviews:
         with self._writer.at_work(key.image_id for key in asked) as rows:
             changes = []
             for key in asked:
-                row = _row_of(key, rows)
+                row = self._row_of(key, rows)
                 values = after(key, row)
                 before = {name: plain_value(row.get(name)) for name in values}
                 changes.append(Change(key, before, values, at_of(row), snapshot(row)))
@@ -319,14 +333,29 @@ class Reviews:
             self._writer.carry_out(Decision(verb, self.reviewer, (), target.id), rows)
         return target
 
+    def _row_of(self, key: EventKey, rows: Mapping[str, Sequence[Row]]) -> Row:
+        own = rows[key.image_id]
+        row = next((row for row in own if key_of(key.image_id, row) == key), None)
+        if row is None:
+            ids = ", ".join(str(row["event_id"]) for row in own) or "none"
+            raise ReviewError(
+                f"there is no event {key.event_id!r} of ROI {key.roi_id}, channel {key.channel}; "
+                f"events here: {ids}",
+                image_id=key.image_id,
+            )
+        shown = self._as_shown(key, row)
+        seen = self._seen.get(key, {})
+        changed = [name for name, value in seen.items() if shown.get(name) != value]
+        if changed:
+            told = ", ".join(
+                f"{name} is {shown.get(name)!r}, not {seen[name]!r}" for name in changed
+            )
+            raise ReviewConflictError(
+                f"event {key.event_id!r} was changed since it was shown: {told}; look at it again",
+                image_id=key.image_id,
+            )
+        return row
 
-def _row_of(key: EventKey, rows: Mapping[str, Sequence[Row]]) -> Row:
-    for row in rows[key.image_id]:
-        if key_of(key.image_id, row) == key:
-            return row
-    ids = ", ".join(str(row["event_id"]) for row in rows[key.image_id]) or "none"
-    raise ReviewError(
-        f"there is no event {key.event_id!r} of ROI {key.roi_id}, channel {key.channel}; "
-        f"events here: {ids}",
-        image_id=key.image_id,
-    )
+    def _as_shown(self, key: EventKey, row: Row) -> Row:
+        """Give an event as its reviewer sees it."""
+        return row

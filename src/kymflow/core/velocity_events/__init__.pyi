@@ -11,5 +11,7 @@ from .params import NanGapParams as NanGapParams
 from .params import ParamSpec as ParamSpec
 from .params import ZeroGapParams as ZeroGapParams
 from .params import param_specs as param_specs
+from .preview import Preview as Preview
+from .preview import preview_detection as preview_detection
 from .report import DetectReport as DetectReport
 from .report import KeptEvent as KeptEvent

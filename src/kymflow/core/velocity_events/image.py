@@ -90,7 +90,7 @@ def _detect_locked(rec: ZarrImageRecord, params: EventParams) -> Detected:
     folder = f"{rec.path}/analysis"
     [before] = read_detections(rec.dataset, [rec.image_id])
     trace = _stamp(folder, TRACE_FILES)  # before it is read: one that is replaced is seen
-    found = _search(rec, load_trace(rec), params)
+    found = search(rec, load_trace(rec), params)
     merged, external = _save_events(rec, folder, found, params)
     [own] = own_params(rec.dataset, [rec.image_id])
     indexed_as = own.indexed_as
@@ -119,10 +119,14 @@ def _detect_locked(rec: ZarrImageRecord, params: EventParams) -> Detected:
     )
 
 
-def _search(
+def search(
     rec: ZarrImageRecord, trace: pl.DataFrame, params: EventParams
 ) -> dict[Owner, list[Row]]:
-    """Return the events of every ROI and channel."""
+    """Find the events of every ROI and channel of a trace; nothing is written.
+
+    Raises:
+        ArtifactSchemaError: If the trace is none.
+    """
     found: dict[Owner, list[Row]] = {}
     for (roi_id, channel), part in trace.partition_by(*OWNER, as_dict=True).items():
         try:

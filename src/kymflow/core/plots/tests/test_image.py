@@ -18,8 +18,8 @@ from PIL import Image
 
 from kymflow.core.artifacts.events import EVENT_SCHEMA, EVENTS_ARTIFACT, TRACE_ARTIFACT
 from kymflow.core.plots import draw_image, save
-from kymflow.core.plots.events import EVENT_COLOURS
 from kymflow.core.plots.pixels import column_means, picture_url
+from kymflow.core.plots.style import EVENT_COLOURS
 from kymflow.core.plots.trace import HEIGHT
 from kymflow.core.synthetic import Stretch, add_synthetic_image
 from kymflow.core.velocity_events import detect_dataset

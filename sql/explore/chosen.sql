@@ -1,0 +1,12 @@
+-- Choose rows of a listing, in an order.
+-- Inputs     none
+-- Fragments  {rows}   the listing
+--            {where}  the condition, on a line of its own: it may end in a comment
+--            {order}  columns to sort by
+-- Output     the rows
+SELECT *
+FROM ({rows})
+WHERE (
+    {where}
+)
+ORDER BY {order}

@@ -1,0 +1,193 @@
+"""Decisions on events, each a verb of the reviews; where a review stands."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from kymflow.core.errors import ReviewError, check_choice
+from kymflow.core.review.blind import BlindReviews
+from kymflow.core.review.decision import EventKey
+from kymflow.core.review.journal import active
+from kymflow.core.review.labels import UNREVIEWED
+from kymflow.core.review.reviews import Reviews
+from kymflow.core.review.state import key_of
+from kymflow.explore.api.endpoint import Asked, reads, writes
+from kymflow.explore.api.image import shown_events
+from kymflow.explore.encode import rows_of
+from kymflow.explore.listings import Listing
+from kymflow.explore.workspace import Workspace
+from kymflow_zarr.errors import UsageError
+
+_KEY = ("image_id", "roi_id", "channel", "event_id")
+_STEP = 50_000
+
+
+def _decide(workspace: Workspace, asked: Asked) -> dict[str, Any]:
+    """Decide on events that the person sees; refused if one is no longer as it was seen."""
+    events = asked.list_of("events", dict)
+    seen = {_key(each): each["seen"] for each in events if isinstance(each.get("seen"), dict)}
+    keys = [_key(each) for each in events]
+    with workspace.writing:
+        reviews = workspace.reviews(asked.optional("queue")).expecting(seen)
+        _carry_out(reviews, asked, keys)
+    images = dict.fromkeys(key.image_id for key in keys)
+    return {"images": {image: shown_events(reviews.events(image)) for image in images}}
+
+
+def _decide_listed(workspace: Workspace, asked: Asked) -> dict[str, Any]:
+    """Decide on rows of a listing at once: one decision, which one undo takes back."""
+    listing = workspace.listings.get(asked.text("listing"))
+    keys = list(dict.fromkeys(_listed(listing, asked.list_of("ranges", list))))
+    images = len({key.image_id for key in keys})
+    if not asked.flag("dry_run"):
+        with workspace.writing:
+            _carry_out(workspace.reviews(asked.optional("queue")), asked, keys)
+    return {"n_events": len(keys), "n_images": images}
+
+
+def _add(workspace: Workspace, asked: Asked) -> dict[str, Any]:
+    image = asked.text("image")
+    start = asked.number("start")
+    if start is None:
+        raise UsageError("start is missing")
+    with workspace.writing:
+        reviews = workspace.reviews(asked.optional("queue"))
+        added = reviews.add(
+            image,
+            start=start,
+            end=asked.number("end"),
+            roi_id=asked.whole("roi_id", 1),
+            channel=asked.whole("channel", 1),
+            user_type=asked.optional("label") or UNREVIEWED,
+        )
+    events = shown_events(reviews.events(image))
+    return {"event_id": added["event_id"], "images": {image: events}}
+
+
+def _undo(workspace: Workspace, asked: Asked) -> dict[str, Any]:
+    return _turn(workspace, asked, "undo")
+
+
+def _redo(workspace: Workspace, asked: Asked) -> dict[str, Any]:
+    return _turn(workspace, asked, "redo")
+
+
+def _turn(workspace: Workspace, asked: Asked, turn: str) -> dict[str, Any]:
+    queue = asked.optional("queue")
+    with workspace.writing:
+        reviews = workspace.reviews(queue)
+        decision = reviews.undo() if turn == "undo" else reviews.redo()
+    names: Mapping[str, str] = {}
+    if isinstance(reviews, BlindReviews):
+        names = {image: alias for alias, image in reviews.queue.images.items()}
+        if not all(change.key.image_id in names for change in decision.changes):
+            return {"verb": decision.verb, "n_events": len(decision.changes), "events": []}
+    keys = [
+        change.key._replace(image_id=names.get(change.key.image_id, change.key.image_id))
+        for change in decision.changes[:100]
+    ]
+    return {
+        "verb": decision.verb,
+        "n_events": len(decision.changes),
+        "events": [key._asdict() for key in keys],
+    }
+
+
+def _progress(workspace: Workspace, asked: Asked) -> dict[str, Any]:
+    """Tell how far a review of a listing has come: in all, per type, and where it goes on."""
+    listing = workspace.listings.get(asked.text("listing"))
+    queue = asked.optional("queue")
+    decided = set() if queue else _decided(workspace.reviews(None))
+    total: Counter[str] = Counter()
+    done: Counter[str] = Counter()
+    first: int | None = None
+    place = 0
+    names = [n for n in (*_KEY, "event_type", "user_type", "rejected") if n in listing.schema.names]
+    for start in range(0, listing.n_rows, _STEP):
+        columns = listing.rows(start, start + _STEP).select(names).to_pylist()
+        for row in columns:
+            kind = str(row.get("event_type"))
+            label = row.get("user_type") or UNREVIEWED
+            total[kind] += 1
+            if (
+                label != UNREVIEWED
+                or row.get("rejected")
+                or key_of(row["image_id"], row) in decided
+            ):
+                done[kind] += 1
+            elif first is None:
+                first = place
+            place += 1
+    groups = [[kind, done[kind], count] for kind, count in sorted(total.items())]
+    return {"n": place, "done": done.total(), "first": first, "groups": groups}
+
+
+def _decided(reviews: Reviews) -> set[EventKey]:
+    """Return the events on which some decision stands, by whomever."""
+    found: set[EventKey] = set()
+    for decision in active(reviews.journal.decisions()):
+        for change in decision.changes:
+            if (change.after or {}).get("user_type") == UNREVIEWED:
+                found.discard(change.key)
+            else:
+                found.add(change.key)
+    return found
+
+
+def _carry_out(reviews: Reviews, asked: Asked, keys: Sequence[EventKey]) -> None:
+    verb = asked.text("verb")
+    check_choice("verb", verb, "label", "settle", "note", "reject", "restore", "edit", "remove")
+    if not keys:
+        raise ReviewError("no event is chosen")
+    if verb in ("label", "settle"):
+        getattr(reviews, verb)(keys, asked.text("label"))
+    elif verb == "note":
+        reviews.note(keys, asked.optional("note") or "")
+    elif verb == "edit":
+        if len(keys) > 1:
+            raise ReviewError("times are corrected of one event at a time")
+        times = {name: asked.number(name) for name in ("start", "peak", "end")}
+        reviews.edit(keys[0], **times)
+    else:
+        getattr(reviews, verb)(keys)
+
+
+def _key(event: Mapping[str, Any]) -> EventKey:
+    try:
+        return EventKey(
+            str(event["image_id"]),
+            _whole(event["roi_id"]),
+            _whole(event["channel"]),
+            str(event["event_id"]),
+        )
+    except KeyError as error:
+        raise UsageError(f"an event lacks its {error.args[0]}") from error
+
+
+def _whole(value: object) -> int | None:
+    if value is None or isinstance(value, int):
+        return value
+    raise UsageError(f"{value!r} is not a whole number")
+
+
+def _listed(listing: Listing, ranges: Sequence[Sequence[Any]]) -> Iterator[EventKey]:
+    lacking = [name for name in _KEY if name not in listing.schema.names]
+    if lacking:
+        raise ReviewError(f"the rows don't name events: they have no {', '.join(lacking)}")
+    for each in ranges:
+        if len(each) != 2 or not all(isinstance(place, int) for place in each):
+            raise UsageError("ranges are pairs of whole numbers")
+        for row in rows_of(listing.rows(*each).select(list(_KEY))):
+            yield _key(dict(zip(_KEY, row, strict=True)))
+
+
+READS = [reads("/api/progress", _progress)]
+WRITES = [
+    writes("/api/decide", _decide),
+    writes("/api/decide-listed", _decide_listed),
+    writes("/api/add", _add),
+    writes("/api/undo", _undo),
+    writes("/api/redo", _redo),
+]

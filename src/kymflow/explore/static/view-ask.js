@@ -1,0 +1,151 @@
+// Questions: SQL or a named query; the answer as a table, as a chart, as a file.
+
+import { address, get, post } from "./api.js";
+import { completing } from "./complete.js";
+import { ask, fill, h, labelled, many, say } from "./dom.js";
+import { Grid } from "./grid.js";
+import { bind } from "./keys.js";
+import { go, keep } from "./router.js";
+
+const FORMATS = ["csv", "tsv", "json", "jsonl", "markdown", "parquet", "arrow", "xlsx"];
+const KINDS = ["line", "bar", "hist", "scatter", "box"];
+const EXAMPLE = "SELECT condition, count(*) AS n_events\nFROM kym_events JOIN kym_images USING (image_id)\nGROUP BY condition";
+
+export async function show(host, values, state) {
+  const [{ tables }, known] = await Promise.all([get("schema"), get("queries")]);
+  let { named = known.named, saved = known.saved } = known;
+  let name = values.name ?? "";
+  let listing = null;
+  let asked = null;
+  let grid = null;
+  const area = h("textarea.sql", { value: values.sql ?? (name ? "" : EXAMPLE), rows: 6, spellcheck: false, "aria-label": "SQL" });
+  const picker = h("select", { "aria-label": "Query", onchange: () => pick(picker.value) });
+  const form = h("div.query-form");
+  const told = h("span.told");
+  const error = h("pre.wrong", { role: "alert" });
+  const table = h("div.fill");
+  const chart = h("figure");
+  const chartForm = h("div.actions.inline");
+  const downloads = h("span");
+  const runButton = h("button.main", { onclick: () => run() }, "Run (Ctrl-Enter)");
+  const stop = h("button", { onclick: () => asked?.abort(), hidden: true }, "Stop");
+  const save = h("button", { onclick: keepQuery, disabled: state.read_only }, "Save…");
+  fill(
+    host,
+    h("div.bar", {}, picker, h("div.editor", {}, area, form), h("div.buttons", {}, runButton, stop, save)),
+    error,
+    h("div.bar", {}, told, downloads, chartForm),
+    h("div.sides.right", {}, table, h("aside.chart", {}, chart)),
+  );
+  completing(area, tables, () => run());
+
+  function drawPicker() {
+    const option = (value, text) => h("option", { value, selected: value === (name ? `named:${name}` : "") }, text);
+    fill(picker, option("", "SQL"), h("optgroup", { label: "Saved here" }, Object.keys(saved).map((each) => option(`saved:${each}`, each))), h("optgroup", { label: "Named queries" }, named.map((each) => option(`named:${each.name}`, each.name))));
+  }
+
+  function pick(value) {
+    const [kind, chosen] = value.split(/:(.*)/s);
+    name = kind === "named" ? chosen : "";
+    if (kind === "saved") area.value = saved[chosen];
+    drawForm();
+    run();
+  }
+
+  function drawForm() {
+    const query = named.find((each) => each.name === name);
+    area.hidden = Boolean(query);
+    save.hidden = Boolean(query);
+    if (!query) return fill(form);
+    const given = JSON.parse(values.params ?? "{}");
+    return fill(
+      form,
+      h("p", {}, query.summary),
+      query.params.map((param) => labelled(`${param.name}${param.unit ? ` (${param.unit})` : ""}`, h("input", { name: param.name, value: given[param.name] ?? param.default ?? "", onkeydown: (event) => event.key === "Enter" && run() }), param.about)),
+    );
+  }
+
+  const params = () => Object.fromEntries([...form.querySelectorAll("input")].filter((each) => each.value !== "").map((each) => [each.name, each.value]));
+
+  async function run() {
+    asked?.abort();
+    asked = new AbortController();
+    const question = name ? { kind: "named", name, params: params() } : { kind: "sql", sql: area.value };
+    keep({ sql: name ? "" : area.value, name, params: name ? JSON.stringify(params()) : "" });
+    stop.hidden = false;
+    error.textContent = "";
+    try {
+      listing = await get("listing", question, asked.signal);
+      told.textContent = many(listing.n_rows, "row");
+      drawTable();
+      drawChartForm();
+      drawDownloads();
+    } catch (wrong) {
+      told.textContent = "";
+      error.textContent = wrong.name === "AbortError" ? "Stopped." : wrong.message;
+    } finally {
+      stop.hidden = true;
+    }
+  }
+
+  function drawTable() {
+    grid?.close();
+    const names = listing.columns.map((each) => each.name);
+    const image = names.indexOf("image_id");
+    const open = (row) => image >= 0 && go("image", { image: row[image], event: row[names.indexOf("event_id")], roi: row[names.indexOf("roi_id")] });
+    grid = new Grid(table, {
+      columns: listing.columns.map(({ name: column, type }) => ({ name: column, title: column, width: column.endsWith("_id") && type === "string" ? 220 : 130, number: /int|float|double|decimal/.test(type) })),
+      label: "Answer",
+      empty: "No rows.",
+      open: image >= 0 ? open : undefined,
+    });
+    grid.show(listing);
+  }
+
+  function drawDownloads() {
+    fill(downloads, "Download ", FORMATS.map((format) => [h("a", { href: address("download", { listing: listing.listing, format }), download: "" }, format), " "]));
+  }
+
+  function drawChartForm() {
+    const columns = ["", ...listing.columns.map((each) => each.name)];
+    const select = (label, options, value) => labelled(label, h("select", { name: label, onchange: drawChart }, options.map((each) => h("option", { value: each, selected: each === value }, each || "(guess)"))));
+    const declared = named.find((each) => each.name === name)?.kind;
+    fill(chartForm, select("chart", ["none", ...KINDS], values.chart ?? declared ?? "none"), select("x", columns, values.x), select("y", columns, values.y), select("colour", columns, values.colour));
+    drawChart();
+  }
+
+  function drawChart() {
+    const chosen = Object.fromEntries([...chartForm.querySelectorAll("select")].map((each) => [each.name, each.value]));
+    keep({ chart: chosen.chart, x: chosen.x, y: chosen.y, colour: chosen.colour });
+    if (chosen.chart === "none") return fill(chart);
+    const look = { kind: chosen.chart, x: chosen.x, y: chosen.y, color: chosen.colour };
+    const of = name ? { name, params: params() } : { listing: listing.listing };
+    const picture = h("img", { alt: `Chart of the answer (${chosen.chart})`, src: address("chart", { ...of, ...look }) });
+    picture.addEventListener("error", async () => {
+      try {
+        await get("chart", { ...of, ...look });
+      } catch (wrong) {
+        fill(chart, h("p.wrong", { role: "alert" }, wrong.message));
+      }
+    });
+    return fill(chart, picture);
+  }
+
+  async function keepQuery() {
+    const chosen = await ask("Name of the query (one word)", { value: "", ok: "Save" });
+    if (!chosen) return;
+    const body = { name: chosen, sql: area.value };
+    const replace = chosen in saved && (await ask(`Replace the query ${chosen}?`, { ok: "Replace" })) !== null;
+    if (chosen in saved && !replace) return;
+    ({ saved } = await post("queries", { ...body, replace }));
+    drawPicker();
+    say(`Saved ${chosen}.`);
+  }
+
+  bind([{ key: "/", about: "to the SQL", run: () => area.focus() }]);
+  drawPicker();
+  drawForm();
+  if (values.sql || name) await run();
+  else area.focus();
+  return () => (asked?.abort(), grid?.close());
+}

@@ -1,0 +1,231 @@
+// Review by keyboard: one event after another, of a condition or of a blind queue.
+
+import { get } from "./api.js";
+import { askNote, decide, named, sameEvent, sayConflict, turnAndSay, wordsFor } from "./decisions.js";
+import { fill, h, many, short } from "./dom.js";
+import { bind, nameOf } from "./keys.js";
+import { go, keep, url } from "./router.js";
+import { fetchImage, Viewer } from "./viewer.js";
+
+const AHEAD = 3;
+const KEPT = 8; // images in memory
+const DEFAULT = "user_type = 'unreviewed' AND NOT rejected AND candidate IS NOT TRUE";
+
+export async function show(host, values, state) {
+  if (state.read_only) throw new Error("The dataset is open for reading only: nothing can be decided.");
+  if (values.queue === undefined && values.where === undefined) return choose(host, state);
+  const queue = values.queue || null;
+  const asked = queue ? { kind: "queue", queue } : { kind: "events", where: values.where, sort: values.sort, desc: values.desc };
+  const listing = await get("listing", { ...asked, first: 0 });
+  if (!listing.n_rows) {
+    fill(host, h("div.failure", {}, h("h1", {}, "Nothing to review"), h("p", {}, "No event matches."), h("a", { href: "/review" }, "Choose others")));
+    return undefined;
+  }
+  const places = new Map(listing.columns.map((each, place) => [each.name, place]));
+  let progress = await get("progress", { listing: listing.listing, queue });
+  let at = values.at === undefined ? (progress.first ?? 0) : Math.min(Number(values.at), listing.n_rows - 1);
+  const started = { time: Date.now(), n: 0 };
+  const rows = new Map();
+  const images = new Map();
+
+  const heading = h("h1.title");
+  const facts = h("div.event-facts", { "aria-live": "polite" });
+  const meter = h("progress", { max: listing.n_rows });
+  const told = h("span.told");
+  const groups = h("table.facts");
+  const stage = h("div.stage");
+  const buttons = h("div.actions");
+  fill(
+    host,
+    h("div.bar", {}, heading, meter, told),
+    h("div.sides.right", {}, stage, h("aside", {}, facts, buttons, h("h2", {}, "Progress"), groups, h("p", {}, h("a", { href: "/review" }, "Choose other events")))),
+  );
+  const viewer = new Viewer(stage, {
+    colours: state.colours,
+    edit: (event, times) => act("edit", times, false),
+    select: (event) => viewer.select(event ?? current.event),
+  });
+  let current = null;
+  let wanted = 0;
+
+  async function rowAt(place) {
+    if (!rows.has(place)) {
+      const from = Math.floor(place / 50) * 50;
+      const page = await get("rows", { listing: listing.listing, from, to: from + 50 });
+      page.forEach((row, n) => rows.set(from + n, Object.fromEntries([...places].map(([name, p]) => [name, row[p]]))));
+    }
+    return rows.get(place);
+  }
+
+  function imageOf(id) {
+    const known = images.get(id) ?? fetchImage(id, queue);
+    images.delete(id);
+    images.set(id, known);
+    known.catch(() => images.delete(id));
+    while (images.size > KEPT) images.delete(images.keys().next().value);
+    return known;
+  }
+
+  async function prefetch() {
+    for (let n = 1; n <= AHEAD && at + n < listing.n_rows; n += 1) imageOf((await rowAt(at + n)).image_id);
+  }
+
+  async function showAt(place) {
+    at = Math.min(Math.max(0, place), listing.n_rows - 1);
+    const mine = (wanted += 1);
+    const row = await rowAt(at);
+    const image = await imageOf(row.image_id);
+    if (mine !== wanted) return;
+    const event = image.events.find((each) => sameEvent(each, row)) ?? null;
+    current = { image, event, row };
+    if (viewer.image !== image) viewer.show(image);
+    viewer.select(event);
+    viewer.focus(event ?? row);
+    drawFacts();
+    keep({ at });
+    host.dataset.at = String(at);
+    prefetch();
+  }
+
+  function drawFacts() {
+    const { image, event, row } = current;
+    heading.textContent = `${at + 1} of ${listing.n_rows.toLocaleString("en")} · ${image.path ?? image.image}`;
+    if (!event) {
+      fill(facts, h("p.wrong", {}, `This event is gone (${row.event_type} ${row.event_id}): it was removed, or detected anew.`));
+      return fill(buttons);
+    }
+    const line = (name, value) => (value === null || value === undefined || value === "" ? null : h("tr", {}, h("th", {}, name), h("td", {}, typeof value === "number" ? short(value) : value)));
+    fill(
+      facts,
+      h("h2", {}, `${event.event_type} ${event.event_id}`, h("span.verdict", {}, wordsFor(event))),
+      h("table.facts", {}, line("ROI", event.roi_id), line("start (s)", event.t_start_s), line("end (s)", event.t_end_s), line("duration (s)", event.duration_s), line("strength", event.strength), line("before (mm/s)", event.baseline_before), line("after (mm/s)", event.baseline_after), line("note", event.note)),
+      queue ? null : h("p", {}, h("a", { href: url("image", { image: image.image, event: event.event_id, roi: event.roi_id }) }, "Open the image")),
+    );
+    return drawButtons(event);
+  }
+
+  function drawButtons(event) {
+    const button = (key, text, run) => h("button", { onclick: run }, h("kbd", {}, nameOf(key)), ` ${text}`);
+    fill(
+      buttons,
+      button(" ", `accept: ${event.proposed.replaceAll("_", " ")}`, accept),
+      state.labels.map((name, n) => button(String(n + 1), name.replaceAll("_", " "), () => act("label", { label: name }))),
+      button("r", event.rejected ? "restore" : "reject", reject),
+      button("n", "note", note),
+      button("u", "undo", () => turn("undo")),
+      button("Shift+u", "redo", () => turn("redo")),
+    );
+  }
+
+  function drawProgress() {
+    meter.value = progress.done;
+    const minutes = (Date.now() - started.time) / 60_000;
+    const pace = started.n > 2 ? ` · ${Math.round(started.n / minutes)} per minute` : "";
+    told.textContent = `${progress.done.toLocaleString("en")} of ${many(progress.n, "event")} judged${pace}`;
+    fill(groups, progress.groups.map(([name, done, n]) => h("tr", {}, h("th", {}, name), h("td", {}, `${done} / ${n}`))));
+  }
+
+  const isJudged = (event) => event.rejected || (event.user_type ?? "unreviewed") !== "unreviewed";
+
+  function count(before, after) {
+    const by = Number(isJudged(after)) - Number(isJudged(before));
+    progress.done += by;
+    const group = progress.groups.find(([name]) => name === after.event_type);
+    if (group) group[1] += by;
+  }
+
+  /** Decide on the event that is shown, and show the next at once; the decision follows in its turn. */
+  async function act(verb, values = {}, advance = true) {
+    const { image, event } = current;
+    if (!event) return;
+    const place = at;
+    const sent = decide(queue, named(image.image, event), verb, values);
+    if (advance) showAt(at + 1);
+    started.n += 1;
+    try {
+      const events = (await sent).images[image.image];
+      const after = events.find((each) => sameEvent(each, event));
+      if (after) count(event, after);
+      take(image, events);
+    } catch (error) {
+      take(image, (await get("image", { image: image.image, queue })).events);
+      await showAt(place);
+      if (error.code !== "review-conflict") throw error;
+      sayConflict(error, `${verb} ${values.label ?? ""}`.trim());
+    }
+    drawProgress();
+  }
+
+  /** Put new events in the place of those that are shown of an image. */
+  function take(image, events) {
+    image.events = events;
+    if (current.image !== image) return;
+    current.event = events.find((each) => sameEvent(each, current.row)) ?? null;
+    viewer.select(current.event);
+    drawFacts();
+  }
+
+  const accept = () => current.event && act("label", { label: current.event.proposed });
+  const reject = () => current.event && act(current.event.rejected ? "restore" : "reject");
+
+  async function note() {
+    if (!current.event) return;
+    const text = await askNote(current.event);
+    if (text !== null) await act("note", { note: text }, false);
+  }
+
+  async function turn(which) {
+    const done = await turnAndSay(which, queue);
+    images.clear();
+    progress = await get("progress", { listing: listing.listing, queue });
+    drawProgress();
+    viewer.image = null;
+    const [first] = done.events;
+    let place = at;
+    for (let back = 0; first && back <= 60; back += 1) {
+      const near = [at - back, at + back].filter((n) => n >= 0 && n < listing.n_rows);
+      const found = (await Promise.all(near.map(async (n) => [n, await rowAt(n)]))).find(
+        ([, row]) => row.image_id === first.image_id && sameEvent(row, first),
+      );
+      if (found) {
+        [place] = found;
+        break;
+      }
+    }
+    await showAt(place);
+  }
+
+  bind([
+    { key: " ", about: "accept what the detector says, and go on", run: accept },
+    ...state.labels.map((name, n) => ({ key: String(n + 1), about: `label ${name}, and go on`, run: () => act("label", { label: name }) })),
+    { key: "r", about: "reject (or restore), and go on", run: reject },
+    { key: "n", about: "note", run: note },
+    { key: "ArrowRight", about: "next event", run: () => showAt(at + 1) },
+    { key: "ArrowLeft", about: "previous event", run: () => showAt(at - 1) },
+    { key: "u", about: "undo your last decision", run: () => turn("undo") },
+    { key: "Shift+u", about: "redo", run: () => turn("redo") },
+    { key: "+", about: "zoom in", run: () => viewer.zoom(0.6) },
+    { key: "-", about: "zoom out", run: () => viewer.zoom(1 / 0.6) },
+    { key: "0", about: "the whole image", run: () => viewer.move(0, viewer.until) },
+    { key: "f", about: "back to the event", run: () => viewer.focus(current.event ?? current.row) },
+  ]);
+  drawProgress();
+  await showAt(at);
+  return () => viewer.close();
+}
+
+/** Choose what to review: a queue, or events by a condition. */
+function choose(host, state) {
+  const where = h("input.where", { value: DEFAULT, "aria-label": "SQL condition on the events", spellcheck: false });
+  const queues = state.queues.map((name) => h("li", {}, h("a", { href: url("review", { queue: name }) }, name), " – blind: images are not named"));
+  fill(
+    host,
+    h("h1.title", {}, "Review"),
+    h("h2", {}, "Events by a condition"),
+    h("form.bar", { onsubmit: (event) => (event.preventDefault(), go("review", { where: where.value || "true" })) }, where, h("button.main", {}, "Begin")),
+    h("h2", {}, "Blind queues"),
+    queues.length ? h("ul", {}, queues) : h("p", {}, "None yet: `kymflow review sample DATASET --per condition 20 --save NAME` draws one."),
+  );
+  where.focus();
+  return undefined;
+}

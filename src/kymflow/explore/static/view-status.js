@@ -1,0 +1,45 @@
+// What is fresh, what is due and why; and the steps that bring it up to date.
+
+import { get } from "./api.js";
+import { fill, h, many, short } from "./dom.js";
+import { JobPanel } from "./job.js";
+import { url } from "./router.js";
+
+const STEPS = [
+  ["velocity", "Measure velocities", "what has pixels and no trace of its own"],
+  ["detect", "Detect events", "in traces that are new or have new params"],
+  ["index", "Update the tables", "of images, velocities, events and reviews"],
+];
+
+export async function show(host, _, state) {
+  const table = h("div");
+  const failed = h("div");
+  const running = h("div.job");
+  const panel = new JobPanel(running, load);
+  const steps = STEPS.map(([step, title, about]) =>
+    h("button", { disabled: state.read_only, title: about, onclick: () => panel.start(step) }, title),
+  );
+  fill(host, h("h1.title", {}, "Status"), state.read_only ? null : h("div.actions.inline", {}, steps), running, table, failed);
+
+  async function load() {
+    const status = await get("status");
+    fill(
+      table,
+      h("p", {}, many(status.images, "image")),
+      h(
+        "table.plain-table",
+        {},
+        h("thead", {}, h("tr", {}, ["step", "action", "reason", "images", "rows"].map((name) => h("th", {}, name)))),
+        h("tbody", {}, status.steps.map(([step, action, reason, images, rows]) => h(`tr${action === "skip" ? "" : ".due"}`, {}, h("td", {}, step), h("td", {}, action), h("td", {}, reason.replaceAll("_", " ")), h("td.number", {}, short(images)), h("td.number", {}, short(rows))))),
+      ),
+    );
+    fill(
+      failed,
+      status.failed.length ? h("h2", {}, "Images that failed") : null,
+      h("ul", {}, status.failed.map((each) => h("li", {}, h("a", { href: url("image", { image: each.image_id }) }, each.image_id), `: ${each.error ?? each.code ?? ""}`))),
+    );
+  }
+
+  await load();
+  return () => panel.close();
+}
