@@ -2,11 +2,11 @@
 -- Inputs     none
 -- Fragments  {rows}   the listing
 --            {where}  the condition, on a line of its own: it may end in a comment
---            {order}  columns to sort by
+--            {order}  the clause that sorts them, if any
 -- Output     the rows
 SELECT *
 FROM ({rows})
 WHERE (
     {where}
 )
-ORDER BY {order}
+{order}

@@ -108,6 +108,7 @@ class Listings:
         self._folder = folder
         self._by_name: OrderedDict[str, Listing] = OrderedDict()
         self._names: dict[str, str] = {}
+        self._asking: dict[str, threading.Lock] = {}
         self._lock = threading.Lock()
 
     def get(self, name: str) -> Listing:
@@ -134,9 +135,13 @@ class Listings:
         """
         key = json.dumps(what, sort_keys=True, default=str)
         with self._lock:
-            known = self._by_name.get(self._names.get(key, ""))
-        if known is not None:
-            return known
+            asking = self._asking.setdefault(key, threading.Lock())
+        with asking:  # who asks the same meanwhile waits for the one answer
+            with self._lock:
+                known = self._by_name.get(self._names.get(key, ""))
+            return self._made(key, ask) if known is None else known
+
+    def _made(self, key: str, ask: Callable[[], pa.RecordBatchReader]) -> Listing:
         name = uuid.uuid4().hex
         path = self._folder / f"{name}.arrow"
         try:
@@ -152,6 +157,7 @@ class Listings:
                 _, oldest = self._by_name.popitem(last=False)
                 oldest.delete()
             self._names = {k: n for k, n in self._names.items() if n in self._by_name}
+            self._asking = {k: a for k, a in self._asking.items() if k in self._names or a.locked()}
         return listing
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 import socket
 import tempfile
+import threading
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import uvicorn
 
+from kymflow.explore.api.listing import warm
 from kymflow.explore.app import make_app
 from kymflow.explore.workspace import Workspace
 from kymflow_zarr.errors import UsageError
@@ -52,6 +54,7 @@ def serve(
         config = uvicorn.Config(
             app, log_level="warning", server_header=False, timeout_graceful_shutdown=_LINGER_S
         )
+        threading.Thread(target=warm, args=(workspace,), daemon=True).start()
         try:
             ready(f"http://{host}:{number}/?token={app.token}")
             with suppress(KeyboardInterrupt):  # how it is meant to end

@@ -89,7 +89,7 @@ class Workspace:
         query: str,
         params: Mapping[str, Any] | None = None,
         *,
-        typed: bool,
+        alone: bool,
         cancelled: threading.Event | None = None,
     ) -> Listing:
         """Answer a query, and keep the answer.
@@ -97,8 +97,8 @@ class Workspace:
         Args:
             query: The SQL.
             params: Values in it.
-            typed: Whether a person typed some of it: it is then answered in a process of its own,
-                which takes ``QUERY_S`` at most.
+            alone: Whether to answer it in a process of its own, which takes ``QUERY_S`` at most:
+                so is whatever a person typed.
             cancelled: Ends it once it is set.
 
         Raises:
@@ -110,7 +110,7 @@ class Workspace:
             "params": dict(params or {}),
             "tables": {name: str(tables.version(name)) for name in tables.names()},
         }
-        timeout = QUERY_S if typed else None
+        timeout = QUERY_S if alone else None
         return self.listings.keep(
             what,
             lambda: self.kym.sql_lazy(query, params or None, timeout=timeout, cancelled=cancelled),

@@ -22,6 +22,7 @@ _ORDERS = {
     "images": ["source_path", "image_id"],
     "events": ["image_id", "roi_id", "channel", "t_start_s", "event_id"],
 }
+_AS_STORED = "events"  # by image and time already: to sort two million rows takes 0.9 GB and 3 s
 FACETS = ("condition", "treatment", "date", "folder")
 """Columns that images are counted by, see :func:`facets_sql`."""
 
@@ -43,7 +44,8 @@ def listing_sql(
         dataset: The dataset; reading it is enough.
         kind: ``images`` or ``events``.
         where: A SQL condition on the listing's columns; all rows if None or blank.
-        sort: The column to sort by; by the file's path, or by image and time, if None.
+        sort: The column to sort by. If None, images are sorted by their file's path, and events
+            are as the table has them: those of an image together.
         descending: Whether from the largest to the smallest; nulls come last either way.
 
     Raises:
@@ -55,12 +57,13 @@ def listing_sql(
     """
     check_choice("kind", kind, *_TABLES)
     order = [f"{quoted(sort)} {'DESC' if descending else 'ASC'} NULLS LAST"] if sort else []
-    order += [f"{name} NULLS LAST" for name in _ORDERS[kind]]
+    if sort or kind != _AS_STORED:
+        order += [f"{name} NULLS LAST" for name in _ORDERS[kind]]
     sql: str = kymflow_sql.render(
         "explore/chosen",
         rows=_rows(kym_views(dataset), kind),
         where=where if where and where.strip() else "true",
-        order=", ".join(order),
+        order=f"ORDER BY {', '.join(order)}" if order else "",
     )
     return sql
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from kymflow.explore.api.endpoint import Asked, reads, writes
 from kymflow.explore.encode import rows_of
 from kymflow.explore.listings import Listing
 from kymflow.explore.workspace import Workspace
-from kymflow_zarr.errors import TableNotFoundError
+from kymflow_zarr.errors import DatasetError, TableNotFoundError
 
 WINDOW = 1_000
 """As many rows are sent at once."""
@@ -40,19 +41,27 @@ def make_listing(workspace: Workspace, asked: Asked) -> Listing:
         what = {"queue": asked.text("queue"), "rows": hash(frame.write_csv())}
         return workspace.listings.keep(what, lambda: _reader(frame.to_arrow()))
     if kind == "sql":
-        return workspace.ask(asked.text("sql"), typed=True, cancelled=asked.cancelled)
+        return workspace.ask(asked.text("sql"), alone=True, cancelled=asked.cancelled)
     if kind == "named":
         sql, values = fill(workspace.dataset, asked.text("name"), asked.mapping("params"))
-        return workspace.ask(sql, values, typed=True, cancelled=asked.cancelled)
-    where = asked.optional("where")
+        return workspace.ask(sql, values, alone=True, cancelled=asked.cancelled)
+    where, sort = asked.optional("where"), asked.optional("sort")
     sql = listing_sql(
         workspace.dataset,
         kind,  # type: ignore[arg-type]
         where=where,
-        sort=asked.optional("sort"),
+        sort=sort,
         descending=asked.flag("desc"),
     )
-    return workspace.ask(sql, typed=where is not None, cancelled=asked.cancelled)
+    # Two million events take 0.5 GB, which this process would keep; one of their own does not.
+    alone = where is not None or kind == "events"
+    return workspace.ask(sql, alone=alone, cancelled=asked.cancelled)
+
+
+def warm(workspace: Workspace) -> None:
+    """Ask what the page asks first, while the browser still starts."""
+    with suppress(DatasetError):  # the page says what is wrong, and what to do
+        make_listing(workspace, Asked({"kind": "images"}))
 
 
 def _reader(table: pa.Table) -> pa.RecordBatchReader:
@@ -78,7 +87,7 @@ def _rows(workspace: Workspace, asked: Asked) -> list[list[Any]]:
 def _facets(workspace: Workspace, asked: Asked) -> list[list[Any]]:
     where = asked.optional("where")
     sql = facets_sql(workspace.dataset, where)
-    found = workspace.ask(sql, typed=where is not None, cancelled=asked.cancelled)
+    found = workspace.ask(sql, alone=where is not None, cancelled=asked.cancelled)
     return rows_of(found.rows(0, found.n_rows))
 
 

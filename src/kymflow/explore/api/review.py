@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+import polars as pl
 
 from kymflow.core.errors import ReviewError, check_choice
 from kymflow.core.review.blind import BlindReviews
@@ -12,7 +13,6 @@ from kymflow.core.review.decision import EventKey
 from kymflow.core.review.journal import active
 from kymflow.core.review.labels import UNREVIEWED
 from kymflow.core.review.reviews import Reviews
-from kymflow.core.review.state import key_of
 from kymflow.explore.api.endpoint import Asked, reads, writes
 from kymflow.explore.api.image import shown_events
 from kymflow.explore.encode import rows_of
@@ -21,7 +21,11 @@ from kymflow.explore.workspace import Workspace
 from kymflow_zarr.errors import UsageError
 
 _KEY = ("image_id", "roi_id", "channel", "event_id")
-_STEP = 50_000
+_STEP = 100_000
+_DECIDED = {
+    "image_id": pl.String(), "roi_id": pl.Int64(), "channel": pl.Int64(), "event_id": pl.String(),
+    "decided": pl.Boolean(),
+}  # fmt: skip
 
 
 def _decide(workspace: Workspace, asked: Asked) -> dict[str, Any]:
@@ -99,41 +103,49 @@ def _progress(workspace: Workspace, asked: Asked) -> dict[str, Any]:
     """Tell how far a review of a listing has come: in all, per type, and where it goes on."""
     listing = workspace.listings.get(asked.text("listing"))
     queue = asked.optional("queue")
-    decided = set() if queue else _decided(workspace.reviews(None))
-    total: Counter[str] = Counter()
-    done: Counter[str] = Counter()
+    decided = _none_decided() if queue else _decided(workspace.reviews(None))
+    counts: list[pl.DataFrame] = []
     first: int | None = None
-    place = 0
-    names = [n for n in (*_KEY, "event_type", "user_type", "rejected") if n in listing.schema.names]
     for start in range(0, listing.n_rows, _STEP):
-        columns = listing.rows(start, start + _STEP).select(names).to_pylist()
-        for row in columns:
-            kind = str(row.get("event_type"))
-            label = row.get("user_type") or UNREVIEWED
-            total[kind] += 1
-            if (
-                label != UNREVIEWED
-                or row.get("rejected")
-                or key_of(row["image_id"], row) in decided
-            ):
-                done[kind] += 1
-            elif first is None:
-                first = place
-            place += 1
-    groups = [[kind, done[kind], count] for kind, count in sorted(total.items())]
-    return {"n": place, "done": done.total(), "first": first, "groups": groups}
+        judged = _judged(listing, start, decided)
+        counts.append(judged.group_by("kind").agg(done=pl.col("judged").sum(), n=pl.len()))
+        if first is None:
+            still = judged["judged"].arg_min()
+            first = start + still if still is not None and not judged["judged"][still] else None
+    groups = pl.concat(counts).group_by("kind").sum().sort("kind").rows() if counts else []
+    done = sum(group[1] for group in groups)
+    return {"n": listing.n_rows, "done": done, "first": first, "groups": [[*g] for g in groups]}
 
 
-def _decided(reviews: Reviews) -> set[EventKey]:
+def _judged(listing: Listing, start: int, decided: pl.DataFrame) -> pl.DataFrame:
+    """Tell of some rows of a listing which type they are of, and whether they were judged."""
+    names = [n for n in (*_KEY, "event_type", "user_type", "rejected") if n in listing.schema.names]
+    rows = pl.DataFrame(listing.rows(start, start + _STEP).select(names))
+    keyed = rows.with_columns(pl.col("roi_id", "channel").cast(pl.Int64))
+    found = keyed.join(decided, on=_KEY, how="left", nulls_equal=True, maintain_order="left")
+    label = pl.col("user_type").replace("", None).fill_null(UNREVIEWED)
+    judged = (label != UNREVIEWED) | pl.col("decided").fill_null(value=False)
+    if "rejected" in names:
+        judged = judged | pl.col("rejected").fill_null(value=False)
+    return found.select(kind=pl.col("event_type").fill_null("(none)"), judged=judged)
+
+
+def _decided(reviews: Reviews) -> pl.DataFrame:
     """Return the events on which some decision stands, by whomever."""
-    found: set[EventKey] = set()
+    found: dict[EventKey, None] = {}
     for decision in active(reviews.journal.decisions()):
         for change in decision.changes:
             if (change.after or {}).get("user_type") == UNREVIEWED:
-                found.discard(change.key)
+                found.pop(change.key, None)
             else:
-                found.add(change.key)
-    return found
+                found[change.key] = None
+    return _none_decided().vstack(
+        pl.DataFrame([(*key, True) for key in found], _DECIDED, orient="row")
+    )
+
+
+def _none_decided() -> pl.DataFrame:
+    return pl.DataFrame(schema=_DECIDED)
 
 
 def _carry_out(reviews: Reviews, asked: Asked, keys: Sequence[EventKey]) -> None:

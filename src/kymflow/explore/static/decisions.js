@@ -14,8 +14,8 @@ function inTurn(send) {
   return sent;
 }
 
-/** Name an event as it is seen now, so that the server can tell if it has changed. */
-export function named(image, event) {
+/** Name an event as it is seen, so that the server can tell if it has changed. */
+function named(image, event) {
   return {
     image_id: image,
     roi_id: event.roi_id,
@@ -25,9 +25,19 @@ export function named(image, event) {
   };
 }
 
-/** @returns {Promise<{images: Record<string, any[]>}>} */
-export function decide(queue, event, verb, values = {}) {
-  return inTurn(() => post("decide", { queue, verb, events: [event], ...values }));
+/**
+ * Decide on an event. What it was seen as is taken when the decision is sent: one's own decision
+ * before it, which may still be on its way, is no conflict.
+ * @param {string | null} queue
+ * @param {{image: string, events: any[]}} image  Its events are those that are shown.
+ * @param {any} event
+ * @returns {Promise<{images: Record<string, any[]>}>}
+ */
+export function decide(queue, image, event, verb, values = {}) {
+  return inTurn(() => {
+    const now = image.events.find((each) => sameEvent(each, event)) ?? event;
+    return post("decide", { queue, verb, events: [named(image.image, now)], ...values });
+  });
 }
 
 export const add = (values) => inTurn(() => post("add", values));

@@ -1,7 +1,7 @@
 // One image: pixels, velocity, events, and what is known of it.
 
 import { address, get } from "./api.js";
-import { add, askNote, decide, named, sameEvent, sayConflict, turnAndSay, wordsFor } from "./decisions.js";
+import { add, askNote, decide, sameEvent, sayConflict, turnAndSay, wordsFor } from "./decisions.js";
 import { debounce, fill, h, say, short } from "./dom.js";
 import { bind } from "./keys.js";
 import { keep, url } from "./router.js";
@@ -99,7 +99,7 @@ export async function show(host, values, state) {
 
   async function act(event, verb, values = {}) {
     try {
-      const told = await decide(queue, named(image, event), verb, values);
+      const told = await decide(queue, data, event, verb, values);
       take(told.images[image]);
     } catch (error) {
       take((await get("image", { image, queue })).events);

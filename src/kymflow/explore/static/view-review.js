@@ -1,7 +1,7 @@
 // Review by keyboard: one event after another, of a condition or of a blind queue.
 
 import { get } from "./api.js";
-import { askNote, decide, named, sameEvent, sayConflict, turnAndSay, wordsFor } from "./decisions.js";
+import { askNote, decide, sameEvent, sayConflict, turnAndSay, wordsFor } from "./decisions.js";
 import { fill, h, many, short } from "./dom.js";
 import { bind, nameOf } from "./keys.js";
 import { go, keep, url } from "./router.js";
@@ -139,7 +139,7 @@ export async function show(host, values, state) {
     const { image, event } = current;
     if (!event) return;
     const place = at;
-    const sent = decide(queue, named(image.image, event), verb, values);
+    const sent = decide(queue, image, event, verb, values);
     if (advance) showAt(at + 1);
     started.n += 1;
     try {
