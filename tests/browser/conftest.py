@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from conftest import Demo
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from conftest import Demo
 from kymflow.core.kym_dataset import KymDataset
 from kymflow.core.review.verdicts import ReviewIndexer
 from kymflow_zarr import ZarrDataset

@@ -60,7 +60,7 @@ def serve(
             with suppress(KeyboardInterrupt):  # how it is meant to end
                 uvicorn.Server(config).run(sockets=[listening])
         finally:
-            workspace.jobs.close()
+            workspace.close()
     finally:
         listening.close()
         shutil.rmtree(scratch, ignore_errors=True)

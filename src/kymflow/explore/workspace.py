@@ -16,6 +16,7 @@ from kymflow.core.kym_dataset import KymDataset
 from kymflow.core.review.blind import BlindReviews
 from kymflow.core.review.reviewer import reviewer_name
 from kymflow.core.review.reviews import Reviews
+from kymflow.explore.drawing import Drawing
 from kymflow.explore.jobs import Jobs
 from kymflow.explore.listings import Listing, Listings
 from kymflow_zarr.store.reads import stamp
@@ -45,6 +46,7 @@ class Workspace:
         scratch: The folder for what is kept on disk.
         writing: Held by whoever decides or runs a step: one at a time.
         jobs: The steps that run, one at a time.
+        drawing: Draws pictures.
     """
 
     def __init__(self, dataset: ZarrDataset, scratch: Path, reviewer: str | None = None) -> None:
@@ -55,8 +57,14 @@ class Workspace:
         self.listings = Listings(scratch)
         self.writing = threading.RLock()
         self.jobs = Jobs(dataset)
+        self.drawing = Drawing()
         self._pixels: OrderedDict[tuple[object, ...], np.ndarray[Any, Any]] = OrderedDict()
         self._pixels_lock = threading.Lock()
+
+    def close(self) -> None:
+        """End what still runs."""
+        self.jobs.close()
+        self.drawing.close()
 
     @property
     def read_only(self) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from kymflow.core.artifacts.detection import EVENTS_FILES, TRACE_FILES, find_fil
 from kymflow.core.artifacts.image_names import source_path
 from kymflow.core.artifacts.scale import stored_scale
 from kymflow.core.artifacts.trace import OWNER, load_measured
-from kymflow.core.plots import draw_image, save
+from kymflow.core.plots import draw_image
 from kymflow.core.plots.pixels import column_means
 from kymflow.core.plots.thumbnail import draw_thumbnail
 from kymflow.core.review.labels import proposed_label
@@ -128,16 +128,14 @@ def _figure(workspace: Workspace, asked: Asked) -> Response:
     format_ = asked.optional("format") or "png"
     if format_ not in _PICTURES:
         raise UsageError(f"a figure is a {' or '.join(_PICTURES)}, not {format_!r}")
-    chart = draw_image(
+    picture = partial(
+        draw_image,
         workspace.record(image, queue),
         start=asked.number("start"),
         end=asked.number("end"),
         title=image if queue else None,
     )
-    with tempfile.TemporaryDirectory(dir=workspace.scratch) as folder:
-        path = Path(folder) / f"figure.{format_}"
-        save(chart, path)
-        data = path.read_bytes()
+    data = workspace.drawing.draw(picture, format_)
     name = "".join(c if c.isalnum() or c in "-_." else "_" for c in image)
     disposition = f'attachment; filename="{name.encode("ascii", "replace").decode()}.{format_}"'
     headers = {"content-disposition": disposition}

@@ -119,15 +119,20 @@ def _progress(workspace: Workspace, asked: Asked) -> dict[str, Any]:
 
 def _judged(listing: Listing, start: int, decided: pl.DataFrame) -> pl.DataFrame:
     """Tell of some rows of a listing which type they are of, and whether they were judged."""
+    _check_names_events(listing)
     names = [n for n in (*_KEY, "event_type", "user_type", "rejected") if n in listing.schema.names]
     rows = pl.DataFrame(listing.rows(start, start + _STEP).select(names))
     keyed = rows.with_columns(pl.col("roi_id", "channel").cast(pl.Int64))
     found = keyed.join(decided, on=_KEY, how="left", nulls_equal=True, maintain_order="left")
-    label = pl.col("user_type").replace("", None).fill_null(UNREVIEWED)
-    judged = (label != UNREVIEWED) | pl.col("decided").fill_null(value=False)
+    judged = pl.col("decided").fill_null(value=False)
+    if "user_type" in names:
+        judged = judged | (
+            pl.col("user_type").replace("", None).fill_null(UNREVIEWED) != UNREVIEWED
+        )
     if "rejected" in names:
         judged = judged | pl.col("rejected").fill_null(value=False)
-    return found.select(kind=pl.col("event_type").fill_null("(none)"), judged=judged)
+    kind = pl.col("event_type").fill_null("(none)") if "event_type" in names else pl.lit("events")
+    return found.select(kind=kind, judged=judged)
 
 
 def _decided(reviews: Reviews) -> pl.DataFrame:
@@ -185,14 +190,18 @@ def _whole(value: object) -> int | None:
 
 
 def _listed(listing: Listing, ranges: Sequence[Sequence[Any]]) -> Iterator[EventKey]:
-    lacking = [name for name in _KEY if name not in listing.schema.names]
-    if lacking:
-        raise ReviewError(f"the rows don't name events: they have no {', '.join(lacking)}")
+    _check_names_events(listing)
     for each in ranges:
         if len(each) != 2 or not all(isinstance(place, int) for place in each):
             raise UsageError("ranges are pairs of whole numbers")
         for row in rows_of(listing.rows(*each).select(list(_KEY))):
             yield _key(dict(zip(_KEY, row, strict=True)))
+
+
+def _check_names_events(listing: Listing) -> None:
+    lacking = [name for name in _KEY if name not in listing.schema.names]
+    if lacking:
+        raise ReviewError(f"the rows don't name events: they have no {', '.join(lacking)}")
 
 
 READS = [reads("/api/progress", _progress)]

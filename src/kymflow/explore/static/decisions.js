@@ -5,9 +5,14 @@ import { ask, many, say } from "./dom.js";
 
 const SEEN = ["user_type", "note", "rejected", "t_start_s", "peak_t_s", "t_end_s"];
 
+/** @type {Promise<any>} */
 let last = Promise.resolve();
 
-/** Send something after all that was sent before, whether that succeeded or not. */
+/**
+ * Send something after all that was sent before, whether that succeeded or not.
+ * @param {() => Promise<any>} send
+ * @returns {Promise<any>}
+ */
 function inTurn(send) {
   const sent = last.then(send, send);
   last = sent.catch(() => {});

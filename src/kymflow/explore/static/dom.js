@@ -4,7 +4,7 @@
  * @param {string} tag  Name, perhaps with classes: "div.row.wide".
  * @param {Record<string, any>} [props]  Properties; on* are listeners, others attributes.
  * @param {...any} children  Elements, texts, lists of them; null and false are left out.
- * @returns {HTMLElement}
+ * @returns {any}  The element, of whatever kind the tag is.
  */
 export function h(tag, props = {}, ...children) {
   const [name, ...classes] = tag.split(".");
@@ -69,7 +69,7 @@ export function ask(text, { value, ok = "OK", multiline = false } = {}) {
         h("button.main", { value: "ok", autofocus: !input }, ok),
       ),
     );
-    const dialog = /** @type {HTMLDialogElement} */ (h("dialog", { "aria-label": text }, form));
+    const dialog = h("dialog", { "aria-label": text }, form);
     dialog.addEventListener("close", () => {
       dialog.remove();
       before?.focus?.();

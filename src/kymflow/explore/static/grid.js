@@ -17,7 +17,7 @@ export class Grid {
    * @param {HTMLElement} host
    * @param {{columns: Column[], height?: number, open?: (row: any[], place: number) => void,
    *          sort?: (name: string) => void, select?: (ranges: number[][]) => void,
-   *          label: string}} options
+   *          label: string, empty?: string}} options
    */
   constructor(host, options) {
     this.options = options;

@@ -29,7 +29,7 @@ function isTyping(target) {
 
 addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.metaKey || event.altKey || isTyping(event.target)) return;
-  if (event.key === " " && event.target.closest?.("button, a, summary")) return;
+  if (event.key === " " && /** @type {any} */ (event.target).closest?.("button, a, summary")) return;
   const key = pressed(event);
   if (key === "?") return help();
   const found = bound.find((each) => each.key === key);
@@ -44,14 +44,12 @@ export function help() {
   const rows = [...bound, { key: "?", about: "this list" }].map((each) =>
     h("tr", {}, h("th", {}, h("kbd", {}, nameOf(each.key))), h("td", {}, each.about)),
   );
-  const dialog = /** @type {HTMLDialogElement} */ (
-    h(
-      "dialog.keys",
-      { "aria-label": "Keys" },
-      h("h2", {}, "Keys"),
-      h("table", {}, rows),
-      h("form", { method: "dialog" }, h("button.main", { autofocus: true }, "Close")),
-    )
+  const dialog = h(
+    "dialog.keys",
+    { "aria-label": "Keys" },
+    h("h2", {}, "Keys"),
+    h("table", {}, rows),
+    h("form", { method: "dialog" }, h("button.main", { autofocus: true }, "Close")),
   );
   dialog.addEventListener("close", () => dialog.remove());
   document.body.append(dialog);

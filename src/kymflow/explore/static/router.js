@@ -41,7 +41,7 @@ addEventListener("popstate", () => {
 });
 
 document.addEventListener("click", (event) => {
-  const link = /** @type {HTMLElement} */ (event.target).closest?.("a[href^='/']");
+  const link = /** @type {any} */ (event.target).closest?.("a[href^='/']");
   if (!link || link.hasAttribute("download") || link.target) return;
   if (event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
   event.preventDefault();

@@ -5,7 +5,7 @@ import { completing } from "./complete.js";
 import { ask, fill, h, labelled, many, say } from "./dom.js";
 import { Grid } from "./grid.js";
 import { bind } from "./keys.js";
-import { go, keep } from "./router.js";
+import { go, keep, url } from "./router.js";
 
 const FORMATS = ["csv", "tsv", "json", "jsonl", "markdown", "parquet", "arrow", "xlsx"];
 const KINDS = ["line", "bar", "hist", "scatter", "box"];
@@ -103,7 +103,10 @@ export async function show(host, values, state) {
   }
 
   function drawDownloads() {
-    fill(downloads, "Download ", FORMATS.map((format) => [h("a", { href: address("download", { listing: listing.listing, format }), download: "" }, format), " "]));
+    const names = listing.columns.map((each) => each.name);
+    const events = ["image_id", "roi_id", "channel", "event_id"].every((each) => names.includes(each));
+    const review = name ? { name, params: JSON.stringify(params()) } : { sql: area.value };
+    fill(downloads, events && !state.read_only ? [h("a", { href: url("review", review) }, "Review these events"), " · "] : null, "Download ", FORMATS.map((format) => [h("a", { href: address("download", { listing: listing.listing, format }), download: "" }, format), " "]));
   }
 
   function drawChartForm() {

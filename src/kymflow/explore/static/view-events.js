@@ -91,6 +91,7 @@ export async function show(host, values, state) {
   }
 
   async function act(verb, more = {}) {
+    /** @type {Record<string, any>} */
     const body = { listing: grid.listing.listing, ranges: chosen, verb, ...more };
     if (verb === "note") {
       const note = await ask(`Note on ${many(size(), "event")}`, { value: "", ok: "Next", multiline: true });

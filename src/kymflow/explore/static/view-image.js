@@ -12,7 +12,7 @@ export async function show(host, values, state) {
   if (!values.image) throw new Error("The address names no image.");
   const data = await fetchImage(values.image, queue);
   const { image } = data;
-  const list = h("ol.events", { role: "listbox", "aria-label": "Events", tabIndex: 0 });
+  const list = h("ol.events", { role: "listbox", "aria-label": "Events" });
   const actions = h("div.actions");
   const stage = h("div.stage");
   const figures = h("div.figures");
@@ -43,12 +43,19 @@ export async function show(host, values, state) {
   }
 
   function drawList() {
+    const focused = list.contains(document.activeElement) && document.activeElement !== list;
     fill(
       list,
       data.events.map((event, place) =>
         h(
           `li${event === viewer.selected ? ".current" : ""}${event.rejected ? ".rejected" : ""}`,
-          { role: "option", "aria-selected": event === viewer.selected, onclick: () => choose(data.events[place], true) },
+          {
+            role: "option",
+            tabIndex: 0, // Tab goes from event to event
+            "aria-selected": event === viewer.selected,
+            onclick: () => choose(data.events[place], true),
+            onfocus: () => viewer.selected !== data.events[place] && choose(data.events[place], true),
+          },
           h("span.type", {}, event.event_type, h("small", {}, ` ROI ${event.roi_id}`)),
           h("span", {}, event.t_start_s === null ? "" : `${event.t_start_s.toFixed(2)} s`),
           h("span.word", {}, wordsFor(event)),
@@ -56,7 +63,9 @@ export async function show(host, values, state) {
         ),
       ),
     );
-    list.querySelector(".current")?.scrollIntoView({ block: "nearest" });
+    const current = list.querySelector(".current");
+    current?.scrollIntoView({ block: "nearest" });
+    if (focused) current?.focus({ preventScroll: true });
     drawActions();
   }
 

@@ -13,15 +13,17 @@ const DEFAULT = "user_type = 'unreviewed' AND NOT rejected AND candidate IS NOT 
 
 export async function show(host, values, state) {
   if (state.read_only) throw new Error("The dataset is open for reading only: nothing can be decided.");
-  if (values.queue === undefined && values.where === undefined) return choose(host, state);
+  const asked = question(values);
+  if (!asked) return choose(host, state);
   const queue = values.queue || null;
-  const asked = queue ? { kind: "queue", queue } : { kind: "events", where: values.where, sort: values.sort, desc: values.desc };
   const listing = await get("listing", { ...asked, first: 0 });
   if (!listing.n_rows) {
     fill(host, h("div.failure", {}, h("h1", {}, "Nothing to review"), h("p", {}, "No event matches."), h("a", { href: "/review" }, "Choose others")));
     return undefined;
   }
   const places = new Map(listing.columns.map((each, place) => [each.name, place]));
+  const lacking = KEY.filter((name) => !places.has(name));
+  if (lacking.length) throw new Error(`The answer does not name events: it has no ${lacking.join(", ")}.`);
   let progress = await get("progress", { listing: listing.listing, queue });
   let at = values.at === undefined ? (progress.first ?? 0) : Math.min(Number(values.at), listing.n_rows - 1);
   const started = { time: Date.now(), n: 0 };
@@ -212,6 +214,16 @@ export async function show(host, values, state) {
   drawProgress();
   await showAt(at);
   return () => viewer.close();
+}
+
+const KEY = ["image_id", "roi_id", "channel", "event_id"];
+
+/** What the address asks for: a queue, a query or a named one that names events, or a condition. */
+function question({ queue, sql, name, params, where, sort, desc }) {
+  if (queue) return { kind: "queue", queue };
+  if (sql) return { kind: "sql", sql };
+  if (name) return { kind: "named", name, params };
+  return where === undefined ? null : { kind: "events", where, sort, desc };
 }
 
 /** Choose what to review: a queue, or events by a condition. */

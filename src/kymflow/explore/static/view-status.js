@@ -22,6 +22,7 @@ export async function show(host, _, state) {
   fill(host, h("h1.title", {}, "Status"), state.read_only ? null : h("div.actions.inline", {}, steps), running, table, failed);
 
   async function load() {
+    if (!table.hasChildNodes()) fill(table, h("p", {}, "Looking at every image …"));
     const status = await get("status");
     fill(
       table,

@@ -34,6 +34,8 @@ export class Viewer {
     this.raster = new Raster((stretched) => (stretched && this.drawContrast(), this.plan()));
     this.adding = false;
     this.selected = null;
+    /** What the pointer drags. @type {any} */
+    this.drag = null;
     this.kymograph = h("canvas.kymograph", { role: "img", "aria-label": "Kymograph" });
     this.panel = h("canvas.velocity", { role: "img", "aria-label": "Velocity and events" });
     this.contrast = h("div.contrast");

@@ -5,8 +5,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-
 from conftest import Demo
+
 from kymflow_zarr import ZarrDataset
 from tests.support.page import Browser, Page, served
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import httpx
 import pytest
-
 from conftest import Demo
+
 from kymflow.core.review.journal import Journal
 from kymflow.explore.app import VIEWS, make_app
 from kymflow.explore.workspace import Workspace
