@@ -92,7 +92,7 @@ class Listing:
 
     def _open(self) -> Any:
         try:
-            return pa.ipc.open_file(pa.memory_map(str(self._path)))
+            return pa.ipc.open_file(pa.OSFile(str(self._path), "rb"))
         except FileNotFoundError:
             raise NotFoundError("this listing is no longer kept; ask for it again") from None
 

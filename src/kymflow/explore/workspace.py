@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 QUERY_S = 30.0
 """Seconds that a query may take."""
-_PIXELS = 96 << 20
-"""Bytes of pixels kept in memory: three recordings of 30,000 lines × 500 px in 16 bits."""
+_PIXELS = 64 << 20
+"""Bytes of pixels kept in memory: two recordings of 30,000 lines × 500 px in 16 bits."""
 
 
 class Workspace:

@@ -27,8 +27,12 @@ COLUMNS_SCHEMA = pl.Schema(
 )
 
 
-def list_columns(kym: Queryable) -> pl.DataFrame:
+def list_columns(kym: Queryable, *, timeout: float | None = None) -> pl.DataFrame:
     """Return every column of every view that SQL sees.
+
+    Args:
+        kym: The dataset's tables.
+        timeout: As for :meth:`Queryable.sql`.
 
     Returns:
         Frame (table, column, type as SQL names it).
@@ -36,7 +40,7 @@ def list_columns(kym: Queryable) -> pl.DataFrame:
     Raises:
         QueryError: If a table can't be read.
     """
-    return kym.sql(statement("catalog/columns"))
+    return kym.sql(statement("catalog/columns"), timeout=timeout)
 
 
 def describe_columns(kym: Queryable, table: str) -> pl.DataFrame:

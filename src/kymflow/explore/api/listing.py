@@ -7,7 +7,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-import pyarrow as pa
 from starlette.background import BackgroundTask
 from starlette.responses import FileResponse
 
@@ -20,7 +19,7 @@ from kymflow.core.queries.saved import save_query, saved_queries
 from kymflow.explore.api.endpoint import Asked, reads, writes
 from kymflow.explore.encode import rows_of
 from kymflow.explore.listings import Listing
-from kymflow.explore.workspace import Workspace
+from kymflow.explore.workspace import QUERY_S, Workspace
 from kymflow_zarr.errors import DatasetError, TableNotFoundError
 
 WINDOW = 1_000
@@ -39,7 +38,7 @@ def make_listing(workspace: Workspace, asked: Asked) -> Listing:
     if kind == "queue":
         frame = workspace.reviews(asked.text("queue")).find().frame
         what = {"queue": asked.text("queue"), "rows": hash(frame.write_csv())}
-        return workspace.listings.keep(what, lambda: _reader(frame.to_arrow()))
+        return workspace.listings.keep(what, lambda: frame.to_arrow().to_reader())
     if kind == "sql":
         return workspace.ask(asked.text("sql"), alone=True, cancelled=asked.cancelled)
     if kind == "named":
@@ -62,10 +61,6 @@ def warm(workspace: Workspace) -> None:
     """Ask what the page asks first, while the browser still starts."""
     with suppress(DatasetError):  # the page says what is wrong, and what to do
         make_listing(workspace, Asked({"kind": "images"}))
-
-
-def _reader(table: pa.Table) -> pa.RecordBatchReader:
-    return table.to_reader()
 
 
 def _listing(workspace: Workspace, asked: Asked) -> dict[str, Any]:
@@ -108,7 +103,7 @@ def _download(workspace: Workspace, asked: Asked) -> FileResponse:
 
 def _schema(workspace: Workspace, _: Asked) -> dict[str, Any]:
     tables: dict[str, list[list[str]]] = {}
-    for table, column, kind in list_columns(workspace.kym).iter_rows():
+    for table, column, kind in list_columns(workspace.kym, timeout=QUERY_S).iter_rows():
         tables.setdefault(table, []).append([column, kind])
     return {"tables": tables}
 

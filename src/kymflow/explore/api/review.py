@@ -21,7 +21,7 @@ from kymflow.explore.workspace import Workspace
 from kymflow_zarr.errors import UsageError
 
 _KEY = ("image_id", "roi_id", "channel", "event_id")
-_STEP = 100_000
+_STEP = 20_000
 _DECIDED = {
     "image_id": pl.String(), "roi_id": pl.Int64(), "channel": pl.Int64(), "event_id": pl.String(),
     "decided": pl.Boolean(),

@@ -2,7 +2,7 @@
 
 import { get } from "./api.js";
 import { askNote, decide, sameEvent, sayConflict, turnAndSay, wordsFor } from "./decisions.js";
-import { fill, h, many, short } from "./dom.js";
+import { fill, h, many, say, short } from "./dom.js";
 import { bind, nameOf } from "./keys.js";
 import { go, keep, url } from "./router.js";
 import { fetchImage, Viewer } from "./viewer.js";
@@ -142,7 +142,8 @@ export async function show(host, values, state) {
     if (!event) return;
     const place = at;
     const sent = decide(queue, image, event, verb, values);
-    if (advance) showAt(at + 1);
+    if (advance && at + 1 < listing.n_rows) showAt(at + 1);
+    else if (advance) say("That was the last event of this list.");
     started.n += 1;
     try {
       const events = (await sent).images[image.image];

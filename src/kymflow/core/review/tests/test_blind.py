@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from kymflow.core.errors import ReviewError
+from kymflow.core.errors import ReviewConflictError, ReviewError
 from kymflow.core.kym_dataset import ImageIndexer, KymDataset
 from kymflow.core.review.blind import SHOWN, BlindReviews
 from kymflow.core.review.decision import EventKey
@@ -200,3 +200,16 @@ def test_an_image_that_is_gone_is_left_out(lab: ZarrDataset) -> None:
     with pytest.raises(ImageNotFoundError, match=gone) as error:
         reviews.label([EventKey(gone, 1, 1, "0")], "other")
     assert "mouse" not in str(error.value)
+
+
+def test_what_others_say_meanwhile_is_no_conflict_to_a_blind_reviewer(lab: ZarrDataset) -> None:
+    queue = drawn(lab)
+    save_queue(lab, queue)
+    ann = BlindReviews(lab, "first", reviewer="ann")
+    [key, *_] = ann.find().keys
+    shown = {"user_type": "unreviewed", "rejected": False, "note": ""}
+    BlindReviews(lab, "first", reviewer="bob").label([key], "reversal")
+    ann.expecting({key: shown}).label([key], "true_stall")
+    with pytest.raises(ReviewConflictError) as found:
+        BlindReviews(lab, "first", reviewer="ann").expecting({key: shown}).reject([key])
+    assert not [image for image in TREATED if image in str(found.value)]

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from kymflow.core.errors import ReviewError
+from kymflow.core.errors import ReviewConflictError, ReviewError
 from kymflow.core.review.decision import EventKey
 from kymflow.core.review.event_rows import save_events
 from kymflow.core.review.journal import Journal
@@ -68,6 +68,25 @@ def test_undo_and_redo_outlive_the_process(reviews: Reviews) -> None:
     again(reviews).label([KEY], "true_stall")
     with pytest.raises(ReviewError, match="undone nothing"):
         again(reviews).redo()
+
+
+def test_who_saw_another_state_decides_nothing(reviews: Reviews) -> None:
+    seen = {KEY: {"user_type": "unreviewed", "rejected": False}, SECOND: {"note": ""}}
+    verbs = {
+        "label": lambda own: own.label([SECOND, KEY], "other"),
+        "reject": lambda own: own.reject([KEY]),
+        "edit": lambda own: own.edit(KEY, start=0.0),
+        "remove": lambda own: own.remove([KEY]),
+    }
+    again(reviews, "bob").label([KEY], "true_stall")
+    for verb in verbs.values():
+        with pytest.raises(ReviewConflictError, match="user_type is 'true_stall'"):
+            verb(again(reviews).expecting(seen))
+    assert [decision.reviewer for decision in reviews.journal.decisions()] == ["bob"]
+    assert value(reviews, "user_type", SECOND) == "unreviewed"
+    now = {**seen, KEY: {"user_type": "true_stall", "rejected": False}}
+    verbs["label"](again(reviews).expecting(now))
+    assert value(reviews, "user_type") == value(reviews, "user_type", SECOND) == "other"
 
 
 def test_undo_is_about_ones_own_decisions(reviews: Reviews) -> None:

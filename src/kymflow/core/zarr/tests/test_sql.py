@@ -213,6 +213,21 @@ def test_a_slow_query_is_stopped(cells: ZarrDataset) -> None:
     assert cells.sql("SELECT count(*) FROM cells", timeout=60).item() == 3
 
 
+@pytest.mark.long
+def test_a_query_that_nobody_waits_for_is_ended(cells: ZarrDataset) -> None:
+    cancelled = threading.Event()
+    timer = threading.Timer(1, cancelled.set)
+    timer.start()
+    with pytest.raises(QueryError, match="cancelled") as found:
+        cells.sql_lazy(ENDLESS, timeout=600, cancelled=cancelled).read_all()
+    assert not isinstance(found.value, QueryTimeoutError)
+    still = threading.Event()
+    rows = cells.sql_lazy("SELECT count(*) FROM cells", timeout=60, cancelled=still).read_all()
+    assert rows.column(0).to_pylist() == [3]
+    with pytest.raises(QueryTimeoutError):
+        cells.sql_lazy(ENDLESS, timeout=0.1, cancelled=still).read_all()
+
+
 @pytest.mark.parametrize("timeout", [0, -1, float("nan")])
 def test_a_timeout_is_a_positive_number(cells: ZarrDataset, timeout: float) -> None:
     with pytest.raises(UsageError, match="timeout must be"):
