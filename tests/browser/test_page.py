@@ -287,6 +287,43 @@ def test_questions_are_asked_completed_drawn_and_kept(page: Page, own: ZarrDatas
     expect(page.locator("pre.wrong")).to_contain_text("nothing")
 
 
+def test_a_point_of_a_chart_opens_its_image(page: Page, own: ZarrDataset) -> None:
+    sql = "SELECT image_id, roi_id, event_id, t_start_s, strength FROM kym_events ORDER BY ALL DESC"
+    page.goto(f"/ask?sql={sql}&chart=scatter&x=t_start_s&y=strength")
+    picture = page.locator("figure img")
+    expect(picture).to_be_visible()
+    rows = KymDataset(own).sql(sql)
+    place = rows["strength"].arg_max()  # the highest point of the picture
+    box = picture.bounding_box()
+    assert place is not None
+    assert box is not None
+    found = page.evaluate(
+        """async (row) => {
+          const address = document.querySelector("a[download]").href;
+          const listing = new URL(address).searchParams.get("listing");
+          const asked = `listing=${listing}&kind=scatter&x=t_start_s&y=strength`;
+          const text = await (await fetch(`/api/chart?${asked}`)).text();
+          const svg = new DOMParser().parseFromString(text, "image/svg+xml").documentElement;
+          const places = [...svg.querySelectorAll(".mark-symbol path")].map((mark) => {
+            let [x, y] = [0, 0];
+            for (let node = mark; node; node = node.parentElement) {
+              const shift = /translate\\(([^,]+),([^)]+)\\)/.exec(node.getAttribute("transform"));
+              if (shift) [x, y] = [x + Number(shift[1]), y + Number(shift[2])];
+            }
+            return [x, y, Number(svg.getAttribute("width"))];
+          });
+          return places.sort((a, b) => a[1] - b[1])[0];
+        }""",
+        place,
+    )
+    scale = box["width"] / found[2]
+    page.mouse.click(box["x"] + found[0] * scale, box["y"] + found[1] * scale)
+    page.wait_for_selector("ol.events li.current")
+    wanted = rows.row(place, named=True)
+    assert f"image={wanted['image_id']}&" in page.url
+    assert f"event={wanted['event_id']}&" in page.url
+
+
 def test_steps_are_run_and_watched(page: Page, own: ZarrDataset) -> None:
     with page.expect_response("**/api/image?*"):
         page.goto("/image?image=demo-00")

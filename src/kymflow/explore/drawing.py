@@ -68,7 +68,7 @@ def _drawn(picture: Callable[[], Any], format_: str) -> bytes:
 
 
 def chart_of(listing: Listing, kind: str, **look: Any) -> Any:
-    """Draw the rows of a listing, see :func:`kymflow.core.plots.plot`."""
+    """Draw the rows of a listing; points bear the numbers of their rows."""
     from kymflow.core.plots import plot
 
-    return plot(listing.frame(), kind, **look)
+    return plot(listing.frame(), kind, numbered=True, **look)

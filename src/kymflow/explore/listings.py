@@ -66,13 +66,12 @@ class Listing:
             table = pa.Table.from_batches(batches, self.schema)
             return table.slice(start - self._starts[first], stop - start)
 
-    def frame(self, columns: list[str] | None = None) -> pl.DataFrame:
+    def frame(self) -> pl.DataFrame:
         """Return all rows as a frame."""
         import polars as pl
 
         with self._open() as reader:
-            table = reader.read_all()
-            frame = pl.from_arrow(table if columns is None else table.select(columns))
+            frame = pl.from_arrow(reader.read_all())
         assert isinstance(frame, pl.DataFrame)  # noqa: S101 - as tables are
         return frame
 

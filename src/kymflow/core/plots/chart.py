@@ -32,6 +32,7 @@ def plot(
     width: int | None = None,
     height: int | None = None,
     labels: Mapping[str, str] | None = None,
+    numbered: bool = False,
 ) -> alt.Chart | alt.LayerChart:
     """Return a chart of a frame.
 
@@ -50,6 +51,8 @@ def plot(
         width: Of the plot without axes and legend, px; by default what fits the kind.
         height: Likewise.
         labels: What stands at the axes for some columns, in place of their names and units.
+        numbered: Whether the description of each point of a scatter plot, in SVG its
+            ``aria-label``, is the number of its row, from 0.
 
     Returns:
         The chart, ready for :func:`kymflow.core.plots.save` or a notebook.
@@ -80,7 +83,15 @@ def plot(
         "box": bands.draw_box,
     }[kind]
     columns = choose(frame, kind, x, y, color)
-    drawing = begin(frame, columns, width, height, shades=kind == "scatter", labels=labels)
+    drawing = begin(
+        frame,
+        columns,
+        width,
+        height,
+        shades=kind == "scatter",
+        labels=labels,
+        numbered=numbered and kind == "scatter",
+    )
     chart: alt.Chart | alt.LayerChart = draw(drawing)
     for note in drawing.notes:
         warnings.warn(note, PlotNote, stacklevel=2)

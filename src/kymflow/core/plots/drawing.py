@@ -109,6 +109,7 @@ def begin(
     *,
     shades: bool,
     labels: Mapping[str, str] | None = None,
+    numbered: bool = False,
 ) -> Drawing:
     """Return a drawing of these columns: numbers finite or null, times without their zone.
 
@@ -119,6 +120,7 @@ def begin(
         height: As asked for.
         shades: Whether a number told by colour is one, rather than the name of a kind.
         labels: What stands for some columns in place of their names.
+        numbered: Whether to keep each row's number, from 0, as the column ``row``.
     """
     types = {channel: _type(name, frame.schema[name]) for channel, name in columns.named.items()}
     if not shades and "color" in types:
@@ -127,6 +129,8 @@ def begin(
         _prepared(named(name), frame.schema[name], types[channel]).alias(channel)
         for channel, name in columns.named.items()
     )
+    if numbered:
+        shown = shown.with_columns(row=pl.int_range(pl.len()).cast(pl.String))
     drawing = Drawing(shown, columns.named, types, width, height, labels or {})
     for channel, name in columns.named.items():
         lost = shown[channel].null_count() - frame[name].null_count()

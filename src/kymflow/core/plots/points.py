@@ -65,6 +65,8 @@ def _chart(
         )
         for name, channel, scale in (("x", alt.X, x), ("y", alt.Y, y))
     }
+    if "row" in frame.columns:
+        axes["description"] = alt.Description("row", type="nominal")
     return (
         alt.Chart(values(frame), mark=mark)
         .encode(**axes, color=drawing.color(), tooltip=drawing.tooltips())

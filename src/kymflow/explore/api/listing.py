@@ -14,13 +14,13 @@ from kymflow.core.errors import check_choice
 from kymflow.core.formats import FORMATS, write
 from kymflow.core.queries.columns import list_columns
 from kymflow.core.queries.library import fill, named_queries
-from kymflow.core.queries.listing import Kind, facets_sql, listing_sql
+from kymflow.core.queries.listing import facets_sql, listing_sql
 from kymflow.core.queries.saved import save_query, saved_queries
 from kymflow.explore.api.endpoint import Asked, reads, writes
 from kymflow.explore.encode import rows_of
 from kymflow.explore.listings import Listing
 from kymflow.explore.workspace import QUERY_S, Workspace
-from kymflow_zarr.errors import DatasetError, TableNotFoundError
+from kymflow_zarr.errors import DatasetError
 
 WINDOW = 1_000
 """As many rows are sent at once."""
@@ -139,19 +139,6 @@ def _save_query(workspace: Workspace, asked: Asked) -> dict[str, Any]:
             replace=asked.flag("replace"),
         )
     return {"saved": saved_queries(workspace.dataset)}
-
-
-def tables_there(workspace: Workspace) -> dict[str, bool]:
-    """Tell which listings there can be."""
-    found: dict[str, bool] = {}
-    kinds: tuple[Kind, ...] = ("images", "events")
-    for kind in kinds:
-        try:
-            listing_sql(workspace.dataset, kind)
-            found[kind] = True
-        except TableNotFoundError:
-            found[kind] = False
-    return found
 
 
 READS = [

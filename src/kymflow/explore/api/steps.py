@@ -11,7 +11,6 @@ from kymflow.core.plots.style import EVENT_COLOURS, SPARE_COLOUR
 from kymflow.core.review.labels import labels_of
 from kymflow.core.review.queue import queue_names
 from kymflow.explore.api.endpoint import Asked, reads, writes
-from kymflow.explore.api.listing import tables_there
 from kymflow.explore.workspace import Workspace
 from kymflow_zarr.errors import TableNotFoundError, UsageError
 
@@ -26,7 +25,6 @@ def _state(workspace: Workspace, _: Asked) -> dict[str, Any]:
         "labels": labels_of(workspace.dataset),
         "queues": queue_names(workspace.dataset),
         "colours": {**EVENT_COLOURS, "": SPARE_COLOUR},
-        "tables": tables_there(workspace),
     }
 
 

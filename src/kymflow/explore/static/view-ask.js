@@ -1,6 +1,7 @@
 // Questions: SQL or a named query; the answer as a table, as a chart, as a file.
 
 import { address, get, post } from "./api.js";
+import { showChart } from "./chart.js";
 import { completing } from "./complete.js";
 import { ask, fill, h, labelled, many, say } from "./dom.js";
 import { Grid } from "./grid.js";
@@ -18,6 +19,7 @@ export async function show(host, values, state) {
   let listing = null;
   let asked = null;
   let grid = null;
+  let openRow = null; // opens the image of a row, where rows name one
   const area = h("textarea.sql", { value: values.sql ?? (name ? "" : EXAMPLE), rows: 6, spellcheck: false, "aria-label": "SQL" });
   const picker = h("select", { "aria-label": "Query", onchange: () => pick(picker.value) });
   const form = h("div.query-form");
@@ -92,12 +94,13 @@ export async function show(host, values, state) {
     grid?.close();
     const names = listing.columns.map((each) => each.name);
     const image = names.indexOf("image_id");
-    const open = (row) => image >= 0 && go("image", { image: row[image], event: row[names.indexOf("event_id")], roi: row[names.indexOf("roi_id")] });
+    const open = (row) => go("image", { image: row[image], event: row[names.indexOf("event_id")], roi: row[names.indexOf("roi_id")] });
+    openRow = image >= 0 ? open : null;
     grid = new Grid(table, {
       columns: listing.columns.map(({ name: column, type }) => ({ name: column, title: column, width: column.endsWith("_id") && type === "string" ? 220 : 130, number: /int|float|double|decimal/.test(type) })),
       label: "Answer",
       empty: "No rows.",
-      open: image >= 0 ? open : undefined,
+      open: openRow ?? undefined,
     });
     grid.show(listing);
   }
@@ -122,16 +125,13 @@ export async function show(host, values, state) {
     keep({ chart: chosen.chart, x: chosen.x, y: chosen.y, colour: chosen.colour });
     if (chosen.chart === "none") return fill(chart);
     const look = { kind: chosen.chart, x: chosen.x, y: chosen.y, color: chosen.colour };
-    const of = name ? { name, params: params() } : { listing: listing.listing };
-    const picture = h("img", { alt: `Chart of the answer (${chosen.chart})`, src: address("chart", { ...of, ...look }) });
-    picture.addEventListener("error", async () => {
-      try {
-        await get("chart", { ...of, ...look });
-      } catch (wrong) {
-        fill(chart, h("p.wrong", { role: "alert" }, wrong.message));
-      }
-    });
-    return fill(chart, picture);
+    // The points of a scatter plot are rows of this listing, which can be opened.
+    const of = name && chosen.chart !== "scatter" ? { name, params: params() } : { listing: listing.listing };
+    return showChart(chart, { ...of, ...look }, openRow && ((row) => openAt(row)));
+  }
+
+  async function openAt(row) {
+    openRow((await get("rows", { listing: listing.listing, from: row, to: row + 1 }))[0]);
   }
 
   async function keepQuery() {

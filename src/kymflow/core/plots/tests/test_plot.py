@@ -205,3 +205,19 @@ def test_without_the_extra_the_error_names_it() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "kymflow[plot]" in done.stdout
     assert "'altair'" in done.stdout
+
+
+def test_points_bear_the_numbers_of_their_rows(tmp_path: Path) -> None:
+    frame = pl.DataFrame({"a": [3.0, None, 1.0, 2.0], "b": [1.0, 5.0, 7.0, 4.0]})
+    spec = drawn(frame, "scatter", x="a", y="b", numbered=True)
+    told = {row["row"]: (row["x"], row["y"]) for row in rows(spec)}
+    assert told == {"0": (3.0, 1.0), "2": (1.0, 7.0), "3": (2.0, 4.0)}
+    with pytest.warns(PlotNote, match="1 of 4 rows"):
+        save(plot(frame, "scatter", x="a", y="b", numbered=True), tmp_path / "p.svg")
+    text = (tmp_path / "p.svg").read_text()
+    assert all(f'aria-label="{row}"' in text for row in told)
+    many = pl.DataFrame({"a": [float(n % 97) for n in range(20_000)], "b": range(20_000)})
+    for row in rows(drawn(many, "scatter", x="a", y="b", numbered=True)):
+        assert (row["x"], row["y"]) == many.row(int(row["row"]))
+    assert "row" not in rows(drawn(frame, "scatter", x="a", y="b"))[0]
+    assert "row" not in rows(drawn(frame, "bar", x="a", y="b", numbered=True))[0]
