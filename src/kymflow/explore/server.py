@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import shutil
 import socket
 import tempfile
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
 
 LOCAL = "127.0.0.1"
+_MALLOC = {-8: 2, -1: 1 << 17}  # glibc: M_ARENA_MAX, M_TRIM_THRESHOLD
 _LINGER_S = 2  # a browser that holds a connection open must not hold up Ctrl-C
 
 
@@ -45,6 +47,7 @@ def serve(
     Raises:
         UsageError: If the address can't be listened on.
     """
+    _give_memory_back()
     scratch = Path(tempfile.mkdtemp(prefix="kymflow-explore-"))
     listening = _listen(host, port)
     try:
@@ -64,6 +67,13 @@ def serve(
     finally:
         listening.close()
         shutil.rmtree(scratch, ignore_errors=True)
+
+
+def _give_memory_back() -> None:
+    """Have glibc give back what is freed: 315 MB in place of 440 after some thumbnails."""
+    with suppress(AttributeError, OSError, TypeError):  # there is no glibc
+        for option, value in _MALLOC.items():
+            ctypes.CDLL(None).mallopt(option, value)
 
 
 def _listen(host: str, port: int) -> socket.socket:
