@@ -2,12 +2,12 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from conftest import Demo
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from kymflow.core.kym_dataset import KymDataset
 from kymflow.core.review.verdicts import ReviewIndexer
@@ -19,7 +19,7 @@ QUIET = (
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 )  # fmt: skip
-Open = Callable[..., Page]
+expect.set_options(timeout=30_000)  # a first chart takes 5 s where other tests run as well
 
 
 @pytest.fixture(scope="session")

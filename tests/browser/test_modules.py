@@ -33,7 +33,7 @@ def test_the_page_stays_small() -> None:
     script = sum(_script_lines(p) for p in STATIC.glob("*.js"))
     style = sum(len(p.read_text().splitlines()) for p in STATIC.glob("*.css"))
     assert python <= 1_300
-    assert script <= 2_300
+    assert script <= 2_350
     assert style <= 350
 
 

@@ -1,25 +1,17 @@
 // Questions to the server, and what it refuses.
 
+import { url } from "./router.js";
+
 export class ApiError extends Error {
   /** @param {number} status @param {{code?: string, message?: string, image?: string}} told */
   constructor(status, told) {
     super(told.message ?? `the server answered with ${status}`);
     this.status = status;
     this.code = told.code ?? "";
-    this.image = told.image ?? null;
   }
 }
 
-/** @param {string} path @param {Record<string, any>} [values] */
-export function address(path, values = {}) {
-  const query = new URLSearchParams();
-  for (const [name, value] of Object.entries(values)) {
-    if (value === undefined || value === null || value === "") continue;
-    query.set(name, typeof value === "object" ? JSON.stringify(value) : String(value));
-  }
-  const text = query.toString();
-  return `/api/${path}${text ? `?${text}` : ""}`;
-}
+export const address = (path, values) => url(`api/${path}`, values);
 
 /** @param {string} path @param {Record<string, any>} [values] @param {AbortSignal} [signal] */
 export async function get(path, values, signal) {
@@ -40,22 +32,15 @@ export async function post(path, body) {
 /** Lines of an image as 16-bit numbers, row by row. */
 export async function getPixels(values, signal) {
   const answer = await reach(address("pixels", values), { signal });
-  const number = (name) => Number(answer.headers.get(`x-${name}`));
-  return {
-    data: new Uint16Array(await answer.arrayBuffer()),
-    columns: number("columns"),
-    rows: number("rows"),
-    from: number("from"),
-    to: number("to"),
-    low: number("low"),
-    high: number("high"),
-  };
+  const names = ["columns", "rows", "from", "to", "low", "high"];
+  const told = Object.fromEntries(names.map((name) => [name, Number(answer.headers.get(`x-${name}`))]));
+  return { data: new Uint16Array(await answer.arrayBuffer()), .../** @type {any} */ (told) };
 }
 
-async function reach(url, options) {
+async function reach(place, options) {
   let answer;
   try {
-    answer = await fetch(url, options);
+    answer = await fetch(place, options);
   } catch (error) {
     if (error.name === "AbortError") throw error;
     throw new ApiError(0, {

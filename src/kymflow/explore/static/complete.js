@@ -2,7 +2,11 @@
 
 import { fill, h } from "./dom.js";
 
-const WORDS = "SELECT FROM WHERE GROUP BY ORDER LIMIT JOIN USING LEFT HAVING DISTINCT COUNT AVG SUM MIN MAX MEDIAN CASE WHEN THEN ELSE END AND OR NOT NULL IS IN BETWEEN LIKE DESC".split(" ");
+const WORDS = [
+  ..."SELECT FROM WHERE GROUP BY ORDER LIMIT JOIN USING LEFT HAVING DISTINCT DESC".split(" "),
+  ..."COUNT AVG SUM MIN MAX MEDIAN CASE WHEN THEN ELSE END".split(" "),
+  ..."AND OR NOT NULL IS IN BETWEEN LIKE".split(" "),
+];
 const MOST = 8;
 
 /** @param {HTMLTextAreaElement} area @param {Record<string, string[][]>} tables @param {() => void} run */
@@ -25,7 +29,12 @@ export function completing(area, tables, run) {
 
   function draw() {
     list.hidden = !found.length;
-    fill(list, found.map(([text, about], n) => h(`li${n === at ? ".current" : ""}`, { role: "option", "aria-selected": n === at, onmousedown: (event) => (event.preventDefault(), take(n)) }, h("span", {}, text), h("small", {}, about))));
+    const option = ([text, about], n) => {
+      const onmousedown = (event) => (event.preventDefault(), take(n));
+      const look = { role: "option", "aria-selected": n === at, onmousedown };
+      return h(`li${n === at ? ".current" : ""}`, look, h("span", {}, text), h("small", {}, about));
+    };
+    fill(list, found.map(option));
   }
 
   function take(n) {

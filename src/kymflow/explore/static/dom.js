@@ -110,6 +110,43 @@ export function short(value) {
 
 export const many = (n, one, more = `${one}s`) => `${n.toLocaleString("en")} ${n === 1 ? one : more}`;
 
+/** A table of facts, each a name and a value; those without a value are left out. */
+export function factsOf(pairs) {
+  const known = pairs.filter(([, value]) => value !== null && value !== undefined && value !== "");
+  return h(
+    "table.facts",
+    {},
+    known.map(([name, value]) => h("tr", {}, h("th", {}, name), h("td", {}, cellOf(value)))),
+  );
+}
+
+/**
+ * A table of rows; numbers stand to the right.
+ * @param {string[]} names  Of the columns.
+ * @param {any[][]} rows
+ * @param {(row: any[]) => string} [kind]  The class of a row.
+ */
+export function tableOf(names, rows, kind = () => "") {
+  const cell = (value) => h(typeof value === "number" ? "td.number" : "td", {}, cellOf(value));
+  return h(
+    "table.plain-table",
+    {},
+    h("thead", {}, h("tr", {}, names.map((name) => h("th", {}, name)))),
+    h("tbody", {}, rows.map((row) => h("tr", { className: kind(row) }, row.map(cell)))),
+  );
+}
+
+function cellOf(value) {
+  if (typeof value === "number") return short(value);
+  return value !== null && typeof value === "object" && !(value instanceof Node) ? JSON.stringify(value) : value;
+}
+
+/** A field for a SQL condition. */
+export function conditionField(value, placeholder, label) {
+  const more = { "aria-label": label, spellcheck: false };
+  return h("input.where", { type: "search", value, placeholder, ...more });
+}
+
 /** Run a function once things have been quiet for some time. */
 export function debounce(wait, run) {
   let timer = 0;

@@ -96,10 +96,7 @@ export class Grid {
       const sort = this.options.sort && this.places.has(column.name);
       return h(
         `div.cell${column.number ? ".number" : ""}`,
-        {
-          role: "columnheader",
-          "aria-sort": mark ? (desc ? "descending" : "ascending") : undefined,
-        },
+        { role: "columnheader", "aria-sort": mark ? (desc ? "descending" : "ascending") : undefined },
         sort ? h("button.plain", { onclick: () => this.options.sort(column.name) }, text) : text,
       );
     });

@@ -42,10 +42,12 @@ export class JobPanel {
   draw(job) {
     if (!job) return fill(this.host);
     const running = job.state === "running";
+    const meter = h("progress", { max: Math.max(1, job.total), value: job.done });
+    const cancel = h("button", { onclick: () => post("job/cancel", {}) }, "Cancel");
     return fill(
       this.host,
       h("h2", {}, `${job.step}: ${job.state}`),
-      running ? h("p", {}, job.stage, " ", h("progress", { max: Math.max(1, job.total), value: job.done }), ` ${job.done} of ${job.total}`, " ", h("button", { onclick: () => post("job/cancel", {}) }, "Cancel")) : null,
+      running ? h("p", {}, job.stage, " ", meter, ` ${job.done} of ${job.total} `, cancel) : null,
       job.lines.map((line) => h("p.line", {}, line)),
       job.error ? h("p.wrong", { role: "alert" }, job.error.message) : null,
       job.failures.length ? h("p.wrong", {}, `${many(job.failures.length, "image")} failed:`) : null,

@@ -33,8 +33,9 @@ export class Panels {
 
   draw() {
     const style = getComputedStyle(this.panel);
-    const colour = (name) => style.getPropertyValue(name).trim();
-    this.ink = { text: colour("--ink"), faint: colour("--faint"), line: colour("--line"), trace: colour("--trace"), selected: colour("--selected") };
+    const colour = (name) => style.getPropertyValue(`--${name}`).trim();
+    const [text, faint, line, trace, selected] = ["ink", "faint", "line", "trace", "selected"].map(colour);
+    this.ink = { text, faint, line, trace, selected };
     this.drawKymograph();
     this.drawPanel();
     this.panel.dataset.drawn = String(Number(this.panel.dataset.drawn ?? 0) + 1);
@@ -186,7 +187,8 @@ export class Panels {
     this.axisName(context, "mm/s", height);
     context.textAlign = "center";
     const along = ticks(this.view.start, this.view.end, Math.max(2, box.width / 110));
-    for (const time of along.values.filter((each) => this.x(each) < width - 34)) context.fillText(tickText(time, along.step), this.x(time), height - 10);
+    for (const time of along.values.filter((each) => this.x(each) < width - 34))
+      context.fillText(tickText(time, along.step), this.x(time), height - 10);
     context.textAlign = "right";
     context.fillStyle = this.ink.faint;
     context.fillText(this.unit, width - 2, height - 10);

@@ -6,15 +6,12 @@ export function here() {
   return { view, values: Object.fromEntries(new URLSearchParams(location.search)) };
 }
 
-/** @param {string} view @param {Record<string, any>} [values] */
+/** An address; objects stand in it as JSON. @param {string} view @param {Record<string, any>} [values] */
 export function url(view, values = {}) {
-  const query = new URLSearchParams();
-  for (const [name, value] of Object.entries(values)) {
-    if (value !== undefined && value !== null && value !== "" && value !== false)
-      query.set(name, String(value));
-  }
-  const text = query.toString();
-  return `/${view}${text ? `?${text}` : ""}`;
+  const given = Object.entries(values).filter(([, value]) => ![undefined, null, "", false].includes(value));
+  const texts = given.map(([name, value]) => [name, typeof value === "object" ? JSON.stringify(value) : value]);
+  const query = new URLSearchParams(texts).toString();
+  return `/${view}${query ? `?${query}` : ""}`;
 }
 
 const listeners = new Set();

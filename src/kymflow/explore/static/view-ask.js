@@ -43,7 +43,10 @@ export async function show(host, values, state) {
 
   function drawPicker() {
     const option = (value, text) => h("option", { value, selected: value === (name ? `named:${name}` : "") }, text);
-    fill(picker, option("", "SQL"), h("optgroup", { label: "Saved here" }, Object.keys(saved).map((each) => option(`saved:${each}`, each))), h("optgroup", { label: "Named queries" }, named.map((each) => option(`named:${each.name}`, each.name))));
+    const group = (label, kind, names) =>
+      h("optgroup", { label }, names.map((each) => option(`${kind}:${each}`, each)));
+    const own = group("Saved here", "saved", Object.keys(saved));
+    fill(picker, option("", "SQL"), own, group("Named queries", "named", named.map((each) => each.name)));
   }
 
   function pick(value) {
@@ -63,11 +66,19 @@ export async function show(host, values, state) {
     return fill(
       form,
       h("p", {}, query.summary),
-      query.params.map((param) => labelled(`${param.name}${param.unit ? ` (${param.unit})` : ""}`, h("input", { name: param.name, value: given[param.name] ?? param.default ?? "", onkeydown: (event) => event.key === "Enter" && run() }), param.about)),
+      query.params.map((param) => {
+        const value = given[param.name] ?? param.default ?? "";
+        const onkeydown = (event) => event.key === "Enter" && run();
+        const name = param.unit ? `${param.name} (${param.unit})` : param.name;
+        return labelled(name, h("input", { name: param.name, value, onkeydown }), param.about);
+      }),
     );
   }
 
-  const params = () => Object.fromEntries([...form.querySelectorAll("input")].filter((each) => each.value !== "").map((each) => [each.name, each.value]));
+  function params() {
+    const given = [...form.querySelectorAll("input")].filter((each) => each.value !== "");
+    return Object.fromEntries(given.map((each) => [each.name, each.value]));
+  }
 
   async function run() {
     asked?.abort();
@@ -97,7 +108,12 @@ export async function show(host, values, state) {
     const open = (row) => go("image", { image: row[image], event: row[names.indexOf("event_id")], roi: row[names.indexOf("roi_id")] });
     openRow = image >= 0 ? open : null;
     grid = new Grid(table, {
-      columns: listing.columns.map(({ name: column, type }) => ({ name: column, title: column, width: column.endsWith("_id") && type === "string" ? 220 : 130, number: /int|float|double|decimal/.test(type) })),
+      columns: listing.columns.map(({ name: title, type }) => ({
+        name: title,
+        title,
+        width: title.endsWith("_id") && type === "string" ? 220 : 130,
+        number: /int|float|double|decimal/.test(type),
+      })),
       label: "Answer",
       empty: "No rows.",
       open: openRow ?? undefined,
@@ -109,14 +125,25 @@ export async function show(host, values, state) {
     const names = listing.columns.map((each) => each.name);
     const events = ["image_id", "roi_id", "channel", "event_id"].every((each) => names.includes(each));
     const review = name ? { name, params: JSON.stringify(params()) } : { sql: area.value };
-    fill(downloads, events && !state.read_only ? [h("a", { href: url("review", review) }, "Review these events"), " · "] : null, "Download ", FORMATS.map((format) => [h("a", { href: address("download", { listing: listing.listing, format }), download: "" }, format), " "]));
+    const link = h("a", { href: url("review", review) }, "Review these events");
+    const file = (format) => address("download", { listing: listing.listing, format });
+    fill(
+      downloads,
+      events && !state.read_only ? [link, " · "] : null,
+      "Download ",
+      FORMATS.map((format) => [h("a", { href: file(format), download: "" }, format), " "]),
+    );
   }
 
   function drawChartForm() {
     const columns = ["", ...listing.columns.map((each) => each.name)];
-    const select = (label, options, value) => labelled(label, h("select", { name: label, onchange: drawChart }, options.map((each) => h("option", { value: each, selected: each === value }, each || "(guess)"))));
+    const select = (name, options, value) => {
+      const option = (each) => h("option", { value: each, selected: each === value }, each || "(guess)");
+      return labelled(name, h("select", { name, onchange: drawChart }, options.map(option)));
+    };
     const declared = named.find((each) => each.name === name)?.kind;
-    fill(chartForm, select("chart", ["none", ...KINDS], values.chart ?? declared ?? "none"), select("x", columns, values.x), select("y", columns, values.y), select("colour", columns, values.colour));
+    const axes = ["x", "y", "colour"].map((each) => select(each, columns, values[each]));
+    fill(chartForm, select("chart", ["none", ...KINDS], values.chart ?? declared ?? "none"), axes);
     drawChart();
   }
 

@@ -1,12 +1,13 @@
 // All events of all images; many can be chosen and decided on at once.
 
-import { get, post } from "./api.js";
+import { post } from "./api.js";
 import { turnAndSay } from "./decisions.js";
 import { ask, file, fill, h, many, say } from "./dom.js";
-import { Grid } from "./grid.js";
 import { bind } from "./keys.js";
-import { go, keep, url } from "./router.js";
+import { Listed } from "./listed.js";
+import { go, url } from "./router.js";
 
+const EXAMPLE = "SQL condition, such as event_type = 'nan_gap' AND duration_s < 0.3";
 const COLUMNS = [
   { name: "source_path", title: "file", width: 330 },
   { name: "roi_id", title: "ROI", width: 60, number: true },
@@ -26,53 +27,19 @@ const COLUMNS = [
 ];
 
 export async function show(host, values, state) {
-  let { where = "", sort = "", desc = "" } = values;
   let chosen = [];
-  const condition = h("input.where", { type: "search", value: where, placeholder: "SQL condition, such as event_type = 'nan_gap' AND duration_s < 0.3", "aria-label": "SQL condition on the events", spellcheck: false });
-  const told = h("span.told");
-  const error = h("p.wrong", { role: "alert" });
-  const rows = h("div.fill");
   const actions = h("div.actions.inline");
-  fill(
-    host,
-    h("form.bar", { onsubmit: (event) => (event.preventDefault(), (where = condition.value.trim()), load()) }, h("label", {}, "Where ", condition), h("button", {}, "Show"), told, h("a", { href: "#", onclick: (event) => (event.preventDefault(), event.stopPropagation(), go("review", { where: where || "true", sort, desc })) }, "Review these by keyboard")),
-    error,
-    actions,
-    rows,
-  );
-  const link = (path, row) => h("a", { title: path, href: url("image", { image: grid.value(row, "image_id"), event: grid.value(row, "event_id"), roi: grid.value(row, "roi_id") }) }, path ? file(path) : grid.value(row, "image_id"));
-  const grid = new Grid(rows, {
-    columns: COLUMNS.map((each) => (each.name === "source_path" ? { ...each, show: link } : each)),
-    label: "Events",
-    empty: "No event matches.",
-    open: (row) => go("image", { image: grid.value(row, "image_id"), event: grid.value(row, "event_id"), roi: grid.value(row, "roi_id") }),
-    sort: (name) => {
-      desc = sort === name && !desc ? "1" : "";
-      sort = name;
-      load();
-    },
-    select: state.read_only ? undefined : (ranges) => ((chosen = ranges), drawActions()),
-  });
-  let asked = null;
-
-  async function load(at = 0) {
-    asked?.abort();
-    asked = new AbortController();
-    keep({ where, sort, desc });
-    try {
-      const listing = await get("listing", { kind: "events", where, sort, desc }, asked.signal);
-      error.textContent = "";
-      told.textContent = many(listing.n_rows, "event");
-      chosen = [];
-      grid.show(listing, { at, sorted: { name: sort, desc: Boolean(desc) } });
-      drawActions();
-    } catch (wrong) {
-      if (wrong.name === "AbortError") return;
-      if (wrong.code === "table-not-found") throw wrong;
-      error.textContent = wrong.message;
-    }
-  }
-
+  const list = new Listed("events", values, EXAMPLE, () => ((chosen = []), drawActions()));
+  const review = () => go("review", { ...list.state, where: list.state.where || "true" });
+  const reviewButton = h("button", { type: "button", onclick: review }, "Review these by keyboard");
+  if (!state.read_only) list.bar.append(reviewButton);
+  fill(host, list.bar, list.error, actions, list.rows);
+  const placeOf = (row) => {
+    const [image, event, roi] = ["image_id", "event_id", "roi_id"].map((name) => list.grid.value(row, name));
+    return { image, event, roi };
+  };
+  const link = (path, row) =>
+    h("a", { title: path, href: url("image", placeOf(row)) }, path ? file(path) : placeOf(row).image);
   const size = () => chosen.reduce((sum, [from, to]) => sum + to - from, 0);
 
   function drawActions() {
@@ -82,7 +49,7 @@ export async function show(host, values, state) {
     return fill(
       actions,
       h("span.told", {}, n ? `${many(n, "event")} chosen` : "Choose with Shift or Ctrl and a click, or the space bar"),
-      h("button", { onclick: () => grid.choose([[0, grid.listing.n_rows]], true) }, "choose all"),
+      h("button", { onclick: () => list.grid.choose([[0, list.grid.listing.n_rows]], true) }, "choose all"),
       state.labels.map((label) => button(label.replaceAll("_", " "), "label", { label })),
       button("reject", "reject"),
       button("restore", "restore"),
@@ -92,7 +59,7 @@ export async function show(host, values, state) {
 
   async function act(verb, more = {}) {
     /** @type {Record<string, any>} */
-    const body = { listing: grid.listing.listing, ranges: chosen, verb, ...more };
+    const body = { listing: list.grid.listing.listing, ranges: chosen, verb, ...more };
     if (verb === "note") {
       const note = await ask(`Note on ${many(size(), "event")}`, { value: "", ok: "Next", multiline: true });
       if (note === null) return;
@@ -107,7 +74,7 @@ export async function show(host, values, state) {
   }
 
   bind([
-    { key: "/", about: "to the condition", run: () => condition.focus() },
+    { key: "/", about: "to the condition", run: () => list.condition.focus() },
     ...(state.read_only
       ? []
       : [
@@ -116,7 +83,11 @@ export async function show(host, values, state) {
           { key: "r", about: "reject those chosen", run: () => size() && act("reject") },
         ]),
   ]);
-  await load();
-  grid.scroller.focus({ preventScroll: true });
-  return () => (asked?.abort(), grid.close());
+  await list.begin({
+    columns: COLUMNS.map((each) => (each.name === "source_path" ? { ...each, show: link } : each)),
+    open: (row) => go("image", placeOf(row)),
+    select: state.read_only ? undefined : (ranges) => ((chosen = ranges), drawActions()),
+  });
+  list.grid.scroller.focus({ preventScroll: true });
+  return () => list.close();
 }

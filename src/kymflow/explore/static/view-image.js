@@ -2,10 +2,10 @@
 
 import { address, get } from "./api.js";
 import { add, askNote, decide, sameEvent, sayConflict, turnAndSay, wordsFor } from "./decisions.js";
-import { debounce, fill, h, say, short } from "./dom.js";
+import { debounce, factsOf, fill, h, say } from "./dom.js";
 import { bind } from "./keys.js";
 import { keep, url } from "./router.js";
-import { fetchImage, Viewer } from "./viewer.js";
+import { fetchImage, movingKeys, Viewer } from "./viewer.js";
 
 export async function show(host, values, state) {
   const { queue = null } = values;
@@ -143,11 +143,7 @@ export async function show(host, values, state) {
   bind([
     { key: "ArrowRight", about: "next event", run: () => step(1) },
     { key: "ArrowLeft", about: "previous event", run: () => step(-1) },
-    { key: "+", about: "zoom in", run: () => viewer.zoom(0.6) },
-    { key: "-", about: "zoom out", run: () => viewer.zoom(1 / 0.6) },
-    { key: "Shift+ArrowRight", about: "later", run: () => viewer.pan(0.3) },
-    { key: "Shift+ArrowLeft", about: "earlier", run: () => viewer.pan(-0.3) },
-    { key: "0", about: "the whole image", run: () => viewer.move(0, viewer.until) },
+    ...movingKeys(viewer),
     ...(write
       ? [
           ...state.labels.map((name, n) => ({
@@ -172,17 +168,17 @@ export async function show(host, values, state) {
 function details(data) {
   const facts = [
     ["lines × pixels", data.shape ? data.shape.join(" × ") : "no pixels"],
-    ["s per line", short(data.seconds_per_line)],
-    ["µm per pixel", short(data.um_per_pixel)],
+    ["s per line", data.seconds_per_line],
+    ["µm per pixel", data.um_per_pixel],
   ];
   const { experiment_metadata: experiment = {} } = data.metadata;
-  for (const [name, value] of Object.entries(experiment ?? {})) if (value !== null && value !== "") facts.push([name, value]);
+  facts.push(...Object.entries(experiment ?? {}));
   const all = JSON.stringify(data.metadata, null, 1);
   return h(
     "div",
     {},
     h("h2", {}, "Image"),
-    h("table.facts", {}, facts.map(([name, value]) => h("tr", {}, h("th", {}, name), h("td", {}, typeof value === "object" ? JSON.stringify(value) : value)))),
+    factsOf(facts),
     all.length > 2 ? h("details", {}, h("summary", {}, "All metadata"), h("pre", {}, all)) : null,
     data.queue ? null : h("p", {}, h("a", { href: url("tune", { image: data.image }) }, "Tune the detector on this image")),
   );

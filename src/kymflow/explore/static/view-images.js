@@ -1,13 +1,14 @@
 // All images: chosen by a condition, sorted, counted by what groups them.
 
 import { address, get } from "./api.js";
-import { file, fill, h, many, short } from "./dom.js";
-import { Grid } from "./grid.js";
+import { file, fill, h, short } from "./dom.js";
 import { bind } from "./keys.js";
-import { go, keep, url } from "./router.js";
+import { Listed } from "./listed.js";
+import { go, url } from "./router.js";
 
 const FACETS = ["condition", "treatment", "date", "folder"];
 
+const EXAMPLE = "SQL condition, such as depth > 100 AND condition = 'control'";
 const COLUMNS = [
   { name: "source_path", title: "file", width: 330 },
   { name: "image_id", title: "image", width: 130 },
@@ -24,37 +25,19 @@ const COLUMNS = [
 ];
 
 export async function show(host, values) {
-  let { where = "", sort = "", desc = "" } = values;
-  const condition = h("input.where", {
-    type: "search",
-    value: where,
-    placeholder: "SQL condition, such as depth > 100 AND condition = 'control'",
-    "aria-label": "SQL condition on the images",
-    spellcheck: false,
-  });
-  const told = h("span.told");
   const facets = h("aside.facets", { "aria-label": "Groups" });
-  const rows = h("div.fill");
-  const error = h("p.wrong", { role: "alert" });
-  fill(
-    host,
-    h(
-      "form.bar",
-      { onsubmit: (event) => (event.preventDefault(), choose(condition.value)) },
-      h("label", {}, "Where ", condition),
-      h("button", {}, "Show"),
-      told,
-    ),
-    error,
-    h("div.sides", {}, facets, rows),
+  const list = new Listed("images", values, EXAMPLE, async (signal) =>
+    drawFacets(await get("facets", { where: list.state.where }, signal)),
   );
+  fill(host, list.bar, list.error, h("div.sides", {}, facets, list.rows));
+  const idOf = (row) => list.grid.value(row, "image_id");
   const thumbnail = {
     name: "thumbnail",
     title: "",
     width: 252,
     show: (_, row) =>
       h("img.thumbnail", {
-        src: address("thumbnail", { image: grid.value(row, "image_id") }),
+        src: address("thumbnail", { image: idOf(row) }),
         alt: "",
         loading: "lazy",
         width: 240,
@@ -62,46 +45,9 @@ export async function show(host, values) {
       }),
   };
   const link = (id, text) => h("a", { href: url("image", { image: id }), title: text }, text ? file(text) : "(no file)");
-  const named = (path, row) => link(grid.value(row, "image_id"), path);
+  const named = (path, row) => link(idOf(row), path);
   const shown = { source_path: named, image_id: (id) => link(id, id) };
   const columns = [thumbnail, ...COLUMNS.map((each) => ({ ...each, show: shown[each.name] }))];
-  const grid = new Grid(rows, {
-    columns,
-    height: 54,
-    label: "Images",
-    empty: "No image matches.",
-    open: (row) => go("image", { image: grid.value(row, "image_id") }),
-    sort: (name) => {
-      desc = sort === name && !desc ? "1" : "";
-      sort = name;
-      load();
-    },
-  });
-  let asked = null;
-
-  async function load(at = 0) {
-    asked?.abort();
-    asked = new AbortController();
-    keep({ where, sort, desc });
-    try {
-      const listing = await get("listing", { kind: "images", where, sort, desc }, asked.signal);
-      error.textContent = "";
-      told.textContent = many(listing.n_rows, "image");
-      grid.show(listing, { at, sorted: { name: sort, desc: Boolean(desc) } });
-      drawFacets(await get("facets", { where }, asked.signal));
-    } catch (wrong) {
-      if (wrong.name === "AbortError") return;
-      if (wrong.code === "table-not-found") throw wrong;
-      error.textContent = wrong.message;
-    }
-  }
-
-  function choose(text) {
-    where = text.trim();
-    condition.value = where;
-    return load();
-  }
-
   function drawFacets(counts) {
     fill(
       facets,
@@ -113,18 +59,23 @@ export async function show(host, values) {
           { open: facet !== "folder" },
           h("summary", {}, facet),
           own.map(([, value, n]) =>
-            h("button.plain.facet", { onclick: () => choose(narrowed(where, facet, value)) }, h("span", {}, value ?? "(none)"), h("span.count", {}, short(n))),
+            h(
+              "button.plain.facet",
+              { onclick: () => list.choose(narrowed(list.state.where, facet, value)) },
+              h("span", {}, value ?? "(none)"),
+              h("span.count", {}, short(n)),
+            ),
           ),
         );
       }),
-      where ? h("button.plain", { onclick: () => choose("") }, "Show all images") : null,
+      list.state.where ? h("button.plain", { onclick: () => list.choose("") }, "Show all images") : null,
     );
   }
 
-  bind([{ key: "/", about: "to the condition", run: () => condition.focus() }]);
-  await load();
-  grid.scroller.focus({ preventScroll: true });
-  return () => (asked?.abort(), grid.close());
+  bind([{ key: "/", about: "to the condition", run: () => list.condition.focus() }]);
+  await list.begin({ columns, height: 54, open: (row) => go("image", { image: idOf(row) }) });
+  list.grid.scroller.focus({ preventScroll: true });
+  return () => list.close();
 }
 
 /** Add to a condition that a column has a value. */

@@ -2,13 +2,16 @@
 
 import { get } from "./api.js";
 import { askNote, decide, sameEvent, sayConflict, turnAndSay, wordsFor } from "./decisions.js";
-import { fill, h, many, say, short } from "./dom.js";
+import { conditionField, factsOf, fill, h, many, say } from "./dom.js";
 import { bind, nameOf } from "./keys.js";
 import { go, keep, url } from "./router.js";
-import { fetchImage, Viewer } from "./viewer.js";
+import { fetchImage, movingKeys, Viewer } from "./viewer.js";
 
 const AHEAD = 3;
 const KEPT = 8; // images in memory
+const TIMES = { "start (s)": "t_start_s", "end (s)": "t_end_s", "duration (s)": "duration_s" };
+const SPEEDS = { "before (mm/s)": "baseline_before", "after (mm/s)": "baseline_after" };
+const SHOWN = { ROI: "roi_id", ...TIMES, strength: "strength", ...SPEEDS, note: "note" };
 const DEFAULT = "user_type = 'unreviewed' AND NOT rejected AND candidate IS NOT TRUE";
 
 export async function show(host, values, state) {
@@ -18,7 +21,8 @@ export async function show(host, values, state) {
   const queue = values.queue || null;
   const listing = await get("listing", { ...asked, first: 0 });
   if (!listing.n_rows) {
-    fill(host, h("div.failure", {}, h("h1", {}, "Nothing to review"), h("p", {}, "No event matches."), h("a", { href: "/review" }, "Choose others")));
+    const others = h("a", { href: "/review" }, "Choose others");
+    fill(host, h("div.failure", {}, h("h1", {}, "Nothing to review"), h("p", {}, "No event matches."), others));
     return undefined;
   }
   const places = new Map(listing.columns.map((each, place) => [each.name, place]));
@@ -34,13 +38,18 @@ export async function show(host, values, state) {
   const facts = h("div.event-facts", { "aria-live": "polite" });
   const meter = h("progress", { max: listing.n_rows });
   const told = h("span.told");
-  const groups = h("table.facts");
+  const groups = h("div");
   const stage = h("div.stage");
   const buttons = h("div.actions");
   fill(
     host,
     h("div.bar", {}, heading, meter, told),
-    h("div.sides.right", {}, stage, h("aside", {}, facts, buttons, h("h2", {}, "Progress"), groups, h("p", {}, h("a", { href: "/review" }, "Choose other events")))),
+    h(
+      "div.sides.right",
+      {},
+      stage,
+      h("aside", {}, facts, buttons, h("h2", {}, "Progress"), groups, h("a", { href: "/review" }, "Choose other events")),
+    ),
   );
   const viewer = new Viewer(stage, {
     colours: state.colours,
@@ -96,12 +105,12 @@ export async function show(host, values, state) {
       fill(facts, h("p.wrong", {}, `This event is gone (${row.event_type} ${row.event_id}): it was removed, or detected anew.`));
       return fill(buttons);
     }
-    const line = (name, value) => (value === null || value === undefined || value === "" ? null : h("tr", {}, h("th", {}, name), h("td", {}, typeof value === "number" ? short(value) : value)));
+    const place = { image: image.image, event: event.event_id, roi: event.roi_id };
     fill(
       facts,
       h("h2", {}, `${event.event_type} ${event.event_id}`, h("span.verdict", {}, wordsFor(event))),
-      h("table.facts", {}, line("ROI", event.roi_id), line("start (s)", event.t_start_s), line("end (s)", event.t_end_s), line("duration (s)", event.duration_s), line("strength", event.strength), line("before (mm/s)", event.baseline_before), line("after (mm/s)", event.baseline_after), line("note", event.note)),
-      queue ? null : h("p", {}, h("a", { href: url("image", { image: image.image, event: event.event_id, roi: event.roi_id }) }, "Open the image")),
+      factsOf(Object.entries(SHOWN).map(([title, name]) => [title, event[name]])),
+      queue ? null : h("p", {}, h("a", { href: url("image", place) }, "Open the image")),
     );
     return drawButtons(event);
   }
@@ -124,7 +133,7 @@ export async function show(host, values, state) {
     const minutes = (Date.now() - started.time) / 60_000;
     const pace = started.n > 2 ? ` · ${Math.round(started.n / minutes)} per minute` : "";
     told.textContent = `${progress.done.toLocaleString("en")} of ${many(progress.n, "event")} judged${pace}`;
-    fill(groups, progress.groups.map(([name, done, n]) => h("tr", {}, h("th", {}, name), h("td", {}, `${done} / ${n}`))));
+    fill(groups, factsOf(progress.groups.map(([name, done, n]) => [name, `${done} / ${n}`])));
   }
 
   const isJudged = (event) => event.rejected || (event.user_type ?? "unreviewed") !== "unreviewed";
@@ -207,9 +216,7 @@ export async function show(host, values, state) {
     { key: "ArrowLeft", about: "previous event", run: () => showAt(at - 1) },
     { key: "u", about: "undo your last decision", run: () => turn("undo") },
     { key: "Shift+u", about: "redo", run: () => turn("redo") },
-    { key: "+", about: "zoom in", run: () => viewer.zoom(0.6) },
-    { key: "-", about: "zoom out", run: () => viewer.zoom(1 / 0.6) },
-    { key: "0", about: "the whole image", run: () => viewer.move(0, viewer.until) },
+    ...movingKeys(viewer),
     { key: "f", about: "back to the event", run: () => viewer.focus(current.event ?? current.row) },
   ]);
   drawProgress();
@@ -229,13 +236,15 @@ function question({ queue, sql, name, params, where, sort, desc }) {
 
 /** Choose what to review: a queue, or events by a condition. */
 function choose(host, state) {
-  const where = h("input.where", { value: DEFAULT, "aria-label": "SQL condition on the events", spellcheck: false });
-  const queues = state.queues.map((name) => h("li", {}, h("a", { href: url("review", { queue: name }) }, name), " – blind: images are not named"));
+  const where = conditionField(DEFAULT, "", "SQL condition on the events");
+  const link = (queue) => h("a", { href: url("review", { queue }) }, queue);
+  const queues = state.queues.map((name) => h("li", {}, link(name), " – blind: images are not named"));
+  const begin = (event) => (event.preventDefault(), go("review", { where: where.value || "true" }));
   fill(
     host,
     h("h1.title", {}, "Review"),
     h("h2", {}, "Events by a condition"),
-    h("form.bar", { onsubmit: (event) => (event.preventDefault(), go("review", { where: where.value || "true" })) }, where, h("button.main", {}, "Begin")),
+    h("form.bar", { onsubmit: begin }, where, h("button.main", {}, "Begin")),
     h("h2", {}, "Blind queues"),
     queues.length ? h("ul", {}, queues) : h("p", {}, "None yet: `kymflow review sample DATASET --per condition 20 --save NAME` draws one."),
   );

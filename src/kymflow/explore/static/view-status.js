@@ -1,7 +1,7 @@
 // What is fresh, what is due and why; and the steps that bring it up to date.
 
 import { get } from "./api.js";
-import { fill, h, many, short } from "./dom.js";
+import { fill, h, many, tableOf } from "./dom.js";
 import { JobPanel } from "./job.js";
 import { url } from "./router.js";
 
@@ -27,17 +27,22 @@ export async function show(host, _, state) {
     fill(
       table,
       h("p", {}, many(status.images, "image")),
-      h(
-        "table.plain-table",
-        {},
-        h("thead", {}, h("tr", {}, ["step", "action", "reason", "images", "rows"].map((name) => h("th", {}, name)))),
-        h("tbody", {}, status.steps.map(([step, action, reason, images, rows]) => h(`tr${action === "skip" ? "" : ".due"}`, {}, h("td", {}, step), h("td", {}, action), h("td", {}, reason.replaceAll("_", " ")), h("td.number", {}, short(images)), h("td.number", {}, short(rows))))),
+      tableOf(
+        ["step", "action", "reason", "images", "rows"],
+        status.steps.map(([step, action, reason, ...counts]) => [step, action, reason.replaceAll("_", " "), ...counts]),
+        ([, action]) => (action === "skip" ? "" : "due"),
       ),
     );
     fill(
       failed,
       status.failed.length ? h("h2", {}, "Images that failed") : null,
-      h("ul", {}, status.failed.map((each) => h("li", {}, h("a", { href: url("image", { image: each.image_id }) }, each.image_id), `: ${each.error ?? each.code ?? ""}`))),
+      h(
+        "ul",
+        {},
+        status.failed.map(({ image_id: image, error }) =>
+          h("li", {}, h("a", { href: url("image", { image }) }, image), `: ${error ?? ""}`),
+        ),
+      ),
     );
   }
 

@@ -1,11 +1,11 @@
 // The detector's params: what others would change, before they do.
 
 import { get, post } from "./api.js";
-import { ask, debounce, fill, h, labelled, many, say, short } from "./dom.js";
+import { ask, debounce, fill, h, labelled, many, say, tableOf } from "./dom.js";
 import { JobPanel } from "./job.js";
 import { bind } from "./keys.js";
 import { go, keep, url } from "./router.js";
-import { fetchImage, Viewer } from "./viewer.js";
+import { fetchImage, movingKeys, Viewer } from "./viewer.js";
 
 const FATES = ["kept", "moved", "new", "gone"];
 const FATE_COLOURS = { kept: "#6B6B6B", moved: "#0072B2", new: "#009E73", gone: "#D55E00" };
@@ -15,7 +15,8 @@ export async function show(host, values, state) {
   let { image = "", where = "", sample = "20", seed = "0" } = values;
   const { params } = await get("params", { image });
   const given = JSON.parse(values.params ?? "{}");
-  const changes = () => Object.fromEntries(Object.entries(given).filter(([key, value]) => value !== params.find((p) => p.key === key)?.value));
+  const own = Object.fromEntries(params.map((param) => [param.key, param.value]));
+  const changes = () => Object.fromEntries(Object.entries(given).filter(([key, value]) => value !== own[key]));
   const counts = h("div.counts", { role: "status" });
   const stage = h("div.stage");
   const list = h("div");
@@ -29,7 +30,12 @@ export async function show(host, values, state) {
   fill(
     host,
     h("h1.title", {}, "Tune the detector"),
-    h("div.sides", {}, h("aside.sliders", {}, chooser(), params.map(slider), h("div.buttons", {}, h("button", { onclick: reset }, "As it is"), apply)), h("section.fill", {}, counts, stage, list, running)),
+    h(
+      "div.sides",
+      {},
+      h("aside.sliders", {}, chooser(), params.map(slider), h("div.buttons", {}, h("button", { onclick: reset }, "As it is"), apply)),
+      h("section.fill", {}, counts, stage, list, running),
+    ),
   );
 
   function chooser() {
@@ -41,7 +47,10 @@ export async function show(host, values, state) {
       field("image", "one image (id or file)", image, (text) => (image = text), { placeholder: "empty: a sample" }),
       field("sample", "or a sample of", sample, (text) => (sample = text), { type: "number", min: 1, max: 200, disabled: Boolean(image) }),
       field("seed", "drawn with seed", seed, (text) => (seed = text), { type: "number", disabled: Boolean(image) }),
-      field("where", "of images where", where, (text) => (where = text), { placeholder: "SQL condition on kym_images", disabled: Boolean(image) }),
+      field("where", "of images where", where, (text) => (where = text), {
+        placeholder: "SQL condition on kym_images",
+        disabled: Boolean(image),
+      }),
     );
   }
 
@@ -52,7 +61,8 @@ export async function show(host, values, state) {
   function slider(param) {
     const now = given[param.key] ?? param.value;
     const high = param.high ?? Math.max(4 * (param.default ?? 1), 2 * (now ?? 0), 1);
-    const number = h("input", { type: "number", value: now ?? "", min: 0, max: param.high ?? undefined, step: "any", placeholder: "none", "aria-label": `${param.key}, exactly` });
+    const limits = { min: 0, max: param.high ?? undefined, step: "any", placeholder: "none" };
+    const number = h("input", { type: "number", value: now ?? "", ...limits, "aria-label": `${param.key}, exactly` });
     const range = h("input", { type: "range", min: 0, max: STEPS, value: (STEPS * (now ?? 0)) / high, "aria-label": param.key });
     const set = (value) => {
       given[param.key] = value;
@@ -71,7 +81,9 @@ export async function show(host, values, state) {
       range.value = String((STEPS * (value ?? 0)) / high);
       set(value);
     });
-    const node = h(`div.param${now === param.value ? "" : ".changed"}`, { title: `${param.meaning} (${param.range})` }, h("label", {}, h("span", {}, param.key, param.unit ? ` (${param.unit})` : ""), range), number);
+    const name = h("span", {}, param.unit ? `${param.key} (${param.unit})` : param.key);
+    const title = `${param.meaning} (${param.range})`;
+    const node = h(`div.param${now === param.value ? "" : ".changed"}`, { title }, h("label", {}, name, range), number);
     return node;
   }
 
@@ -97,12 +109,16 @@ export async function show(host, values, state) {
 
   function drawCounts() {
     const { totals, images, failed } = last;
+    const verdicts =
+      `People's verdicts: ${totals.verdicts_moved} move to the new event, ` +
+      `${totals.verdicts_kept} stay where no event is found any more. None is lost.`;
+    const [first] = failed.map((each) => `${each.image}: ${each.message}`);
     fill(
       counts,
       FATES.map((fate) => h("span.fate", { "data-fate": fate }, h("b", {}, totals[fate]), ` ${fate}`)),
       h("span.told", {}, `of ${many(images.length, "image")}`),
-      h("p", {}, `People's verdicts: ${totals.verdicts_moved} move to the new event, ${totals.verdicts_kept} stay where no event is found any more. None is lost.`),
-      failed.length ? h("p.wrong", {}, `${many(failed.length, "image")} can't be searched, first ${failed[0].image}: ${failed[0].message}`) : null,
+      h("p", {}, verdicts),
+      first ? h("p.wrong", {}, `${many(failed.length, "image")} can't be searched, first ${first}`) : null,
     );
     apply.disabled = state.read_only || !Object.keys(changes()).length;
   }
@@ -112,7 +128,10 @@ export async function show(host, values, state) {
       viewer?.close();
       viewer = null;
       fill(stage);
-      return fill(list, h("table.plain-table", {}, h("thead", {}, h("tr", {}, ["image", ...FATES].map((name) => h("th", {}, name)))), h("tbody", {}, last.images.map((each) => h("tr", {}, h("td", {}, h("a", { href: url("tune", { image: each.image, params: JSON.stringify(changes()) }) }, each.path ?? each.image)), FATES.map((fate) => h("td.number", {}, short(each[fate])))))))); 
+      const tried = JSON.stringify(changes());
+      const link = (each) => h("a", { href: url("tune", { image: each.image, params: tried }) }, each.path ?? each.image);
+      const rows = last.images.map((each) => [link(each), ...FATES.map((fate) => each[fate])]);
+      return fill(list, tableOf(["image", ...FATES], rows));
     }
     const [found] = last.images;
     if (!found) return undefined;
@@ -120,7 +139,10 @@ export async function show(host, values, state) {
     // Drawn by what becomes of them: the fate takes the place of the type, with a colour of its own.
     const fated = { ...shown, events: found.events.map((event) => ({ ...event, event_type: event.fate })) };
     const view = viewer?.view;
-    viewer ??= new Viewer(stage, { colours: { ...FATE_COLOURS, "": FATE_COLOURS.kept } });
+    if (!viewer) {
+      viewer = new Viewer(stage, { colours: { ...FATE_COLOURS, "": FATE_COLOURS.kept } });
+      bind(movingKeys(viewer));
+    }
     viewer.show(fated, view);
     return undefined;
   }
@@ -128,14 +150,14 @@ export async function show(host, values, state) {
   async function applyThem() {
     const told = Object.entries(changes()).map(([key, value]) => `${key} = ${value}`).join(", ");
     const { totals, images } = last;
-    const said = `Set ${told} for ${many(images.length, "image")}, and detect again? ${totals.new} events are new, ${totals.gone} go, ${totals.moved} move.`;
+    const fates = `${totals.new} events are new, ${totals.gone} go, ${totals.moved} move.`;
+    const said = `Set ${told} for ${many(images.length, "image")}, and detect again? ${fates}`;
     if ((await ask(said, { ok: "Apply" })) === null) return;
     await post("apply", { image, where, sample: Number(sample), seed: Number(seed), params: changes() });
     say("Detecting. Afterwards, update the tables on the page Status.");
     panel.follow(true);
   }
 
-  bind([{ key: "0", about: "the whole image", run: () => viewer?.move(0, viewer.until) }]);
   look();
   return () => (asked?.abort(), panel.close(), viewer?.close());
 }

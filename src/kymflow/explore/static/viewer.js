@@ -8,6 +8,15 @@ import { spanOf, usualRange } from "./trace.js";
 
 const EDGE = 6; // px around an event's edge that take hold of it
 
+/** The keys that move a viewer. @param {Viewer} viewer */
+export const movingKeys = (viewer) => [
+  { key: "+", about: "zoom in", run: () => viewer.zoom(0.6) },
+  { key: "-", about: "zoom out", run: () => viewer.zoom(1 / 0.6) },
+  { key: "Shift+ArrowRight", about: "later", run: () => viewer.pan(0.3) },
+  { key: "Shift+ArrowLeft", about: "earlier", run: () => viewer.pan(-0.3) },
+  { key: "0", about: "the whole image", run: () => viewer.move(0, viewer.until) },
+];
+
 /** Fetch all that a viewer shows of an image. */
 export async function fetchImage(image, queue) {
   const [told, { traces }] = await Promise.all([
