@@ -1,10 +1,12 @@
 -- Show all events with the file and the condition of their image, rejected ones included.
--- Inputs  kym_velocity_events, kym_images
--- Output  image_id; source_path; condition; and the columns of kym_velocity_events that people read
+-- Inputs     kym_velocity_events
+-- Fragments  {images}    relation with image_id, source_path and condition, as kym_images
+--            {rejected}  whether a person rejected an event
+-- Output     image_id; source_path; condition; and the columns of events that people read
 SELECT
     kym_velocity_events.image_id,
-    kym_images.source_path,
-    kym_images.condition,
+    images.source_path,
+    images.condition,
     roi_id,
     channel,
     event_id,
@@ -20,4 +22,4 @@ SELECT
     {rejected} AS rejected,
     kym_velocity_events.note
 FROM kym_velocity_events
-LEFT JOIN kym_images USING (image_id)
+LEFT JOIN {images} AS images USING (image_id)

@@ -89,12 +89,13 @@ def trashed_paths(dataset: ZarrDataset) -> dict[str, str | None]:
 
 def _path_in(blob: bytes | OSError | None) -> str | None:
     try:
-        return _path_of(parse_json(blob)) if isinstance(blob, bytes) else None
+        return path_of(parse_json(blob)) if isinstance(blob, bytes) else None
     except ValueError:
         return None
 
 
-def _path_of(metadata: object) -> str | None:
+def path_of(metadata: object) -> str | None:
+    """Return the path of the file that metadata name; None if they name none."""
     source = metadata.get("source") if isinstance(metadata, dict) else None
     path = source.get("path") if isinstance(source, dict) else None
     return path if isinstance(path, str) else None
@@ -111,7 +112,7 @@ def _only(text: str, found: list[str], paths: Mapping[str, str | None]) -> str:
 def source_path(dataset: ZarrDataset, image_id: str) -> str | None:
     """Return the path of an image's file in its lab folder; None if it came from none."""
     try:
-        return _path_of(dataset.record(image_id).load_metadata_payload())
+        return path_of(dataset.record(image_id).load_metadata_payload())
     except ArtifactError:
         return None
 

@@ -25,16 +25,26 @@ def picture_url(pixels: np.ndarray[Any, Any], columns: int, rows: int) -> str:
     Returns:
         An 8-bit greyscale PNG as ``data:image/png;base64,…``, the line's first pixel on top.
     """
+    image = Image.fromarray(grey_levels(pixels, columns, rows))
+    buffer = io.BytesIO()
+    image.save(buffer, "png", optimize=True)
+    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+
+
+def grey_levels(pixels: np.ndarray[Any, Any], columns: int, rows: int) -> np.ndarray[Any, Any]:
+    """Return a kymograph as a greyscale picture, see :func:`picture_url`.
+
+    Returns:
+        uint8 of shape (rows, columns); 0 where nothing is finite.
+    """
     shrunk = column_means(pixels, columns)
     finite = shrunk[np.isfinite(shrunk)]
     low, high = np.percentile(finite, [DARKEST, BRIGHTEST]) if finite.size else (0.0, 1.0)
     grey = np.nan_to_num((shrunk - low) / ((high - low) or 1.0)).clip(0, 1) * 255
     across = np.linspace(0, len(grey), columns, endpoint=False).astype(np.intp)
     along = np.linspace(0, grey.shape[1], rows, endpoint=False).astype(np.intp)
-    image = Image.fromarray(np.rint(grey[across][:, along].T).astype(np.uint8))
-    buffer = io.BytesIO()
-    image.save(buffer, "png", optimize=True)
-    return f"data:image/png;base64,{base64.b64encode(buffer.getvalue()).decode()}"
+    levels: np.ndarray[Any, Any] = np.rint(grey[across][:, along].T).astype(np.uint8)
+    return levels
 
 
 def column_means(pixels: np.ndarray[Any, Any], columns: int) -> np.ndarray[Any, Any]:

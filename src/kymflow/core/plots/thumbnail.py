@@ -41,18 +41,14 @@ def draw_thumbnail(rec: ZarrImageRecord) -> bytes:
     with needs_extra("plot", "pictures"):
         from PIL import Image
 
-        from kymflow.core.plots.pixels import column_means
+        from kymflow.core.plots.pixels import grey_levels
     canvas = np.zeros((KYMOGRAPH + TRACE, WIDTH, 4), np.uint8)
     try:
-        pixels = column_means(load_kymograph(rec), WIDTH)
+        pixels = load_kymograph(rec)
     except (ArtifactError, UsageError):
         pixels = None
     if pixels is not None and np.isfinite(pixels).any():
-        low, high = np.nanpercentile(pixels, _PERCENTILES)
-        grey = np.nan_to_num((pixels - low) / ((high - low) or 1)).clip(0, 1) * 255
-        across = np.linspace(0, len(grey), WIDTH, endpoint=False).astype(np.intp)
-        along = np.linspace(0, grey.shape[1], KYMOGRAPH, endpoint=False).astype(np.intp)
-        canvas[:KYMOGRAPH, :, :3] = grey[across][:, along].T[..., None]
+        canvas[:KYMOGRAPH, :, :3] = grey_levels(pixels, WIDTH, KYMOGRAPH)[..., None]
         canvas[:KYMOGRAPH, :, 3] = 255
     _add_trace(canvas, rec)
     buffer = io.BytesIO()

@@ -87,11 +87,15 @@ def _rows(views: Views, kind: Kind) -> str:
             f"`kymflow index`",
             dataset=str(views.dataset),
         )
-    name = f"explore/{kind}" + ("" if beside in views.by_name else "_alone")
-    rejected = "false"
-    if kind == "events":
-        described = answer(views.only([table]), f"DESCRIBE {quoted(table)}", None, None)
-        if "rejected" in described["column_name"]:
-            rejected = "coalesce(rejected, false)"
-    sql: str = kymflow_sql.render(name, rejected=rejected)
+    both = beside in views.by_name
+    if kind == "images":
+        sql: str = kymflow_sql.render("explore/images" if both else "explore/images_alone")
+        return sql
+    described = answer(views.only([table]), f"DESCRIBE {quoted(table)}", None, None)
+    flagged = "rejected" in described["column_name"]
+    sql = kymflow_sql.render(
+        "explore/events",
+        images=beside if both else kymflow_sql.render("explore/no_images"),
+        rejected="coalesce(rejected, false)" if flagged else "false",
+    )
     return sql

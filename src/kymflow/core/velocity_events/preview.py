@@ -72,7 +72,7 @@ def preview_detection(rec: ZarrImageRecord, params: EventParams) -> Preview:
     before = old.to_dicts()
     merged = merge_reviewed(
         old,
-        [dict(event) for event in new],
+        new,
         found.keys(),
         reach=params.win_cmp_sec,
         decided=Decided.of(rec.image_id, Journal(rec.dataset).of_image(rec.image_id)),

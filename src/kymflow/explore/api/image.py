@@ -13,7 +13,7 @@ import polars as pl
 from starlette.responses import Response
 
 from kymflow.core.artifacts.detection import EVENTS_FILES, TRACE_FILES, find_file
-from kymflow.core.artifacts.image_names import source_path
+from kymflow.core.artifacts.image_names import path_of
 from kymflow.core.artifacts.scale import stored_scale
 from kymflow.core.artifacts.trace import OWNER, load_measured
 from kymflow.core.plots import draw_image
@@ -45,7 +45,7 @@ def _image(workspace: Workspace, asked: Asked) -> dict[str, Any]:
     return {
         "image": image,
         "queue": queue,
-        "path": None if queue else source_path(workspace.dataset, image),
+        "path": None if queue else path_of(metadata),
         "shape": shape,
         "channels": shape[2] if shape and len(shape) > 2 else 1,
         "seconds_per_line": scale.seconds_per_line,

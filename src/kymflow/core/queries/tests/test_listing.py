@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from conftest import Demo
 
-from kymflow.core.kym_dataset import KymDataset
+from kymflow.core.kym_dataset import ImageIndexer, KymDataset, VelocityEventIndexer
 from kymflow.core.queries.listing import facets_sql, listing_sql
 from kymflow.core.queries.saved import save_query, saved_queries
 from kymflow_zarr import ZarrDataset
@@ -97,3 +97,16 @@ def test_a_query_is_kept_in_the_dataset_alone(dataset: ZarrDataset, tmp_path) ->
     with pytest.raises(OutsideError):
         saved_queries(dataset)
     assert not list((tmp_path / "elsewhere").iterdir())
+
+
+def test_each_list_does_without_the_other_table(dataset: ZarrDataset, fill) -> None:
+    kym = KymDataset(fill(dataset, {"a": 2, "b": 0}))
+    kym.update_index(ImageIndexer())
+    images = kym.sql(listing_sql(dataset, "images"))
+    assert images.select("image_id", "n_events", "n_reviewed").rows() == [
+        ("a", None, None), ("b", None, None),
+    ]  # fmt: skip
+    dataset.tables.delete("kym_images")
+    kym.update_index(VelocityEventIndexer())
+    events = kym.sql(listing_sql(dataset, "events"))
+    assert events.select("image_id", "source_path", "condition").rows() == [("a", None, None)] * 2
