@@ -144,8 +144,8 @@ def test_an_endless_body_is_cut_off(reader: Browser, shared_path: Path) -> None:
     "sql",
     [
         "SELECT * FROM read_text('/etc/passwd')",
-        "COPY (SELECT 1) TO '/tmp/written-by-a-query'",
-        "ATTACH '/tmp/x.duckdb'",
+        "COPY (SELECT 1) TO '/elsewhere/written-by-a-query'",
+        "ATTACH '/elsewhere/x.duckdb'",
         "SELECT 1; SELECT 2",
         "SELECT getenv('HOME')",
     ],
