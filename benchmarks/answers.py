@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import polars as pl
 
-from kymflow.core.artifacts.events import EVENT_SCHEMA
+from kymflow.core.artifacts.schemas import EVENT_SCHEMA
 
 PROVENANCE = ("image_id", "params_hash", "analysis_version")
 

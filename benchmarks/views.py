@@ -24,8 +24,7 @@ import polars as pl
 from benchmarks import content
 from kymflow.core.artifacts.events import DEFAULT_PARAMS
 from kymflow.core.artifacts.provenance import params_hash, stable_json_dumps
-from kymflow.core.artifacts.trace import VELOCITY_SCHEMA
-from kymflow.core.artifacts.verdicts import VERDICT_SCHEMA
+from kymflow.core.artifacts.schemas import VELOCITY_SCHEMA, VERDICT_SCHEMA
 from kymflow.core.kym_dataset import KymDataset
 from kymflow.core.kym_dataset.indexers.velocity import figures
 from kymflow.core.kym_dataset.schemas import RUNS

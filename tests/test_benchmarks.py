@@ -26,7 +26,7 @@ from benchmarks.runner import Runner
 from benchmarks.summary import summarize
 from benchmarks.work import Work
 from benchmarks.workload import ONE_PERCENT_TOGETHER, Change, Workload
-from kymflow.core.artifacts.events import EVENT_SCHEMA
+from kymflow.core.artifacts.schemas import EVENT_SCHEMA
 from kymflow.core.kym_dataset import ImageIndexer, KymDataset, VelocityEventIndexer
 from kymflow_zarr import MissingExtraError, ZarrDataset
 

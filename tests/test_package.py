@@ -10,6 +10,10 @@ from pathlib import Path
 import pytest
 
 import kymflow_sql
+from kymflow.core.kym_dataset import KymDataset, available_indexers, load_indexer
+from kymflow.core.synthetic import Stretch, add_synthetic_image
+from kymflow.core.velocity_events import detect_dataset
+from kymflow_zarr import ZarrDataset
 
 ROOT = Path(__file__).parent.parent
 HEAVY = (
@@ -41,6 +45,45 @@ def loaded_by(code: str) -> set[str]:
 )
 def test_importing_loads_no_heavy_library(code: str) -> None:
     assert loaded_by(code).isdisjoint(HEAVY)
+
+
+@pytest.fixture(scope="module")
+def indexed(tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
+    """A dataset with one image whose tables were built, and the image's id."""
+    path = tmp_path_factory.mktemp("indexed") / "lab.zarr"
+    dataset = ZarrDataset(path, mode="a")
+    image_id = add_synthetic_image(dataset, 1, [Stretch(2.0, 3.0)]).image_id
+    detect_dataset(dataset)
+    for name in available_indexers():
+        KymDataset(dataset).update_index(load_indexer(name))
+    return str(path), image_id
+
+
+NEVER = {"pandas", "zarr", "scipy", "altair", "rich", "pyarrow.compute", "pyarrow.dataset"}
+ENGINE = {"kymflow.core.kym_dataset.update.pipeline", "kymflow.core.workers.pool", "bottleneck"}
+
+
+@pytest.mark.parametrize(
+    ("command", "unneeded"),
+    [
+        ("queries", {"duckdb", *NEVER, *ENGINE}),
+        ("params get {dataset} {image}", {"duckdb", *NEVER}),
+        ("sql {dataset} SELECT¤count(*)¤FROM¤kym_images", {*NEVER, *ENGINE}),
+        ("sql {dataset} FROM¤kym_events_that_are_not_there", {*NEVER, *ENGINE, "polars"}),
+        ("schema {dataset} kym_velocity_events", {*NEVER, *ENGINE} - {"pyarrow.compute"}),
+        ("tables list {dataset} --no-stale", {*NEVER, *ENGINE} - {"pyarrow.compute"}),
+        ("status {dataset}", NEVER),
+    ],
+)
+def test_a_small_question_loads_only_what_its_answer_needs(
+    indexed: tuple[str, str], command: str, unneeded: set[str]
+) -> None:
+    pytest.importorskip("pandas")  # where it is not installed nothing could load it
+    dataset, image = indexed
+    filled = (word.format(dataset=dataset, image=image) for word in command.split())
+    arguments = [word.replace("¤", " ") for word in filled]
+    code = f"from kymflow.cli.main import run\ntry: run({arguments!r})\nexcept SystemExit: pass"
+    assert loaded_by(code) & unneeded == set()
 
 
 def test_storage_never_loads_the_core() -> None:

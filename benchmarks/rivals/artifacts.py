@@ -10,7 +10,7 @@ from pathlib import Path
 
 import polars as pl
 
-from kymflow.core.artifacts.events import EVENT_SCHEMA
+from kymflow.core.artifacts.schemas import EVENT_SCHEMA
 from kymflow.core.kym_dataset import VelocityEventIndexer
 
 VERSION = VelocityEventIndexer.version

@@ -12,7 +12,8 @@ from tempfile import TemporaryDirectory
 import polars as pl
 
 from kymflow.cli.demo import IMAGES, NO_FURTHER
-from kymflow.core.artifacts.events import EVENT_SCHEMA, EVENTS_ARTIFACT
+from kymflow.core.artifacts.events import EVENTS_ARTIFACT
+from kymflow.core.artifacts.schemas import EVENT_SCHEMA
 from kymflow.core.plots import draw_image, save
 from kymflow.core.synthetic import add_synthetic_image
 from kymflow.core.velocity_events import detect_dataset

@@ -1,14 +1,15 @@
 -- Find the whole numbers among params that would lose digits in the type of their column.
--- Inputs     $pointers   JSON pointers of keys that hold numbers
---            $is_double  for each, whether some of them are fractions: its column would be DOUBLE
--- Fragments  {source}    reads (params_hash, params)
+-- Inputs     none
+-- Fragments  {source}     reads (params_hash, params)
+--            {pointers}   list of the JSON pointers of keys that hold numbers
+--            {is_double}  list: whether some of them are fractions: the column would be DOUBLE
 -- Output     (pointer), one row per key that has at least one such number
 SELECT DISTINCT pointer
 FROM (
     SELECT
-        unnest($pointers::VARCHAR[]) AS pointer,
-        unnest($is_double::BOOLEAN[]) AS is_double,
-        unnest(json_extract_string(params, $pointers::VARCHAR[])) AS number
+        unnest({pointers}::VARCHAR[]) AS pointer,
+        unnest({is_double}::BOOLEAN[]) AS is_double,
+        unnest(json_extract_string(params, {pointers}::VARCHAR[])) AS number
     FROM {source}
 )
 WHERE

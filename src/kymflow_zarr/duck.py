@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import duckdb
+    import polars as pl
 
 # What a dataset names must not make DuckDB fetch extensions, or go to other addresses.
 _QUIET = {"autoinstall_known_extensions": False, "autoload_known_extensions": False}
@@ -62,8 +63,21 @@ def quoted(identifier: str) -> str:
 
 
 def literal(text: str) -> str:
-    """Return a text as a SQL string."""
-    return "'" + text.replace("'", "''") + "'"
+    """Return a text as a SQL string.
+
+    A statement that a person waits for has its texts written into it: to bind any value, DuckDB
+    loads pandas where that is installed, which takes 0.15 s.
+    """
+    parts = ["'" + part.replace("'", "''") + "'" for part in text.split("\0")]
+    return parts[0] if len(parts) == 1 else f"({' || chr(0) || '.join(parts)})"
+
+
+def register(con: duckdb.DuckDBPyConnection, name: str, frame: pl.DataFrame) -> None:
+    """Have SQL see a frame as a relation.
+
+    As a lazy frame: to scan any other, DuckDB loads pandas where that is installed.
+    """
+    con.register(name, frame.lazy())
 
 
 def value(

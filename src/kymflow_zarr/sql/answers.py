@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, cast
 
 import duckdb
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from kymflow_zarr.duck import memory_limit
 from kymflow_zarr.errors import QueryError
@@ -111,6 +110,8 @@ def _in_frames(name: str, column: pa.ChunkedArray) -> pa.ChunkedArray:
     Raises:
         QueryError: If it holds the time of day 24:00:00, of which Polars would make null.
     """
+    import pyarrow.compute as pc
+
     dtype = column.type
     if pa.types.is_timestamp(dtype) and dtype.unit == "s":
         seconds = column.cast(pa.int64())

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from kymflow_zarr.duck import value
+from kymflow_zarr.duck import literal, value
 from kymflow_zarr.errors import QueryError
 
 if TYPE_CHECKING:
@@ -21,7 +21,6 @@ _EXPLAIN = re.compile(
 # if the files can't be written (DuckDB 1.5).
 _REFUSED = frozenset({"query", "json_execute_serialized_sql", "enable_logging"})
 _OF_LAKES = "ducklake_"
-_SYNTAX_TREE = "SELECT json_serialize_sql($query::VARCHAR)"
 # Table functions that return only what they are given.
 _SELF_CONTAINED = frozenset({"generate_series", "json_each", "json_tree", "range", "unnest"})
 
@@ -95,7 +94,7 @@ def parse(con: duckdb.DuckDBPyConnection, text: str) -> Query:
 
 def _select(con: duckdb.DuckDBPyConnection, text: str) -> Query:
     try:
-        tree = json.loads(value(con, _SYNTAX_TREE, {"query": text}))
+        tree = json.loads(value(con, f"SELECT json_serialize_sql({literal(text)})"))
     except RecursionError:
         return _too_deep(text)
     if tree.get("error"):

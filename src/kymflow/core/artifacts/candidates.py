@@ -10,11 +10,8 @@ from collections.abc import Callable, Mapping, Sequence
 
 import polars as pl
 
-from kymflow.core.artifacts.events import DEFAULT_PARAMS
+from kymflow.core.artifacts.events import DEFAULT_WINDOW_S
 from kymflow_sql import render
-
-DEFAULT_WINDOW_S = str(DEFAULT_PARAMS["win_cmp_sec"])
-"""How far a detector compares whose params don't say, s, as SQL."""
 
 _LOOKED_AT = (
     "image_id",
@@ -60,7 +57,9 @@ def _found(
         windows_s(several.sort().to_list()), default=None, return_dtype=pl.Float64
     )
     events = rows.select(*_LOOKED_AT, window_s=window_s, place=pl.int_range(pl.len()))
-    query = render("views/candidates", events="events", drop="place", window_s=DEFAULT_WINDOW_S)
+    query = render(
+        "views/candidates", events="events", drop="place", window_s=str(DEFAULT_WINDOW_S)
+    )
     # It may not spill: that would be to the working directory.
     with duckdb.connect(config={"temp_directory": ""}) as con:
         con.register("events", events)

@@ -18,7 +18,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 import polars.selectors as cs
 
-from kymflow.core.artifacts.events import EVENT_SCHEMA, EVENTS_ARTIFACT, TRACE_ARTIFACT
+from kymflow.core.artifacts.events import EVENTS_ARTIFACT, TRACE_ARTIFACT
+from kymflow.core.artifacts.schemas import EVENT_SCHEMA
 from kymflow_zarr.errors import WriteError
 from kymflow_zarr.store import layout
 from kymflow_zarr.store.codecs import decode_json

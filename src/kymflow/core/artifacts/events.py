@@ -1,4 +1,4 @@
-"""Velocity events: their artifacts, their schema, and the older names of its columns."""
+"""Velocity events: their artifacts, the older names of their columns, the params by default."""
 
 from __future__ import annotations
 
@@ -6,44 +6,9 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-import polars as pl
-
 TRACE_ARTIFACT = "velocity/trace"
 EVENTS_ARTIFACT = "velocity_events/events"
 PARAMS_ARTIFACT = "velocity_events/params"
-
-EVENT_SCHEMA: Mapping[str, pl.DataType] = MappingProxyType(
-    {
-        "roi_id": pl.Int32(),
-        "channel": pl.Int32(),
-        "event_id": pl.String(),
-        "event_type": pl.String(),
-        "i_start": pl.Int64(),
-        "i_peak": pl.Int64(),
-        "i_end": pl.Int64(),
-        "t_start_s": pl.Float64(),
-        "peak_t_s": pl.Float64(),
-        "t_end_s": pl.Float64(),
-        "peak_value": pl.Float64(),
-        "score": pl.Float64(),
-        "baseline_before": pl.Float64(),
-        "baseline_after": pl.Float64(),
-        "strength": pl.Float64(),
-        "nan_fraction": pl.Float64(),
-        "n_valid": pl.Int64(),
-        "duration_s": pl.Float64(),
-        "machine_type": pl.String(),
-        "candidate": pl.Boolean(),
-        "user_type": pl.String(),
-        "note": pl.String(),
-    }
-)
-"""Columns of an event: ROI and channel (1-based), sample indices into the trace, times in s,
-velocities and baselines in mm/s. ``candidate`` is true for drops that only fill up to
-``top_k_total``, false for all others, null where whoever found the event does not say."""
-
-EVENT_TIMES = ("t_start_s", "peak_t_s", "t_end_s", "duration_s")
-"""Columns that hold times, s."""
 
 COLUMN_ALIASES: Mapping[str, str] = MappingProxyType(
     {
@@ -81,3 +46,6 @@ DEFAULT_PARAMS: Mapping[str, Any] = MappingProxyType(
 )
 """Params of events whose image holds none: the detector's documented defaults; times in s,
 ``abs_score_floor`` in mm/s."""
+
+DEFAULT_WINDOW_S = float(DEFAULT_PARAMS["win_cmp_sec"])
+"""How far a detector compares whose params don't say, s."""

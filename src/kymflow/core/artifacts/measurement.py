@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -74,8 +74,17 @@ class MeasurementRecord:
 
 def read_measurement(store: Store, image_id: str) -> MeasurementRecord | None:
     """Read what an image's trace was measured from; None where that is not known."""
-    key = f"images/{image_id}/analysis/{MEASUREMENT_ARTIFACT}.json"
-    [blob] = store.get_many([key])
+    [record] = read_measurements(store, [image_id])
+    return record
+
+
+def read_measurements(store: Store, image_ids: Iterable[str]) -> Iterator[MeasurementRecord | None]:
+    """Read what the traces of many images were measured from, in their order."""
+    keys = (f"images/{image_id}/analysis/{MEASUREMENT_ARTIFACT}.json" for image_id in image_ids)
+    return map(_parsed, store.get_many(keys))
+
+
+def _parsed(blob: object) -> MeasurementRecord | None:
     try:
         value: Any = decode_json(blob) if isinstance(blob, bytes) else {}
         return MeasurementRecord(
@@ -127,7 +136,7 @@ def confirmed(stamp: Stamp, paths: Sequence[str], now_ns: int = 0) -> Stamp | No
 
 def pixel_files(store: Store, image_id: str) -> list[str]:
     """List the files of an image's pixels, sorted."""
-    root = layout.image(store.path, image_id) / "data"
+    root = f"{layout.images(store.path)}/{image_id}/data"
     found = [
         os.path.join(folder, name)
         for folder, _, names in os.walk(root)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -18,29 +16,6 @@ if TYPE_CHECKING:
 
 OWNER = {"roi_id": pl.Int32(), "channel": pl.Int32()}
 """The columns that tell whose trace a sample is of."""
-
-
-QUANTILES = (5, 25, 75, 95)
-"""Quantiles that describe the velocities of a trace, percent."""
-FIGURES = ("mean", "median", "std", "se", "cv", "min", "max", *(f"q{q:02d}" for q in QUANTILES))
-"""Figures of velocities and of speeds: ``mean_velocity``, ``mean_speed``, …, mm/s but for cv."""
-PIXELS = ("pixel_min", "pixel_max", "pixel_mean", "pixel_std")
-"""Figures of the pixels in a ROI, in the image's own units."""
-VELOCITY_SCHEMA: Mapping[str, pl.DataType] = MappingProxyType(
-    {
-        **OWNER,
-        "measured": pl.Boolean(),
-        "n_windows": pl.Int64(),
-        "n_nan": pl.Int64(),
-        "n_zero": pl.Int64(),
-        **{f"{name}_{of}": pl.Float64() for of in ("velocity", "speed") for name in FIGURES},
-        "direction": pl.Int32(),
-        "against_fraction": pl.Float64(),
-        "mean_quality": pl.Float64(),
-        **{name: pl.Float64() for name in PIXELS},
-    }
-)
-"""Columns of a trace in figures, see :class:`~kymflow.core.kym_dataset.VelocityIndexer`."""
 
 
 _MEASURED = {"angle_deg": pl.Float64(), "quality": pl.Float64()}

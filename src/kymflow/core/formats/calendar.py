@@ -7,7 +7,6 @@ from datetime import date, timedelta
 from typing import Any
 
 import pyarrow as pa
-import pyarrow.compute as pc
 
 _DAY_S = 86_400
 _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
@@ -42,6 +41,8 @@ def _times(column: pa.ChunkedArray | pa.Array) -> Iterator[pa.ChunkedArray | pa.
 
 
 def _is_beyond(times: pa.ChunkedArray | pa.Array) -> bool:
+    import pyarrow.compute as pc
+
     ends = pc.min_max(times.cast(_number_type(times.type))).as_py()
     return any(
         end is not None and _is_beyond_calendar(end, times.type)

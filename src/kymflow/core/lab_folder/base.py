@@ -18,8 +18,8 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from kymflow.core.artifacts.conform import conform
-from kymflow.core.artifacts.events import EVENT_SCHEMA
 from kymflow.core.artifacts.provenance import dumps_parsed
+from kymflow.core.artifacts.schemas import EVENT_SCHEMA
 from kymflow_zarr.errors import ArtifactError, ReadOnlyError
 from kymflow_zarr.store.files import write_atomic
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import polars as pl
 
-from kymflow.core.artifacts.events import EVENT_SCHEMA
+from kymflow.core.artifacts.schemas import EVENT_SCHEMA
 from kymflow.core.lab_folder.event_pairs import pair_events
 from kymflow.core.lab_folder.three_way import ABSENT, UNKNOWN, Clash, Nothing, is_same
 from kymflow_zarr.errors import UsageError

@@ -13,7 +13,8 @@ from typing import Any
 import polars as pl
 
 from kymflow.core.artifacts.conform import conform
-from kymflow.core.artifacts.events import COLUMN_ALIASES, EVENT_SCHEMA
+from kymflow.core.artifacts.events import COLUMN_ALIASES
+from kymflow.core.artifacts.schemas import EVENT_SCHEMA
 from kymflow.core.lab_folder.reading import MAX_TABLE, broken, read_object, section, writable
 from kymflow_zarr.frames import storable
 from kymflow_zarr.reasons import first_line

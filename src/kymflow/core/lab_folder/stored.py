@@ -13,11 +13,11 @@ import polars as pl
 from kymflow.core.artifacts.conform import conform
 from kymflow.core.artifacts.events import (
     COLUMN_ALIASES,
-    EVENT_SCHEMA,
     EVENTS_ARTIFACT,
     PARAMS_ARTIFACT,
     TRACE_ARTIFACT,
 )
+from kymflow.core.artifacts.schemas import EVENT_SCHEMA
 from kymflow.core.lab_folder.fingerprint import pixels_hash
 from kymflow_zarr.errors import (
     ArtifactError,

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from kymflow.core.artifacts.events import EVENT_SCHEMA
 from kymflow.core.artifacts.kymograph import load_kymograph
 from kymflow.core.artifacts.scale import stored_scale
+from kymflow.core.artifacts.schemas import EVENT_SCHEMA
 from kymflow.core.artifacts.trace import load_measured
 from kymflow.core.extras import needs_extra
 from kymflow.core.kym_dataset.indexers.velocity_events import VelocityEventIndexer

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from kymflow.core.artifacts.candidates import DEFAULT_WINDOW_S
-from kymflow.core.artifacts.events import EVENT_SCHEMA, EVENT_TIMES
-from kymflow.core.artifacts.trace import VELOCITY_SCHEMA
-from kymflow.core.artifacts.verdicts import VERDICT_SCHEMA
+from kymflow.core.artifacts.columns import (
+    EVENT_COLUMNS,
+    EVENT_TIMES,
+    VELOCITY_COLUMNS,
+    VERDICT_COLUMNS,
+)
+from kymflow.core.artifacts.events import DEFAULT_WINDOW_S
 from kymflow_sql import render
 from kymflow_zarr.duck import quoted, value
 
@@ -17,18 +20,10 @@ if TYPE_CHECKING:
 
     from kymflow_zarr.sql.views import Source
 
-_TYPES = {
-    "Boolean": "BOOLEAN",
-    "Float64": "DOUBLE",
-    "Int32": "INTEGER",
-    "Int64": "BIGINT",
-    "String": "VARCHAR",
-    "Datetime(time_unit='us', time_zone='UTC')": "TIMESTAMP WITH TIME ZONE",
-}
 _EVENTS = {
     "image_id": "VARCHAR",
     "params_hash": "VARCHAR",
-    **{name: _TYPES[str(dtype)] for name, dtype in EVENT_SCHEMA.items()},
+    **EVENT_COLUMNS,
 }
 _IMAGES = {
     "image_id": "VARCHAR",
@@ -45,11 +40,11 @@ _IMAGES = {
 _VELOCITY = {
     "image_id": "VARCHAR",
     "params_hash": "VARCHAR",
-    **{name: _TYPES[str(dtype)] for name, dtype in VELOCITY_SCHEMA.items()},
+    **VELOCITY_COLUMNS,
 }
 _REVIEWS = {
     "params_hash": "VARCHAR",
-    **{name: _TYPES[str(dtype)] for name, dtype in VERDICT_SCHEMA.items()},
+    **VERDICT_COLUMNS,
 }
 _RUNS = {"image_id": "VARCHAR", "params_hash": "VARCHAR", "status": "VARCHAR"}
 _PARAMS = {"params_hash": "VARCHAR", "params": "VARCHAR"}
@@ -201,7 +196,7 @@ def _complete(
 
 def _derived(source: str, params: str) -> str:
     candidates = render(
-        "views/candidates", events="windowed", drop=_EVENT, window_s=DEFAULT_WINDOW_S
+        "views/candidates", events="windowed", drop=_EVENT, window_s=str(DEFAULT_WINDOW_S)
     )
     told = render(
         "views/told_candidates", events=source, params=params, candidates=candidates, drop=_EVENT

@@ -11,7 +11,6 @@ from kymflow.core.queries.header import NamedQuery, Parameter, read_header
 from kymflow.core.queries.views import hidden, kym_views
 from kymflow_zarr.duck import quoted
 from kymflow_zarr.errors import TableNotFoundError, UsageError
-from kymflow_zarr.sql.answers import answer
 from kymflow_zarr.sql.hints import did_you_mean, near
 
 if TYPE_CHECKING:
@@ -63,6 +62,8 @@ def run(dataset: ZarrDataset, name: str, params: Mapping[str, object]) -> pl.Dat
         TableNotFoundError: If a table that it reads was not built yet.
         QueryError: If it can't be answered.
     """
+    from kymflow_zarr.sql.answers import answer
+
     sql, values = fill(dataset, name, params)
     return answer(kym_views(dataset), sql, values, None)
 
@@ -159,5 +160,7 @@ def _column(views: Views, parameter: Parameter, wanted: str) -> str:
 
 
 def _columns(views: Views, table: str) -> list[str]:
+    from kymflow_zarr.sql.answers import answer
+
     described = answer(views.only([table]), f"DESCRIBE {quoted(table)}", None, None)
     return described["column_name"].to_list()

@@ -123,10 +123,15 @@ def _wide(con: duckdb.DuckDBPyConnection, source: str, keys: Sequence[_Key]) -> 
     """Return the pointers of those keys whose whole numbers don't all keep their digits."""
     if not keys:
         return set()
-    query = render("catalog/wide_integers", source=source)
-    pointers = [key.pointer for key in keys]
-    is_double = [key.dtype == "DOUBLE" for key in keys]
-    rows = con.execute(query, {"pointers": pointers, "is_double": is_double}).fetchall()
+    pointers = ", ".join(literal(key.pointer) for key in keys)
+    is_double = ", ".join(str(key.dtype == "DOUBLE") for key in keys)
+    query = render(
+        "catalog/wide_integers",
+        source=source,
+        pointers=f"[{pointers}]",
+        is_double=f"[{is_double}]",
+    )
+    rows = con.execute(query).fetchall()
     return {str(row[0]) for row in rows}
 
 

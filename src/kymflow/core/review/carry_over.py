@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 
 import polars as pl
 
-from kymflow.core.artifacts.events import EVENT_SCHEMA
+from kymflow.core.artifacts.schemas import EVENT_SCHEMA
 from kymflow.core.review.decision import INDICES, TIMES, Decision
 from kymflow.core.review.event_rows import ADDED, FLAGS
 from kymflow.core.review.journal import active

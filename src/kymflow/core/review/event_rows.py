@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
-from kymflow.core.artifacts.events import EVENT_SCHEMA, EVENTS_ARTIFACT
+from kymflow.core.artifacts.events import EVENTS_ARTIFACT
+from kymflow.core.artifacts.schemas import EVENT_SCHEMA
 from kymflow.core.kym_dataset.indexers.velocity_events import VelocityEventIndexer
 from kymflow_zarr.errors import ArtifactNotFoundError
 

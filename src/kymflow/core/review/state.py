@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from kymflow.core.artifacts.events import EVENT_SCHEMA
+from kymflow.core.artifacts.schemas import EVENT_SCHEMA
 from kymflow.core.review.decision import Change, Decision, EventKey
 from kymflow.core.review.event_rows import FLAGS
 from kymflow.core.review.journal import active

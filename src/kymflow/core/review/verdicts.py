@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import polars as pl
 
 from kymflow.core.artifacts.provenance import params_hash, stable_json_dumps
-from kymflow.core.artifacts.verdicts import VERDICT_SCHEMA
+from kymflow.core.artifacts.schemas import VERDICT_SCHEMA
 from kymflow.core.kym_dataset.indexers.base import BaseIndexer, ExtractedBatch, ParamsHashes
 from kymflow.core.review.decision import TIMES, Change, Decision
 from kymflow.core.review.journal import Journal, active

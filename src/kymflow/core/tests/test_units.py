@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from kymflow.core.artifacts.events import EVENT_SCHEMA
+from kymflow.core.artifacts.schemas import EVENT_SCHEMA
 from kymflow.core.units import label, unit_of
 
 

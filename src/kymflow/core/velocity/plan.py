@@ -16,6 +16,7 @@ from kymflow.core.artifacts.measurement import (
     confirmed,
     pixel_files,
     read_measurement,
+    read_measurements,
 )
 from kymflow.core.errors import ParamsError
 from kymflow.core.velocity.image import read_regions
@@ -29,6 +30,7 @@ from kymflow_zarr.errors import (
     WriteError,
 )
 from kymflow_zarr.store import layout
+from kymflow_zarr.store.codecs import decode_object
 from kymflow_zarr.store.stamps import clock_ns
 
 if TYPE_CHECKING:
@@ -85,7 +87,9 @@ def plan_velocity(
     plan = VelocityPlan()
     now_ns = 0 if dataset.read_only else clock_ns(layout.index(dataset.path))
     changed: dict[VelocityParams, VelocityParams] = {}
-    for rec, own in _with_params(dataset, dataset.pick_image_ids(image_ids)):
+    picked = dataset.pick_image_ids(image_ids)
+    records = read_measurements(dataset, picked)
+    for (rec, own), record in zip(_with_params(dataset, picked), records, strict=True):
         if params is None and isinstance(own, Exception):
             plan.errors[rec.image_id] = own
             plan.reasons[rec.image_id] = "failed"
@@ -94,7 +98,7 @@ def plan_velocity(
         if base not in changed:
             changed[base] = base.with_changes(changes)
         try:
-            reason = _reason(rec, changed[base], now_ns)
+            reason = _reason(rec, record, changed[base], now_ns)
         except ArtifactError as error:
             plan.errors[rec.image_id] = error
             plan.reasons[rec.image_id] = "failed"
@@ -112,10 +116,11 @@ def plan_velocity(
     return plan
 
 
-def _reason(rec: ZarrImageRecord, params: VelocityParams, now_ns: int) -> Reason | None:
+def _reason(
+    rec: ZarrImageRecord, record: MeasurementRecord | None, params: VelocityParams, now_ns: int
+) -> Reason | None:
     """Tell why an image is due or is not; None where it has neither pixels nor a trace."""
-    trace = find_file(f"{rec.path}/analysis", TRACE_FILES)
-    record = read_measurement(rec.dataset, rec.image_id)
+    trace = find_file(f"{layout.images(rec.dataset.path)}/{rec.image_id}/analysis", TRACE_FILES)
     same_trace = confirmed(record.trace, [trace], now_ns) if record and trace else None
     if trace and same_trace is None and (record is None or record.trace != INTERRUPTED):
         return "imported"
@@ -150,9 +155,20 @@ def _refresh(rec: ZarrImageRecord, record: MeasurementRecord, now: MeasurementRe
 def _with_params(
     dataset: ZarrDataset, image_ids: Sequence[str]
 ) -> Iterator[tuple[ZarrImageRecord, VelocityParams | Exception | None]]:
-    for image_id in image_ids:
+    known: dict[bytes, VelocityParams] = {}
+    keys = (f"images/{image_id}/analysis/{VELOCITY_PARAMS_ARTIFACT}.json" for image_id in image_ids)
+    for image_id, blob in zip(image_ids, dataset.get_many(keys), strict=True):
         rec = dataset.record(image_id)
-        yield rec, own_velocity_params(rec)
+        if not isinstance(blob, bytes):
+            yield rec, own_velocity_params(rec)
+            continue
+        if blob not in known:
+            try:
+                known[blob] = VelocityParams.from_dict(decode_object(blob))
+            except (ParamsError, ValueError):
+                yield rec, own_velocity_params(rec)
+                continue
+        yield rec, known[blob]
 
 
 def own_velocity_params(rec: ZarrImageRecord) -> VelocityParams | ArtifactError | None:

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from threading import Lock
+from typing import TYPE_CHECKING
 
-from scipy.sparse import csr_array
+if TYPE_CHECKING:
+    from scipy.sparse import csr_array
 
 
 class RecentMatrices:

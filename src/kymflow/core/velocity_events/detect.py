@@ -7,7 +7,7 @@ from typing import Any
 
 import polars as pl
 
-from kymflow.core.artifacts.events import EVENT_SCHEMA
+from kymflow.core.artifacts.schemas import EVENT_SCHEMA
 from kymflow.core.velocity_events.baselines import baseline_shifts
 from kymflow.core.velocity_events.gaps import nan_gaps, zero_gaps
 from kymflow.core.velocity_events.params import EventParams

@@ -19,11 +19,8 @@ from kymflow.core.artifacts.detection import (
     written_events,
     written_of,
 )
-from kymflow.core.artifacts.events import (
-    EVENT_SCHEMA,
-    EVENTS_ARTIFACT,
-    PARAMS_ARTIFACT,
-)
+from kymflow.core.artifacts.events import EVENTS_ARTIFACT, PARAMS_ARTIFACT
+from kymflow.core.artifacts.schemas import EVENT_SCHEMA
 from kymflow.core.artifacts.trace import OWNER, bad_trace
 from kymflow.core.artifacts.trace import load_trace as load_trace
 from kymflow.core.errors import TraceError

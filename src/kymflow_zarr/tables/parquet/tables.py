@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Sequence
-from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, ExitStack
 from datetime import UTC, datetime
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, TypeVar
 
@@ -101,7 +100,7 @@ class PlainTables(Backend):
 
     def commit(self, changes: Sequence[Change], note: str) -> list[Merged]:
         """Replace one file after the other."""
-        with self._connection() as con:
+        with self.connection() as con:
             return [self._apply(con, change) for change in changes]
 
     def save(self, table: TableKey, rows: pl.DataFrame) -> None:
@@ -132,10 +131,11 @@ class PlainTables(Backend):
         )
 
     def _ask(self, ask: Callable[[Reader], T]) -> T:
-        with self._connection() as con:
-            return ask(_PlainReader(con, self))
+        with ExitStack() as closing:
+            return ask(_PlainReader(closing, self))
 
-    def _connection(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+    def connection(self) -> AbstractContextManager[duckdb.DuckDBPyConnection]:
+        """Open a DuckDB that spills into the dataset."""
         index = layout.index(self._dataset)
         return engine_connection(index if is_within(self._dataset, index) else None)
 
@@ -153,18 +153,23 @@ class PlainTables(Backend):
             return replace_rows(con, change, path, metadata)
 
 
-@dataclass(frozen=True, slots=True)
 class _PlainReader:
     """Reads the files of tables."""
 
-    con: duckdb.DuckDBPyConnection
-    tables: PlainTables
+    def __init__(self, closing: ExitStack, tables: PlainTables) -> None:
+        self._closing = closing
+        self._tables = tables
+
+    @cached_property
+    def con(self) -> duckdb.DuckDBPyConnection:
+        """The connection, opened for the first that needs it: that takes 10 ms."""
+        return self._closing.enter_context(self._tables.connection())
 
     def relation(self, table: TableKey) -> duckdb.DuckDBPyRelation | None:
         """Return the rows of a file."""
         import duckdb
 
-        path = self.tables.location(table)
+        path = self._tables.location(table)
         if not path.exists():
             return None
         if not path.is_file():
@@ -173,10 +178,10 @@ class _PlainReader:
 
     def names_table(self, sidecar: TableKey) -> bool:
         """Look for it in the sidecar's footer."""
-        return TABLE in parquet.metadata(self.tables.location(sidecar))
+        return TABLE in parquet.metadata(self._tables.location(sidecar))
 
     def is_for_table(self, sidecar: TableKey) -> bool:
         """Compare the table's file with what the sidecar's footer says of it."""
-        told = parquet.metadata(self.tables.location(sidecar)).get(TABLE)
-        table = self.tables.location(TableKey(sidecar.name))
+        told = parquet.metadata(self._tables.location(sidecar)).get(TABLE)
+        table = self._tables.location(TableKey(sidecar.name))
         return told is not None and is_identical(table, told)

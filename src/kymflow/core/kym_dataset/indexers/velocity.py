@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 import polars as pl
 
+from kymflow.core.artifacts.columns import PIXELS, QUANTILES
 from kymflow.core.artifacts.detection import TRACE_FILES, find_file
 from kymflow.core.artifacts.events import TRACE_ARTIFACT
 from kymflow.core.artifacts.measurement import (
@@ -16,7 +17,8 @@ from kymflow.core.artifacts.measurement import (
     confirmed,
     read_measurement,
 )
-from kymflow.core.artifacts.trace import OWNER, PIXELS, QUANTILES, VELOCITY_SCHEMA, load_measured
+from kymflow.core.artifacts.schemas import VELOCITY_SCHEMA
+from kymflow.core.artifacts.trace import OWNER, load_measured
 from kymflow.core.kym_dataset.indexers.artifact import ArtifactIndexer
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import polars as pl
 
 from kymflow.core.artifacts.candidates import tell_candidates
+from kymflow.core.artifacts.columns import EVENT_TIMES
 from kymflow.core.artifacts.detection import (
     DETECTION_ARTIFACT,
     Detection,
@@ -19,12 +20,11 @@ from kymflow.core.artifacts.detection import (
 from kymflow.core.artifacts.events import (
     COLUMN_ALIASES,
     DEFAULT_PARAMS,
-    EVENT_SCHEMA,
-    EVENT_TIMES,
     EVENTS_ARTIFACT,
     PARAMS_ARTIFACT,
     TRACE_ARTIFACT,
 )
+from kymflow.core.artifacts.schemas import EVENT_SCHEMA
 from kymflow.core.errors import EventsStaleError
 from kymflow.core.kym_dataset.indexers.artifact import ArtifactIndexer
 from kymflow.core.kym_dataset.indexers.base import DueImages, ExtractedBatch, WatchedFiles

@@ -13,7 +13,7 @@ from kymflow.core.kym_dataset.schemas import PROVENANCE
 from kymflow.core.kym_dataset.update.settled import settle
 from kymflow.core.kym_dataset.update.survey import Survey
 from kymflow_sql import statement
-from kymflow_zarr.duck import view_columns
+from kymflow_zarr.duck import literal, register, view_columns
 from kymflow_zarr.errors import TableError, TableUnreadableError
 from kymflow_zarr.store import parquet
 from kymflow_zarr.tables.types import TableKey
@@ -127,8 +127,8 @@ class _Question:
         """Run the statements that decide: about all images, or those that are not settled."""
         con = reader.con
         # Variables, not parameters: DuckDB runs a relation with parameters on one thread.
-        con.execute("SET VARIABLE analysis_version = $1", [self.analysis_version])
-        con.execute("SET VARIABLE never_analysed = $1", [NEVER_ANALYSED])
+        con.execute(f"SET VARIABLE analysis_version = {literal(self.analysis_version)}")
+        con.execute(f"SET VARIABLE never_analysed = {literal(NEVER_ANALYSED)}")
         current, known = self.survey.current, self._known_runs()
         told = not self.verify and reader.is_for_table(self.runs_key)
         try:
@@ -153,8 +153,8 @@ class _Question:
     ) -> pl.DataFrame:
         """Decide about some images by the ledger or the rows, each joined with the others."""
         con = reader.con
-        con.register("current", current)
-        con.register("ledger", known)
+        register(con, "current", current)
+        register(con, "ledger", known)
         if told and known.filter(pl.col("status") != "ok").is_empty():
             _view_nothing(con)
         else:
@@ -187,7 +187,7 @@ class _Question:
         """Restrict the rows that are counted, so that few images cost no group-by over all."""
         if self.survey.whole:
             return "true"
-        con.register("asked", self.survey.asked)
+        register(con, "asked", self.survey.asked)
         return "image_id IN (FROM asked)"
 
     def _known_runs(self) -> pl.DataFrame:

@@ -14,6 +14,7 @@ import polars as pl
 
 from kymflow.core.kym_dataset.indexers.base import NEVER_ANALYSED
 from kymflow_sql import statement
+from kymflow_zarr.duck import register
 
 if TYPE_CHECKING:
     import duckdb
@@ -77,8 +78,8 @@ def _pairs(
     """Pair images and runs of the same key: frame (place, run)."""
     if places["key"].equals(runs["key"]):  # nothing changed, and both in the order of the ids
         return pl.concat([places.select("place"), runs.select("run")], how="horizontal")
-    con.register("current", places)
-    con.register("ledger", runs)
+    register(con, "current", places)
+    register(con, "ledger", runs)
     return con.sql(statement("engine/settled")).pl()
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from kymflow.core.artifacts.events import EVENT_SCHEMA
+from kymflow.core.artifacts.schemas import EVENT_SCHEMA
 from kymflow.core.lab_folder.event_merge import MergedEvents, merge_events
 from kymflow.core.lab_folder.event_pairs import ADDED, pair_events
 from kymflow.core.lab_folder.three_way import ABSENT, UNKNOWN

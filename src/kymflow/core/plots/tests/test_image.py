@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from PIL import Image
 
-from kymflow.core.artifacts.events import EVENT_SCHEMA, EVENTS_ARTIFACT, TRACE_ARTIFACT
+from kymflow.core.artifacts.events import EVENTS_ARTIFACT, TRACE_ARTIFACT
+from kymflow.core.artifacts.schemas import EVENT_SCHEMA
 from kymflow.core.plots import draw_image, save
 from kymflow.core.plots.pixels import column_means, picture_url
 from kymflow.core.plots.style import EVENT_COLOURS

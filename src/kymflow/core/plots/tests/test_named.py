@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from kymflow.core.artifacts.events import EVENT_SCHEMA
+from kymflow.core.artifacts.schemas import EVENT_SCHEMA
 from kymflow.core.kym_dataset import (
     ImageIndexer,
     KymDataset,

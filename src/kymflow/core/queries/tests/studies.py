@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import polars as pl
 
-from kymflow.core.artifacts.events import EVENT_SCHEMA
+from kymflow.core.artifacts.schemas import EVENT_SCHEMA
 from kymflow.core.kym_dataset import ImageIndexer, KymDataset, VelocityEventIndexer
 from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow_zarr import ZarrDataset

@@ -15,7 +15,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from kymflow.core.artifacts.candidates import tell_candidates
-from kymflow.core.artifacts.events import EVENT_SCHEMA, TRACE_ARTIFACT
+from kymflow.core.artifacts.events import TRACE_ARTIFACT
+from kymflow.core.artifacts.schemas import EVENT_SCHEMA
 from kymflow.core.kym_dataset import ImageIndexer, KymDataset, VelocityEventIndexer
 from kymflow.core.kym_dataset.ledger import Ledger
 from kymflow.core.queries.columns import describe_columns

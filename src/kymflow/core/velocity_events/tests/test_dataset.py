@@ -14,8 +14,9 @@ import polars as pl
 import pytest
 
 from kymflow.core.artifacts import detection
-from kymflow.core.artifacts.events import DEFAULT_PARAMS, EVENT_SCHEMA, TRACE_ARTIFACT
+from kymflow.core.artifacts.events import DEFAULT_PARAMS, TRACE_ARTIFACT
 from kymflow.core.artifacts.provenance import params_hash
+from kymflow.core.artifacts.schemas import EVENT_SCHEMA
 from kymflow.core.errors import ParamsError, WorkerError
 from kymflow.core.kym_dataset import (
     ImageIndexer,

@@ -6,7 +6,7 @@ import numpy as np
 import polars as pl
 import pytest
 
-from kymflow.core.artifacts.events import EVENT_SCHEMA
+from kymflow.core.artifacts.schemas import EVENT_SCHEMA
 from kymflow.core.errors import TraceError
 from kymflow.core.velocity_events import EventParams, NanGapParams, ZeroGapParams, detect_events
 

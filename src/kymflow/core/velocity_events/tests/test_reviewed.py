@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from kymflow.core.artifacts.events import EVENT_SCHEMA
+from kymflow.core.artifacts.schemas import EVENT_SCHEMA
 from kymflow.core.review.carry_over import merge_reviewed
 from kymflow.core.velocity_events import EventParams, detect_dataset
 from kymflow.core.velocity_events.tests.conftest import flow
