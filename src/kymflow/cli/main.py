@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 from importlib import import_module
@@ -108,6 +109,7 @@ def run(arguments: list[str] | None = None) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)  # Python would wait for a query that hears no interrupt
+    gc.freeze()  # else the end looks through every object that was ever loaded: 0.08 s
     sys.exit(code)
 
 

@@ -11,6 +11,7 @@ import math
 import re
 import unicodedata
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Literal
 
@@ -181,6 +182,7 @@ def parse_quantity(value: object, kind: Kind) -> float | None:
     return None if number is None else convert(number, match[2], kind)
 
 
+@lru_cache(1024)  # a dataset has a handful of them, and millions of values
 def fold_unit(unit: str) -> str:
     """Return a unit in the spelling it is looked up by: any µ as ``u``, long words in lower case.
 

@@ -266,9 +266,13 @@ class ArtifactIndexer(BaseIndexer):
             ArtifactUnreadableError: If the file is not JSON.
             ArtifactSchemaError: If it is not an object, or has no canonical form.
         """
-        params = self._params_of(rec, blob)
+        return self._canonical(rec, self._params_of(rec, blob), parsed=blob is not None)
+
+    def _canonical(
+        self, rec: ZarrImageRecord, params: Mapping[str, Any] | None, *, parsed: bool
+    ) -> str:
         try:
-            return stable_json_dumps(params) if blob is None else dumps_parsed(params)
+            return dumps_parsed(params) if parsed else stable_json_dumps(params)
         except ParamsError as error:
             raise self._bad_params(rec, first_line(error)) from error
 

@@ -191,11 +191,14 @@ class ExtractedBatch:
         errors: The error of each image that could not be read; it has no rows.
         contents: The hashes of the bytes of rows files, of as many as were read whole anyway:
             the engine needs not read them again for an indexer that is :class:`FileBacked`.
+        texts: The canonical params JSON of images, of as many as were read for their rows anyway:
+            the engine records it without reading the params again.
     """
 
     rows: pl.DataFrame
     errors: Mapping[str, Exception] = field(default_factory=dict)
     contents: Mapping[str, bytes] = field(default_factory=dict)
+    texts: Mapping[str, str] = field(default_factory=dict)
 
 
 @runtime_checkable

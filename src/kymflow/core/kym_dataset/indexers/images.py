@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
+from functools import lru_cache
 from itertools import count
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -109,6 +110,8 @@ class ImageIndexer(ArtifactIndexer):
         unread = [image_id for image_id in due if due.params_text(image_id) is None]
         blobs = dict(zip(unread, self.read_blobs(dataset, unread), strict=True))
         rows: list[dict[str, Any]] = []
+        texts: dict[str, str] = {}
+        checked: set[tuple[str, ...]] = set()
         errors: dict[str, Exception] = {}
         for image_id, array_blob in zip(image_ids, pixels, strict=True):
             rec = ZarrImageRecord(dataset, image_id)
@@ -116,10 +119,17 @@ class ImageIndexer(ArtifactIndexer):
             if isinstance(array_blob, bytes):
                 contents[image_id] = content_hash(array_blob)
             try:
-                params = json.loads(text) if text else self._params_of(rec, blobs[image_id])
+                if text:
+                    params = json.loads(text)
+                else:
+                    blob = blobs[image_id]
+                    params = self._params_of(rec, blob)
+                    texts[image_id] = self._canonical(rec, params, parsed=blob is not None)
                 metadata = params or {}
                 row = {"image_id": image_id, **self._row(rec, metadata, array_blob)}
-                check_column_names(list(row))
+                if (columns := tuple(row)) not in checked:
+                    check_column_names(columns)
+                    checked.add(columns)
             except ArtifactError as error:
                 errors[image_id] = error
             except (UsageError, RecursionError) as error:
@@ -130,7 +140,7 @@ class ImageIndexer(ArtifactIndexer):
         frame = pl.DataFrame(
             rows, schema={name: self._whole_schema.get(name, pl.String()) for name in names}
         )
-        return ExtractedBatch(conform(frame, self._whole_schema, {}), errors, contents)
+        return ExtractedBatch(conform(frame, self._whole_schema, {}), errors, contents, texts)
 
     def _row(
         self, rec: ZarrImageRecord, metadata: Mapping[str, Any], array_blob: Blob
@@ -222,19 +232,30 @@ def _experiment(
     A field whose name is taken by another column gets a prefix. Fields that differ by case or
     blanks only get numbers, so that SQL can tell them apart.
     """
-    alike: dict[str, list[str]] = {}
-    for field in sorted(experiment):
-        name = field.strip().lower()
-        clash = name not in _OWN_FIELDS and name in {*taken, *PROVENANCE}
-        alike.setdefault(f"experiment_{name}" if clash else name, []).append(field)
+    alike = _alike(tuple(sorted(experiment)), tuple(taken))
     names = set(alike)
-    for name, fields in alike.items():
+    for name, found in alike.items():
+        if len(found) == 1 and name:
+            yield name, _typed(name, experiment[found[0]])
+            continue
+        fields = list(found)
         # A field without a value does not take the plain name from one that has one.
         fields.sort(key=lambda field: (_text(experiment[field]) is None, field != name))
         for place, field in enumerate(fields if name else ()):
             own = name if place == 0 else _numbered(name, place + 1, names)
             names.add(own)
             yield own, _typed(own, experiment[field])
+
+
+@lru_cache(256)  # most images of a dataset have the same fields
+def _alike(fields: tuple[str, ...], taken: tuple[str, ...]) -> Mapping[str, Sequence[str]]:
+    """Group fields by the name that each would have as a column."""
+    alike: dict[str, list[str]] = {}
+    for field in fields:
+        name = field.strip().lower()
+        clash = name not in _OWN_FIELDS and name in {*taken, *PROVENANCE}
+        alike.setdefault(f"experiment_{name}" if clash else name, []).append(field)
+    return alike
 
 
 def _typed(name: str, value: object) -> object:

@@ -165,7 +165,7 @@ def extract(task: Task) -> BatchResult[StagedPart]:
             how="left",
             maintain_order="left",
         )
-        task.part.write(rows, runs, _params(job, due.filter("is_new")))
+        task.part.write(rows, runs, _params(job, due.filter("is_new"), extracted.texts))
     return BatchResult(StagedPart(task.part, rows.schema), good.height, extracted.errors)
 
 
@@ -214,7 +214,7 @@ def _extract_batch(job: Job, due: pl.DataFrame) -> ExtractedBatch:
         batch = _extract_one_by_one(job, image_ids)
     rows, odd = stored(batch.rows)
     unstorable = {image_id: _unstorable(job, image_id, why) for image_id, why in odd.items()}
-    return ExtractedBatch(rows, {**batch.errors, **unstorable}, batch.contents)
+    return replace(batch, rows=rows, errors={**batch.errors, **unstorable})
 
 
 def _extract_in_bulk(job: Job, indexer: BulkExtractor, image_ids: DueImages) -> ExtractedBatch:
@@ -229,15 +229,15 @@ def _extract_in_bulk(job: Job, indexer: BulkExtractor, image_ids: DueImages) -> 
         error.add_note(f"while extracting image_ids {image_ids[0]} … {image_ids[-1]}")
         raise
     else:
-        return ExtractedBatch(_with_image_ids(job, batch.rows), batch.errors, batch.contents)
+        return replace(batch, rows=_with_image_ids(job, batch.rows))
     middle = len(image_ids) // 2
     halves = (image_ids.without(image_ids[middle:]), image_ids.without(image_ids[:middle]))
     first, second = (_extract_in_bulk(job, indexer, half) for half in halves)
-    return _stacked(
-        job,
-        [first.rows, second.rows],
-        {**first.errors, **second.errors},
-        {**first.contents, **second.contents},
+    stacked = _stacked(job, [first.rows, second.rows], {**first.errors, **second.errors})
+    return replace(
+        stacked,
+        contents={**first.contents, **second.contents},
+        texts={**first.texts, **second.texts},
     )
 
 
@@ -262,18 +262,15 @@ def _extract_one_by_one(job: Job, image_ids: Sequence[str]) -> ExtractedBatch:
 
 
 def _stacked(
-    job: Job,
-    frames: Sequence[pl.DataFrame],
-    errors: Mapping[str, Exception],
-    contents: Mapping[str, bytes] | None = None,
+    job: Job, frames: Sequence[pl.DataFrame], errors: Mapping[str, Exception]
 ) -> ExtractedBatch:
     """Put rows under one another; images whose columns don't fit the others' failed."""
     try:
-        return ExtractedBatch(stack(frames), errors, contents or {})
+        return ExtractedBatch(stack(frames), errors)
     except UsageError:
         rest, out = fitted(frames)
     unfit = {image_id: _unstorable(job, image_id, why) for image_id, why in out.items()}
-    return ExtractedBatch(stack(rest), {**errors, **unfit}, contents or {})
+    return ExtractedBatch(stack(rest), {**errors, **unfit})
 
 
 def _with_image_ids(job: Job, rows: pl.DataFrame) -> pl.DataFrame:
@@ -335,15 +332,15 @@ def _stamped(job: Job, runs: pl.DataFrame, status: str) -> pl.DataFrame:
     )
 
 
-def _params(job: Job, new: pl.DataFrame) -> pl.DataFrame:
+def _params(job: Job, new: pl.DataFrame, texts: Mapping[str, str]) -> pl.DataFrame:
     """Return the params JSON behind each new hash.
 
-    Params that were not kept are read again. Those that changed since the survey are left out: the
-    next update finds the image stale and records them.
+    Params that neither the survey nor the extraction kept are read again. Those that changed since
+    the survey are left out: the next update finds the image stale and records them.
     """
     found: dict[str, str] = {}
     for image_id, params_hash, kept in new.select("image_id", "params_hash", "params").iter_rows():
-        text = _read_params(job, image_id) if kept is None else kept
+        text = kept or texts.get(image_id) or _read_params(job, image_id)
         if text is not None and text_hash(text) == params_hash:
             found[params_hash] = text
     return pl.DataFrame({"params_hash": list(found), "params": list(found.values())}, PARAMS)
