@@ -76,6 +76,10 @@ class Backend(ABC):
         """
 
     @abstractmethod
+    def count(self, table: TableKey) -> int:
+        """Count a table's rows as they are now; raises as :meth:`scan`."""
+
+    @abstractmethod
     def read(self, tables: Sequence[TableKey], ask: Callable[[Reader], T]) -> T:
         """Answer a question about some tables as they are at one moment."""
 

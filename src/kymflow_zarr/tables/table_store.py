@@ -126,12 +126,7 @@ class TableStore:
             TableNotFoundError: If there is no such table.
             TableUnreadableError: If it can't be read.
         """
-        return read_in_place(self._store.path, lambda: self._scan(name))
-
-    def _scan(self, name: str | TableKey) -> pl.LazyFrame:
-        with self.reading(name):
-            found = self.backend.scan(_key(name))
-        return found
+        return self._read_now(name, self.backend.scan)
 
     def load(self, name: str | TableKey) -> pl.DataFrame:
         """Return a table as a frame.
@@ -140,7 +135,7 @@ class TableStore:
             TableNotFoundError: If there is no such table.
             TableUnreadableError: If it is damaged.
         """
-        return self._collect(name, lambda rows: rows)
+        return self._read_now(name, lambda key: self.backend.scan(key).collect())
 
     def count(self, name: str) -> int:
         """Count the rows of a table.
@@ -149,19 +144,15 @@ class TableStore:
             TableNotFoundError: If there is no such table.
             TableUnreadableError: If it is damaged.
         """
-        import polars as pl
+        return self._read_now(name, self.backend.count)
 
-        return int(self._collect(name, lambda rows: rows.select(pl.len())).item())
-
-    def _collect(
-        self, name: str | TableKey, of: Callable[[pl.LazyFrame], pl.LazyFrame]
-    ) -> pl.DataFrame:
-        def collect() -> pl.DataFrame:
+    def _read_now(self, name: str | TableKey, read: Callable[[TableKey], T]) -> T:
+        def found() -> T:
             with self.reading(name):
-                found = of(self.backend.scan(_key(name))).collect()
-            return found
+                answer = read(_key(name))
+            return answer
 
-        return read_in_place(self._store.path, collect)
+        return read_in_place(self._store.path, found)
 
     def save(self, name: str, frame: object) -> Path:
         """Write a whole table, in place of any of that name.

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 import polars as pl
 
 from kymflow.core.kym_dataset.schemas import PARAMS, RUNS, SEEN, in_schema
+from kymflow_zarr.duck import literal
 from kymflow_zarr.errors import ReadError, TableNotFoundError, TableUnreadableError
 from kymflow_zarr.reasons import first_line, refused
 from kymflow_zarr.store import parquet
@@ -18,11 +20,13 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from kymflow_zarr import ZarrDataset
+    from kymflow_zarr.tables.types import Reader
 
 log = logging.getLogger(__name__)
 
 DECISIVE = tuple(name for name in RUNS if name != "error")
 """The columns of a run that an update goes by; messages are for people."""
+_LOOKED_UP = 1_000  # the most entries to look up one by one: 10 ms of 70 for 100,000 images
 
 
 class Ledger:
@@ -149,6 +153,9 @@ class Ledger:
 
     def _read(self, key: TableKey, schema: pl.Schema, of: Sequence[str] | None) -> pl.DataFrame:
         """Load the ledger in today's schema; columns that an older writer lacked are null."""
+        if of is not None and len(of) <= _LOOKED_UP:
+            found = self._tables.read([key], partial(_entries, key=key, of=of))
+            return in_schema(found.lazy(), schema).collect()
         rows = in_schema(self._tables.scan(key), schema)
         if of is not None:
             rows = rows.filter(pl.col("image_id").is_in(pl.Series(of, dtype=pl.String).implode()))
@@ -168,6 +175,14 @@ class Ledger:
         log.warning(
             "the %s of table %s can't be read and are left out: %s", key.sidecar, key.name, why
         )
+
+
+def _entries(reader: Reader, key: TableKey, of: Sequence[str]) -> pl.DataFrame:
+    """Look up the entries of a few images: DuckDB reads the row groups that may hold them."""
+    rows = reader.relation(key)
+    if rows is None or not of:
+        return pl.DataFrame(schema={"image_id": pl.String})
+    return rows.filter(f"image_id IN ({', '.join(map(literal, of))})").pl()
 
 
 def _unreadable() -> tuple[type[BaseException], ...]:

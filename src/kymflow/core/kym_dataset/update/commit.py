@@ -36,7 +36,7 @@ def commit(
     doubtful: pl.DataFrame,
     table_decided: Hashable,
     note: str,
-) -> None:
+) -> int | None:
     """Put staged rows in place of the old ones, and record the runs.
 
     Params are written before the runs that name them: a run that is on record is whole.
@@ -57,6 +57,9 @@ def commit(
             says; those that are not made now stay so.
         table_decided: The version of the table that was decided by.
         note: What is done, for the history where one is kept.
+
+    Returns:
+        How many rows the table holds now; None if it was not written.
 
     Raises:
         TableSchemaError: If a column's types can't be reconciled; the table stays as it was.
@@ -97,8 +100,11 @@ def commit(
             changes += ledger.remembering(params)
             change = ledger.recording(runs, _images([runs], gone))
             changes.append(replace(change, for_table=for_table[ledger.runs]))
-        if changes:
-            dataset.tables.commit(changes, note)
+        merged = dataset.tables.commit(changes, note) if changes else []
+    written = (
+        one.kept + one.added for one, c in zip(merged, changes, strict=True) if c.table == key
+    )
+    return next(written, None)
 
 
 def _entries(

@@ -75,6 +75,7 @@ class Update:
         self.table_decided = table_decided
         self.images = images
         self.resumed = 0
+        self.rows: int | None = None  # of the table, once it was written
 
     def run(self, pool: Pool | None) -> None:
         """Extract what is due, on a pool or here, and commit it."""
@@ -106,7 +107,7 @@ class Update:
                     made = self._fitting(staging, made)
                 self._tell_commit(0)
                 with staging.reading():
-                    commit(
+                    self.rows = commit(
                         dataset,
                         self.table,
                         self.ledger,
@@ -129,7 +130,7 @@ class Update:
         """Report the update."""
         counts = dict(self.decision.group_by("reason").len().sort("reason").iter_rows())
         actions = dict(self.decision.group_by("action").len().iter_rows())
-        rows = self.job.dataset.tables.count(self.table)
+        rows = self.job.dataset.tables.count(self.table) if self.rows is None else self.rows
         noted = self.survey.asked["image_id"].to_list() if self.survey.noted else []
         return UpdateReport(
             indexer=self.job.indexer.name,
