@@ -76,6 +76,10 @@ def _once(_: Sequence[int]) -> list[int]:
     return [0]
 
 
+def _smallest(sizes: Sequence[int]) -> list[int]:
+    return [min(sizes)]
+
+
 def _incremental(change: Change) -> Phase:
     return Phase("engine:incremental", table="built", change=change)
 
@@ -287,5 +291,14 @@ CASES = (
     ),
     _start("import", "Import of the package", "startup:import_package"),
     _start("help", "`kymflow --help`", "startup:show_help"),
+    Case(
+        name="question",
+        title="`kymflow sql` counts a table's rows",
+        ours=Phase("startup:ask_kymflow", table="built"),
+        floor=(Phase("startup:ask_duckdb", table="built"),),
+        floor_title="the same question asked by a bare DuckDB process",
+        calls=9,
+        sizes=_smallest,
+    ),
 )
 BY_NAME = {case.name: case for case in CASES}

@@ -75,4 +75,5 @@ GOALS = (
     Goal("velocity-long", "peak_mb", 300),
     Goal("import", "extra_ms", 60),
     Goal("help", "seconds", 0.25),
+    Goal("question", "ratio", 2.5),
 )

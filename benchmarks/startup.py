@@ -6,7 +6,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from benchmarks.work import Work
+from benchmarks.work import TABLE, Work
+from benchmarks.workload import Workload
 
 
 def bare_python(_: Path) -> Work:
@@ -21,7 +22,24 @@ def import_package(_: Path) -> Work:
 
 def show_help(_: Path) -> Work:
     """Run ``kymflow --help`` by its console script."""
-    return _process(str(Path(sys.executable).with_name("kymflow")), "--help")
+    return _process(_kymflow(), "--help")
+
+
+def ask_kymflow(place: Path) -> Work:
+    """Count a table's rows by ``kymflow sql``."""
+    dataset = str(Workload.open(place).dataset)
+    return _process(_kymflow(), "sql", dataset, f"SELECT count(*) FROM {TABLE}")
+
+
+def ask_duckdb(place: Path) -> Work:
+    """Count them by DuckDB alone, in a process of its own."""
+    file = Workload.open(place).dataset / "tables" / f"{TABLE}.parquet"
+    code = f"import duckdb; duckdb.sql(\"SELECT count(*) FROM '{file}'\").show()"
+    return _process(sys.executable, "-c", code)
+
+
+def _kymflow() -> str:
+    return str(Path(sys.executable).with_name("kymflow"))
 
 
 def _process(*command: str) -> Work:

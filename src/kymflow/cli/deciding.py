@@ -11,6 +11,8 @@ import click
 
 from kymflow.cli.errors import remark
 from kymflow.cli.options import IMAGE, open_dataset
+from kymflow.cli.results import tell as tell_line
+from kymflow.core.wording import counted
 
 if TYPE_CHECKING:
     from kymflow.core.review.decision import EventKey
@@ -119,14 +121,24 @@ def tell(reviews: Reviews, verb: str, before: Events, after: Sequence[Values]) -
         ]
         changed += bool(changes)
         click.echo(f"{name_event(old['image_id'], old)}: {', '.join(changes) or 'as it was'}")
-    click.echo(f"{verb} {'would change' if reviews.dry_run else 'changed'}={changed}")
+    tell_count(verb, changed, dry_run=reviews.dry_run)
 
 
 def tell_turn(reviews: Reviews, turn: str, verb: str, keys: Sequence[EventKey]) -> None:
     """Print what was undone or done again."""
     would = "would " if reviews.dry_run else ""
     images = len({key.image_id for key in keys})
-    click.echo(f"{would}{turn} {verb} events={len(keys)} images={images}")
+    events = f"{counted(len(keys), 'event')} of {counted(images, 'image')}"
+    tell_line(
+        f"{would}{turn} {verb} events={len(keys)} images={images}",
+        f"{would}{turn} {verb}: {events}",
+    )
+
+
+def tell_count(verb: str, changed: int, *, dry_run: bool) -> None:
+    """Print how many events a decision changed."""
+    change = "would change" if dry_run else "changed"
+    tell_line(f"{verb} {change}={changed}", f"{verb}: {counted(changed, 'event')} {change}")
 
 
 def name_event(image_id: str, row: Values) -> str:

@@ -8,6 +8,7 @@ import click
 import polars as pl
 
 from kymflow.cli.output import TABLE, Output
+from kymflow.cli.results import tell_report
 from kymflow.core.artifacts.trace import load_trace
 from kymflow.core.errors import MissingExtraError
 from kymflow.core.kym_dataset import (
@@ -59,28 +60,28 @@ def run_demo(folder: Path) -> None:
     events = VelocityEventIndexer()
 
     _say("2. Measure the velocity in their pixels, mm/s, and compare it with the one they show")
-    click.echo(velocity_dataset(dataset, MEASURED).summary)
+    tell_report(velocity_dataset(dataset, MEASURED))
     Output(TABLE).print(_measured_and_true(dataset))
 
     _say("3. Detect the events of each trace; one has none")
-    click.echo(detect_dataset(dataset, changes=NO_FURTHER).summary)
+    tell_report(detect_dataset(dataset, changes=NO_FURTHER))
 
     _say("4. Build the tables")
     for indexer in (ImageIndexer(), VelocityIndexer(), events):
-        click.echo(kym.update_index(indexer, mode="incremental").summary)
+        tell_report(kym.update_index(indexer, mode="incremental"))
 
     _say("5. Run again: every image is fresh, those without events too")
-    click.echo(velocity_dataset(dataset).summary)
-    click.echo(detect_dataset(dataset).summary)
-    click.echo(kym.update_index(events, mode="incremental").summary)
+    tell_report(velocity_dataset(dataset))
+    tell_report(detect_dataset(dataset))
+    tell_report(kym.update_index(events, mode="incremental"))
 
     _say(f"6. Raise the threshold of {CHANGED}, and ask why it is stale")
     set_params(dataset.record(CHANGED), {"abs_score_floor": FLOOR})
     click.echo(str(kym.explain(events, CHANGED)))
 
     _say("7. Detect and update: one image is made again, no old row of it stays")
-    click.echo(detect_dataset(dataset).summary)
-    click.echo(kym.update_index(events, mode="incremental").summary)
+    tell_report(detect_dataset(dataset))
+    tell_report(kym.update_index(events, mode="incremental"))
 
     _say("8. Ask: events per image")
     Output(TABLE).print(kym.query("events_per_image"))

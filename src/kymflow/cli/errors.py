@@ -28,6 +28,7 @@ from kymflow_zarr.reasons import escaped
 
 if TYPE_CHECKING:
     from kymflow.core.workers.progress import Failure
+    from kymflow_zarr import ZarrDataset
 
 FAILED = 1
 USAGE = 2
@@ -111,12 +112,28 @@ def report(error: Exception, *, where: bool = True) -> int:
     return USAGE if isinstance(error, UsageError) else FAILED
 
 
-def warn_of_failures(failures: Sequence[Failure]) -> int:
-    """List images that failed, each with the command that helps; return how many there are."""
+def warn_of_failures(failures: Sequence[Failure], dataset: ZarrDataset | None = None) -> int:
+    """List images that failed, each with the command that helps; return how many there are.
+
+    Args:
+        failures: The failures.
+        dataset: Where the images are, so that their files can be named beside their ids; None
+            where failures stand under the paths of files.
+    """
     for failure in failures:
         remedy = f"; {REMEDIES[failure.code]}" if failure.code in REMEDIES else ""
-        warn(f"{failure.image_id}: {failure.message}{remedy}", kind="failed")
+        named = named_images(dataset, [failure.image_id])
+        warn(f"{named}: {failure.message}{remedy}", kind="failed")
     return len(failures)
+
+
+def named_images(dataset: ZarrDataset | None, image_ids: Sequence[str]) -> str:
+    """Name some images, each with its file if it has one."""
+    if dataset is None:
+        return ", ".join(image_ids)
+    from kymflow.core.artifacts.image_names import with_path
+
+    return ", ".join(with_path(dataset, image_id) for image_id in image_ids)
 
 
 def remark(text: str) -> None:

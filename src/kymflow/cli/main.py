@@ -38,6 +38,7 @@ COMMANDS = (
     "export",
     "demo",
     "doctor",
+    "completion",
 )
 """In the order of the help."""
 

@@ -10,7 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.shell_completion import CompletionItem
 
+from kymflow.cli import completing
 from kymflow.cli.errors import remark, warn
 
 if TYPE_CHECKING:
@@ -34,6 +36,12 @@ class FolderPath(click.Path):
         if value == "":
             self.fail("the path is empty; '.' stands for this folder", param, ctx)
         return super().convert(value, param, ctx)
+
+    def shell_complete(
+        self, ctx: click.Context, param: click.Parameter, incomplete: str
+    ) -> list[CompletionItem]:
+        """Have the shell offer folders, no files."""
+        return [CompletionItem(incomplete, type="dir")]
 
 
 class Finite(click.FloatRange):
@@ -76,11 +84,14 @@ indexers_argument = click.argument(
     "indexers",
     metavar="[INDEXER]...",
     nargs=-1,
+    shell_complete=completing.indexers,
     help="By name, or a class of your own file as FILE.py:CLASS; all registered ones by default.",
 )
 
 IMAGE = "The image: its id, the beginning of it, or its file's name."
-image_argument = click.argument("image", metavar="IMAGE", help=IMAGE)
+image_argument = click.argument(
+    "image", metavar="IMAGE", shell_complete=completing.images, help=IMAGE
+)
 
 where_images_option = click.option(
     "--where", metavar="SQL", help="Only images that match this condition on kym_images."
@@ -93,16 +104,18 @@ def image_options(command: Command) -> Command:
         "--images",
         metavar="IMAGE,...",
         multiple=True,
+        shell_complete=completing.images,
         help="Only these, by id or file: repeat the option, or use commas.",
     )
     return images(where_images_option(command))
 
 
-def param_option(page: str) -> Callable[[Command], Command]:
+def param_option(page: str, complete: completing.Completer) -> Callable[[Command], Command]:
     """Return the option that changes params, see :func:`kymflow.cli.changes.parse_changes`.
 
     Args:
         page: Where the params are explained.
+        complete: Offers them.
     """
     return click.option(
         "-p",
@@ -110,6 +123,7 @@ def param_option(page: str) -> Callable[[Command], Command]:
         "assignments",
         metavar="KEY=VALUE",
         multiple=True,
+        shell_complete=complete,
         help=f"Change one param: repeat for more. See {page}.",
     )
 

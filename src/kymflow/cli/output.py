@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-TABLE = "table"
+TABLE, VERTICAL = "table", "vertical"
+PEOPLES = (TABLE, VERTICAL)
+"""Formats for people, who are told what is left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,8 +34,8 @@ class Output:
     """Where and how a command prints.
 
     Args:
-        format: ``table`` or one of ``FORMATS``; by default the file's ending decides, else it is
-            a table on a terminal and csv in a pipe.
+        format: ``table``, ``vertical`` or one of ``FORMATS``; by default the file's ending
+            decides, else it is a table on a terminal and csv in a pipe.
         path: A file to write instead of standard output, atomically.
         limit: The most rows to print; what is left out is said.
         header: Whether csv and tsv begin with the columns' names.
@@ -62,7 +64,7 @@ class Output:
                 raise UsageError(
                     "there is nowhere to print: standard output is closed; name a file"
                 )
-            if sys.stdout.isatty() and self.chosen_format not in (TABLE, *TEXTS):
+            if sys.stdout.isatty() and self.chosen_format not in (*PEOPLES, *TEXTS):
                 raise UsageError(
                     f"{self.chosen_format} is not for terminals; name a file with -o, or use a pipe"
                 )
@@ -83,9 +85,10 @@ class Output:
         return TABLE if sys.stdout.isatty() else "csv"
 
     def _write(self, batches: pa.RecordBatchReader, sink: BinaryIO) -> int:
-        limited = Limited(batches, None if self.chosen_format == TABLE else self.limit)
-        if self.chosen_format == TABLE:
-            sink.write(self._table(limited).encode())
+        for_people = self.chosen_format in PEOPLES
+        limited = Limited(batches, None if for_people else self.limit)
+        if for_people:
+            sink.write(self._text(limited).encode())
         else:
             write(limited, self.chosen_format, sink, header=self.header)
         sink.flush()
@@ -93,11 +96,13 @@ class Output:
             warn(f"only the first {self.limit:,} rows, there are more; --limit sets how many")
         return limited.rows
 
-    def _table(self, batches: Limited) -> str:
+    def _text(self, batches: Limited) -> str:
         from kymflow.cli.table import ROWS, table_text
+        from kymflow.cli.vertical import vertical_text
 
         watched = self.path is None and sys.stdout.isatty()
-        return table_text(
+        write_text = table_text if self.chosen_format == TABLE else vertical_text
+        return write_text(
             batches,
             rows=ROWS if self.limit is None else self.limit,
             width=get_terminal_size().columns if watched else None,
@@ -160,10 +165,10 @@ def output_options(command: Callable[..., None]) -> Callable[..., None]:
     @click.option(
         "--format",
         "format_",
-        type=click.Choice([TABLE, *FORMATS]),
+        type=click.Choice([*PEOPLES, *FORMATS]),
         metavar="FORMAT",
-        help=f"How to print: {', '.join([TABLE, *FORMATS])}. A table on a terminal, csv in a pipe "
-        f"by default; the file's ending decides with -o.",
+        help=f"How to print: {', '.join([*PEOPLES, *FORMATS])}. A table on a terminal, csv in a "
+        f"pipe by default; the file's ending decides with -o. vertical prints a line per column.",
     )
     @click.option(
         "-o",

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from kymflow.cli import completing
 from kymflow.cli.options import MOMENT, Finite
 
 if TYPE_CHECKING:
@@ -85,7 +86,13 @@ def question_options(command: Callable[..., None]) -> Callable[..., None]:
         type=click.Path(path_type=Path, dir_okay=False),
         help="Read the SQL from a file.",
     )
-    @click.option("--query", "name", metavar="NAME", help="Ask a named query: `kymflow queries`.")
+    @click.option(
+        "--query",
+        "name",
+        metavar="NAME",
+        shell_complete=completing.queries,
+        help="Ask a named query: `kymflow queries`.",
+    )
     @click.option(
         "-p",
         "--param",
@@ -93,6 +100,7 @@ def question_options(command: Callable[..., None]) -> Callable[..., None]:
         metavar="NAME=VALUE",
         multiple=True,
         callback=_split_params,
+        shell_complete=completing.query_params,
         help="A value for a named query's parameter, or for $NAME in the SQL: a whole number, a "
         'number, true, false, null, else text; "007" in double quotes is text.',
     )

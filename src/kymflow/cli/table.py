@@ -45,11 +45,11 @@ def table_text(batches: pa.RecordBatchReader, *, rows: int, width: int | None, c
         width: Cells of a line; None for as many as it takes.
         colour: Whether to set the head bold, and nulls and remarks dim.
     """
-    bold, dim = _styles(colour)
-    frame, n_rows = _head(batches, rows)
+    bold, dim = styles(colour)
+    frame, n_rows = head(batches, rows)
     if frame.columns == PLAN:
         return "".join(frame["explain_value"])
-    columns = [_column(values) for values in frame.iter_columns()]
+    columns = [shown_column(values) for values in frame.iter_columns()]
     widths = fitting([(c.natural, c.least) for c in columns], width)
     shown = columns[: len(widths)]
     cut = f"{GAP}{CUT}" if len(shown) < len(columns) else ""
@@ -97,7 +97,7 @@ def _taken(widths: Sequence[int]) -> int:
     return sum(widths) + len(GAP) * (len(widths) - 1)
 
 
-def _head(batches: pa.RecordBatchReader, rows: int) -> tuple[pl.DataFrame, int]:
+def head(batches: pa.RecordBatchReader, rows: int) -> tuple[pl.DataFrame, int]:
     """Return the first rows, and how many there are."""
     import pyarrow as pa
 
@@ -112,7 +112,8 @@ def _head(batches: pa.RecordBatchReader, rows: int) -> tuple[pl.DataFrame, int]:
     return as_frame(pa.concat_tables(head)), count
 
 
-def _column(values: pl.Series) -> Column:
+def shown_column(values: pl.Series) -> Column:
+    """Prepare a column for a terminal."""
     import polars as pl
     from rich.cells import cell_len
 
@@ -158,17 +159,23 @@ def _padded(text: str, width: int, right: bool) -> str:
     return space + text if right else text + space
 
 
+def rows_left_out(shown: int, rows: int) -> str:
+    """Say that there are more rows than are shown, or none; empty where all are."""
+    if not rows:
+        return "no rows"
+    return f"{shown:,} of {rows:,} rows" if shown < rows else ""
+
+
 def _left_out(rows: tuple[int, int], columns: tuple[int, int]) -> str:
     """Say which rows and columns a table leaves out."""
-    parts = []
-    if rows[0] < rows[1] or not rows[1]:
-        parts.append(f"{rows[0]:,} of {rows[1]:,} rows" if rows[1] else "no rows")
+    parts = [told] if (told := rows_left_out(*rows)) else []
     if columns[0] < columns[1]:
         parts.append(f"{columns[0]} of {columns[1]} columns; name those you want")
     return ", ".join(parts)
 
 
-def _styles(colour: bool) -> tuple[Style, Style]:
+def styles(colour: bool) -> tuple[Style, Style]:
+    """Return what sets a text bold, and what dims it."""
     from click import style
 
     if not colour:

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from shutil import get_terminal_size
+from typing import TYPE_CHECKING
 
 import click
 
 from kymflow.cli.errors import FAILED, printable, remark
 from kymflow.cli.options import dataset_argument, open_dataset
 from kymflow.cli.output import TABLE, Output, output_options
+from kymflow.core.wording import counted
+
+if TYPE_CHECKING:
+    from kymflow_zarr import ZarrDataset
 
 
 @click.command("check")
@@ -35,27 +41,29 @@ def command(ctx: click.Context, path: Path, repair: bool, output: Output) -> Non
     found = pl.concat([check(dataset, repair=repair), check_reviews(dataset)])
     if output.chosen_format == TABLE and output.path is None:
         for finding in found.iter_rows(named=True):
-            click.echo(_told(**finding))
+            click.echo(_told(dataset, **finding))
     else:
         output.print(found)
     images, tables = len(dataset.list_image_ids()), len(dataset.list_table_names())
-    looked = f"checked {_number(images, 'image')} and {_number(tables, 'table')}"
+    looked = f"checked {counted(images, 'image')} and {counted(tables, 'table')}"
     left = found.filter(~pl.col("repaired")).height
     repaired = f", {found.height - left} of them repaired" if left < found.height else ""
-    said = f"{_number(found.height, 'finding')}{repaired}" if found.height else "all is well"
+    said = f"{counted(found.height, 'finding')}{repaired}" if found.height else "all is well"
     remark(f"{looked}: {said}")
     if left:
         ctx.exit(FAILED)
 
 
-def _told(kind: str, path: str, problem: str, remedy: str, repaired: bool) -> str:
+def _told(
+    dataset: ZarrDataset, kind: str, path: str, problem: str, remedy: str, repaired: bool
+) -> str:
     """Tell a finding as a paragraph, whole however narrow the terminal is."""
+    from kymflow.core.artifacts.image_names import source_path
+
     width = get_terminal_size().columns
-    lines = [printable(f"{kind}  {path}"), printable(problem)]
+    image = re.match(r"images/([^/]+)", path)
+    file = image and source_path(dataset, image[1])
+    lines = [printable(f"{kind}  {path}{f' ({file})' if file else ''}"), printable(problem)]
     lines.append("repaired" if repaired else printable(f"→ {remedy}"))
     first, *others = lines
     return "\n".join([first, *(click.wrap_text(each, width, "  ", "  ") for each in others)])
-
-
-def _number(count: int, noun: str) -> str:
-    return f"{count:,} {noun}{'s' * (count != 1)}"

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import Literal
 
 import click
 
+from kymflow.cli import completing
 from kymflow.cli.errors import FAILED, remark, warn, warn_of_failures
 from kymflow.cli.options import (
     chosen_executor,
@@ -18,7 +20,9 @@ from kymflow.cli.options import (
     picked_images,
     worker_options,
 )
+from kymflow.cli.results import suggest, tell_report
 from kymflow.cli.watching import check_watch, keep_on, watch_options
+from kymflow.core.wording import counted
 
 
 @click.command("detect")
@@ -30,7 +34,7 @@ from kymflow.cli.watching import check_watch, keep_on, watch_options
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
     help="JSON params for every image; by default each keeps its own.",
 )
-@param_option("docs/events.md")
+@param_option("docs/events.md", completing.event_params)
 @mode_option("incremental skips images done with these params, replace makes all again.")
 @image_options
 @worker_options
@@ -79,7 +83,7 @@ def command(
                     )
                 for event in report.kept:
                     warn(str(event), kind="kept")
-                failed = warn_of_failures(report.failures)
+                failed = warn_of_failures(report.failures, dataset)
                 return report.summary if report.detected or failed else ""
 
             keep_on(dataset, look_again, every=every, poll=poll)
@@ -96,13 +100,15 @@ def command(
             progress=progress,
             on_error="record",
         )
-    click.echo(report.summary)
+    tell_report(report)
     if report.external:
         remark(
-            f"{report.external} event{'s' * (report.external != 1)} had been changed by another "
+            f"{counted(report.external, 'event')} had been changed by another "
             f"program; `kymflow review log {path}` lists what it did as decisions of external"
         )
     for event in report.kept:
         warn(str(event), kind="kept")
-    if warn_of_failures(report.failures):
+    if warn_of_failures(report.failures, dataset):
         ctx.exit(FAILED)
+    if report.detected:
+        suggest(f"kymflow index {quote(str(path))}")

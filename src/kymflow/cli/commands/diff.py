@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from kymflow.cli import completing
 from kymflow.cli.options import MOMENT, dataset_argument, open_tables
 from kymflow.cli.output import Output, output_options
 
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 
 @click.command("diff")
 @dataset_argument
-@click.argument("table", help="The table, as kym_velocity_events.")
+@click.argument(
+    "table", shell_complete=completing.tables, help="The table, as kym_velocity_events."
+)
 @click.argument(
     "before", metavar="V1", type=MOMENT, help="A version of `kymflow history`, or a time."
 )

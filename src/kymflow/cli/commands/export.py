@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from kymflow.cli import completing
 from kymflow.cli.options import dataset_argument, open_tables, target_option
 
 
@@ -14,6 +15,7 @@ from kymflow.cli.options import dataset_argument, open_tables, target_option
 @click.argument(
     "tables",
     metavar="[TABLE]...",
+    shell_complete=completing.views,
     nargs=-1,
     help="Tables, or views such as kym_events, <table>_runs or <table>_params.",
 )

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 
 import click
 
+from kymflow.cli import completing
 from kymflow.cli.options import (
     chosen_images,
     dataset_argument,
@@ -14,6 +16,8 @@ from kymflow.cli.options import (
     where_images_option,
 )
 from kymflow.cli.output import Output, output_options
+from kymflow.cli.results import suggest, tell
+from kymflow.core.wording import counted
 
 _SCHEMA = ("image_id", "path")
 
@@ -54,7 +58,13 @@ def list_images(path: Path, where: str | None, trash: bool, output: Output) -> N
 
 @command.command("delete")
 @dataset_argument
-@click.argument("images", nargs=-1, metavar="[IMAGE]...", help="The images, by id or file.")
+@click.argument(
+    "images",
+    nargs=-1,
+    metavar="[IMAGE]...",
+    shell_complete=completing.images,
+    help="The images, by id or file.",
+)
 @where_images_option
 @click.option("--dry-run", is_flag=True, help="Say what would be deleted, and delete nothing.")
 def delete(path: Path, images: tuple[str, ...], where: str | None, dry_run: bool) -> None:
@@ -76,12 +86,24 @@ def delete(path: Path, images: tuple[str, ...], where: str | None, dry_run: bool
         if not dry_run:
             dataset.trash_image(image_id)
         click.echo(f"{image_id} ({file or 'no file'}): {'would be ' if dry_run else ''}deleted")
-    click.echo(f"images {'would delete' if dry_run else 'deleted'}={len(chosen)}")
+    would = "would be " if dry_run else ""
+    tell(
+        f"images {'would delete' if dry_run else 'deleted'}={len(chosen)}",
+        f"{counted(len(chosen), 'image')} {would}deleted",
+    )
+    if chosen and not dry_run:
+        suggest(f"kymflow index {quote(str(path))}; `kymflow images restore` puts them back")
 
 
 @command.command("restore")
 @dataset_argument
-@click.argument("images", nargs=-1, metavar="[IMAGE]...", help="The images, by id or file.")
+@click.argument(
+    "images",
+    nargs=-1,
+    metavar="[IMAGE]...",
+    shell_complete=completing.trashed,
+    help="The images, by id or file.",
+)
 @click.option("--all", "everything", is_flag=True, help="All that the trash holds.")
 def restore(path: Path, images: tuple[str, ...], everything: bool) -> None:
     """Put deleted images back, with all that was measured and decided."""
@@ -97,4 +119,6 @@ def restore(path: Path, images: tuple[str, ...], everything: bool) -> None:
     for image_id in chosen:
         dataset.restore_image(image_id)
         click.echo(f"{image_id}: restored")
-    click.echo(f"images restored={len(chosen)}")
+    tell(f"images restored={len(chosen)}", f"{counted(len(chosen), 'image')} restored")
+    if chosen:
+        suggest(f"kymflow index {quote(str(path))}")

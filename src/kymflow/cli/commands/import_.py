@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import click
@@ -16,6 +17,7 @@ from kymflow.cli.options import (
     scale_options,
     worker_options,
 )
+from kymflow.cli.results import suggest, tell_report
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -80,11 +82,13 @@ def command(
             um_per_pixel=um_per_pixel,
             progress=progress,
         )
-    click.echo(report.summary)
+    tell_report(report)
     _warn(report)
     failed = set_fields_of_new(path, report, fields)
     if failed or report.failed or report.conflicts:
         ctx.exit(FAILED)
+    if report.added or report.updated:
+        suggest(f"kymflow velocity {quote(str(path))}")
 
 
 def _warn(report: ImportReport) -> None:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING, Literal
 
 import click
 
-from kymflow.cli.errors import FAILED, warn
+from kymflow.cli.errors import FAILED, named_images, warn
 from kymflow.cli.options import (
     chosen_executor,
     dataset_argument,
@@ -23,6 +24,7 @@ from kymflow.cli.options import (
     worker_options,
 )
 from kymflow.cli.output import Output
+from kymflow.cli.results import suggest, tell_report
 from kymflow.cli.watching import keep_on, watch_options
 
 if TYPE_CHECKING:
@@ -121,13 +123,14 @@ def command(
                     verify=verify,
                     changed=changed,
                 )
-            click.echo(report.summary)
-            _warn_of(report.failures)
+            tell_report(report)
+            _warn_of(kym, report.failures)
             failed = failed or bool(report.failures)
             if indexer.name == "velocity_events":
                 _tell_of_older_traces(kym, image_ids if report.noted is None else report.noted_ids)
     if failed:
         ctx.exit(FAILED)
+    suggest(f"kymflow queries; kymflow explore {quote(str(path))}")
 
 
 def _look_again(
@@ -148,7 +151,7 @@ def _look_again(
             executor=executor,
             changed=not look.is_whole,
         )
-        _warn_of(report.failures)
+        _warn_of(kym, report.failures)
         if indexer.name == "velocity_events" and report.noted:
             _tell_of_older_traces(kym, report.noted_ids)
         if report.updated or report.pruned or report.failed:
@@ -166,16 +169,11 @@ def _tell_of_older_traces(kym: KymDataset, image_ids: Sequence[str] | None) -> N
     tell_of_older_traces(events_of_older_traces(kym.dataset, asked))
 
 
-def _warn_of(failures: Sequence[Failure]) -> None:
-    for named, message in _by_message(failures):
-        warn(f"{named}: {message}", kind="failed")
-
-
-def _by_message(failures: Sequence[Failure]) -> Iterator[tuple[str, str]]:
-    """Yield each message once, with the images it is about: of many the first ones by name."""
+def _warn_of(kym: KymDataset, failures: Sequence[Failure]) -> None:
+    """Print each message once, with the images it is about: of many the first ones by name."""
     images: dict[str, list[str]] = {}
     for failure in failures:
         images.setdefault(failure.message, []).append(failure.image_id)
     for message, ids in images.items():
         more = f" and {len(ids) - _NAMED:,} images more" if len(ids) > _NAMED else ""
-        yield f"{', '.join(ids[:_NAMED])}{more}", message
+        warn(f"{named_images(kym.dataset, ids[:_NAMED])}{more}: {message}", kind="failed")

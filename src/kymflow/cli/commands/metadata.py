@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
 import click
 
+from kymflow.cli import completing
 from kymflow.cli.errors import FAILED, warn_of_failures
 from kymflow.cli.fields import tell_unlike
 from kymflow.cli.options import chosen_images, dataset_argument, open_dataset, where_images_option
 from kymflow.cli.output import Output, output_options
+from kymflow.cli.results import suggest, tell
+from kymflow.core.wording import counted
 
 if TYPE_CHECKING:
     from kymflow.core.artifacts.metadata import Changes
@@ -28,7 +32,13 @@ def command() -> None:
 
 @command.command("get")
 @dataset_argument
-@click.argument("images", nargs=-1, metavar="[IMAGE]...", help="The images; all by default.")
+@click.argument(
+    "images",
+    nargs=-1,
+    metavar="[IMAGE]...",
+    shell_complete=completing.images,
+    help="The images; all by default.",
+)
 @where_images_option
 @output_options
 def get_command(path: Path, images: tuple[str, ...], where: str | None, output: Output) -> None:
@@ -54,6 +64,7 @@ def get_command(path: Path, images: tuple[str, ...], where: str | None, output: 
     nargs=-1,
     required=True,
     metavar="[IMAGE]... KEY=VALUE...",
+    shell_complete=completing.images_or_fields,
     help="The images, then what to set; an empty value removes the key.",
 )
 @where_images_option
@@ -77,12 +88,14 @@ def set_command(
         changes = set_fields(dataset.record(image_id), values, dry_run=dry_run)
         changed += bool(changes)
         _tell(image_id, changes)
-    click.echo(f"metadata {'would change' if dry_run else 'changed'}={changed}")
+    _tell_count(path, changed, dry_run)
 
 
 @command.command("unset")
 @dataset_argument
-@click.argument("images", nargs=-1, metavar="[IMAGE]...", help="The images.")
+@click.argument(
+    "images", nargs=-1, metavar="[IMAGE]...", shell_complete=completing.images, help="The images."
+)
 @click.option("--key", "keys", metavar="KEY", multiple=True, help="Only this key: repeat for more.")
 @where_images_option
 @click.option("--all", "everywhere", is_flag=True, help="In every image.")
@@ -106,12 +119,18 @@ def unset_command(
         changes = unset(dataset.record(image_id), keys or None, dry_run=dry_run)
         changed += bool(changes)
         _tell(image_id, changes)
-    click.echo(f"metadata {'would change' if dry_run else 'changed'}={changed}")
+    _tell_count(path, changed, dry_run)
 
 
 @command.command("diff")
 @dataset_argument
-@click.argument("images", nargs=-1, metavar="[IMAGE]...", help="The images; all by default.")
+@click.argument(
+    "images",
+    nargs=-1,
+    metavar="[IMAGE]...",
+    shell_complete=completing.images,
+    help="The images; all by default.",
+)
 @where_images_option
 @output_options
 def diff_command(path: Path, images: tuple[str, ...], where: str | None, output: Output) -> None:
@@ -153,12 +172,22 @@ def from_path_command(
     report = set_path_fields(dataset, fields, image_ids, replace=replace, dry_run=dry_run)
     for image_id, changes in report.changes.items():
         _tell(image_id, changes)
-    click.echo(f"metadata {'would change' if dry_run else 'changed'}={len(report.changes)}")
+    _tell_count(path, len(report.changes), dry_run)
     tell_unlike(report.unlike, rule)
-    if warn_of_failures(report.failures) or report.unlike:
+    if warn_of_failures(report.failures, dataset) or report.unlike:
         ctx.exit(FAILED)
 
 
 def _tell(image_id: str, changes: Changes) -> None:
     for key, (before, after) in changes.items():
         click.echo(f"{image_id}: {key}: {before or '—'} → {after or '—'}")
+
+
+def _tell_count(path: Path, changed: int, dry_run: bool) -> None:
+    images = counted(changed, "image")
+    tell(
+        f"metadata {'would change' if dry_run else 'changed'}={changed}",
+        f"metadata of {images} {'would change' if dry_run else 'changed'}",
+    )
+    if changed and not dry_run:
+        suggest(f"kymflow index {quote(str(path))}")

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from kymflow.cli import completing
 from kymflow.cli.errors import printable
 from kymflow.cli.options import dataset_argument, image_argument, open_dataset, record_of
 from kymflow.cli.output import Output, output_options
@@ -47,7 +48,14 @@ def get(path: Path, image: str, as_file: bool, output: Output) -> None:
 @command.command("set")
 @dataset_argument
 @image_argument
-@click.argument("assignments", metavar="KEY=VALUE...", nargs=-1, required=True, help="The values.")
+@click.argument(
+    "assignments",
+    metavar="KEY=VALUE...",
+    nargs=-1,
+    required=True,
+    shell_complete=completing.event_params,
+    help="The values.",
+)
 def set_(path: Path, image: str, assignments: tuple[str, ...]) -> None:
     """Change some of an image's params.
 
@@ -65,7 +73,11 @@ def set_(path: Path, image: str, assignments: tuple[str, ...]) -> None:
 @dataset_argument
 @image_argument
 @click.argument(
-    "other", metavar="[OTHER]", required=False, help="Another image; the defaults if none is named."
+    "other",
+    metavar="[OTHER]",
+    required=False,
+    shell_complete=completing.images,
+    help="Another image; the defaults if none is named.",
 )
 def diff(path: Path, image: str, other: str | None) -> None:
     """List how an image's params differ from the defaults, or from another's."""

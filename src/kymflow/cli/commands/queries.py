@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from kymflow.cli import completing
 from kymflow.cli.output import Output, output_options
 
 
@@ -23,7 +24,7 @@ def command(ctx: click.Context, output: Output) -> None:
 
 
 @command.command("show")
-@click.argument("name", help="The query.")
+@click.argument("name", shell_complete=completing.queries, help="The query.")
 def show(name: str) -> None:
     """Print a named query's SQL, what it reads and returns."""
     from kymflow.core.queries.library import named_query

@@ -19,6 +19,7 @@ from kymflow.cli.deciding import (
     reviewer_option,
     reviews_of,
     tell,
+    tell_count,
     tell_turn,
     where_option,
 )
@@ -31,6 +32,8 @@ from kymflow.cli.options import (
     open_dataset,
 )
 from kymflow.cli.output import Output, output_options
+from kymflow.cli.results import tell as tell_line
+from kymflow.core.wording import counted
 
 if TYPE_CHECKING:
     from kymflow.core.review.reviews import Reviews
@@ -200,7 +203,7 @@ def remove(reviews: Reviews, **named: Any) -> None:
     would = "would be " if reviews.dry_run else ""
     for row in events.frame.to_dicts():
         click.echo(f"{name_event(row['image_id'], row)}: {would}removed")
-    click.echo(f"remove {'would change' if reviews.dry_run else 'changed'}={events.frame.height}")
+    tell_count("remove", events.frame.height, dry_run=reviews.dry_run)
 
 
 @command.command("undo")
@@ -285,7 +288,7 @@ def replay_journal(path: Path, image: str | None, dry_run: bool) -> None:
     found = [*disagreements(dataset, image_ids)] if dry_run else replay(dataset, image_ids)
     for each in found:
         click.echo(f"{each.image_id}: {each}")
-    click.echo(f"replay {'would change' if dry_run else 'changed'}={len(found)}")
+    tell_count("replay", len(found), dry_run=dry_run)
 
 
 @command.command("export")
@@ -302,7 +305,7 @@ def export(path: Path, folder: Path, replace: bool) -> None:
     from kymflow.core.review.lab_export import export_events
 
     written = export_events(open_dataset(path), folder, replace=replace)
-    click.echo(f"export files={len(written)}")
+    tell_line(f"export files={len(written)}", f"{counted(len(written), 'file')} written")
 
 
 for each in (sample, queues, unblind):

@@ -22,6 +22,7 @@ from kymflow.cli.options import (
     worker_options,
 )
 from kymflow.cli.output import Output
+from kymflow.cli.results import Report, tell_report
 from kymflow.cli.watching import keep_on, watch_options
 
 if TYPE_CHECKING:
@@ -78,10 +79,10 @@ def command(
                 )
             did = bool(imported.added or imported.updated)
             failed = warn_of_failures(imported.failures)
-            return _Done(imported.summary, did, failed + set_fields_of_new(path, imported, fields))
+            return _Done(imported, did, failed + set_fields_of_new(path, imported, fields))
 
         imported = take_in()
-        click.echo(imported.summary)
+        tell_report(imported.report)
         dataset = open_dataset(path, writing=True)
         steps = _Steps(dataset, workers, executor)
         if watch:
@@ -93,13 +94,13 @@ def command(
                 done = [] if look is Look.NOTED or was_taken_in else [take_in()]
                 was_taken_in = False
                 done += steps.all(whole=look.is_whole, journal=True)
-                return "; ".join(each.summary for each in done if each.did or each.failed)
+                return "; ".join(each.report.summary for each in done if each.did or each.failed)
 
             keep_on(dataset, look_again, every=every, poll=poll, folder=folder)
             return
         failed = imported.failed
         for done in steps.all():
-            click.echo(done.summary)
+            tell_report(done.report)
             failed += done.failed
     _close(dataset, failed)
     if failed:
@@ -107,9 +108,9 @@ def command(
 
 
 class _Done(NamedTuple):
-    """What a step did: its line, whether that is anything, and how many images failed."""
+    """What a step did, whether that is anything, and how many images failed."""
 
-    summary: str
+    report: Report
     did: bool
     failed: int
 
@@ -141,7 +142,7 @@ class _Steps:
                 progress=progress,
                 on_error="record",
             )
-        return _Done(report.summary, bool(report.measured), warn_of_failures(report.failures))
+        return _Done(report, bool(report.measured), warn_of_failures(report.failures, self.dataset))
 
     def _events(self, whole: bool, journal: bool) -> _Done:
         from kymflow.cli.progress import update_bar
@@ -156,7 +157,7 @@ class _Steps:
                 progress=progress,
                 on_error="record",
             )
-        return _Done(report.summary, bool(report.detected), warn_of_failures(report.failures))
+        return _Done(report, bool(report.detected), warn_of_failures(report.failures, self.dataset))
 
     def _tables(self, whole: bool) -> Iterator[_Done]:
         from kymflow.cli.progress import update_bar
@@ -175,7 +176,7 @@ class _Steps:
                     changed=not whole,
                 )
             did = bool(report.updated or report.pruned)
-            yield _Done(report.summary, did, warn_of_failures(report.failures))
+            yield _Done(report, did, warn_of_failures(report.failures, self.dataset))
 
     def _noted(
         self, reader: str, whole: bool, journal: bool

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from kymflow.cli import completing
 from kymflow.cli.options import dataset_argument, open_tables
 from kymflow.cli.output import Output, output_options
 
@@ -13,7 +14,9 @@ from kymflow.cli.output import Output, output_options
 @click.command("schema")
 @dataset_argument
 @click.argument(
-    "table", help="A table, or a view such as kym_events, <table>_runs or <table>_params."
+    "table",
+    shell_complete=completing.views,
+    help="A table, or a view such as kym_events, <table>_runs or <table>_params.",
 )
 @output_options
 def command(path: Path, table: str, output: Output) -> None:

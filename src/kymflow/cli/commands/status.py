@@ -43,6 +43,7 @@ def command(
     """
     import polars as pl
 
+    from kymflow.core.artifacts.image_names import source_paths
     from kymflow.core.chain import chain_status
     from kymflow.core.kym_dataset.overview import count_reasons, label_step
     from kymflow.core.kym_dataset.update.decide import REASONS
@@ -69,7 +70,18 @@ def command(
     ]
     chosen_rows = pl.col("reason").is_in(reason) if reason else pl.lit(value=True)
     frames = [(step, verdicts.filter(chosen_rows)) for step, verdicts in steps]
-    output.print(
-        pl.concat(label_step(step, f if images else count_reasons(f)) for step, f in frames)
-    )
+    if not images:
+        output.print(pl.concat(label_step(step, count_reasons(f)) for step, f in frames))
+    else:
+        listed = pl.concat(label_step(step, f) for step, f in frames)
+        ids = listed["image_id"].unique().to_list()
+        files = pl.DataFrame(
+            list(source_paths(kym.dataset, ids)),
+            dict.fromkeys(("image_id", "file"), pl.String),
+            orient="row",
+        )
+        named = listed.join(files, on="image_id", how="left", maintain_order="left")
+        output.print(
+            named.select("step", "image_id", "file", pl.exclude("step", "image_id", "file"))
+        )
     tell_of_older_traces(older)

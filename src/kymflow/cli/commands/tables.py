@@ -9,6 +9,8 @@ import click
 from kymflow.cli.errors import warn
 from kymflow.cli.options import Finite, dataset_argument, open_dataset, open_tables
 from kymflow.cli.output import Output, output_options
+from kymflow.cli.results import tell
+from kymflow.core.wording import counted
 
 LIST = "list"
 
@@ -67,7 +69,11 @@ def convert_tables(path: Path, to: str, catalog: str | None) -> None:
     a catalog that you name here is allowed from then on, as by `kymflow trust`.
     """
     converted = open_dataset(path, writing=True).tables.convert(to, catalog=catalog)  # type: ignore[arg-type]
-    click.echo(f"convert to={to} tables={len(converted)}")
+    kept = "a DuckLake" if to == "ducklake" else "Parquet files"
+    tell(
+        f"convert to={to} tables={len(converted)}",
+        f"{counted(len(converted), 'table')} now in {kept}",
+    )
 
 
 @command.command("adopt")
@@ -84,9 +90,12 @@ def adopt_tables(path: Path, moved: bool) -> None:
     """
     adopted = open_dataset(path, writing=True).tables.adopt(moved=moved)
     if adopted is None:
-        click.echo("adopt moved=yes")
+        tell("adopt moved=yes", "the catalog is this dataset's, at its new place")
         return
-    click.echo(f"adopt version={adopted.version} newest={adopted.newest}")
+    tell(
+        f"adopt version={adopted.version} newest={adopted.newest}",
+        f"a catalog of its own, up to version {adopted.version} of {adopted.newest}",
+    )
     if adopted.version < adopted.newest:
         warn("the original was changed since it was copied; `kymflow index` makes up for that")
 
@@ -110,7 +119,9 @@ def compact_tables(path: Path, keep_days: float) -> None:
     from datetime import timedelta
 
     done = open_dataset(path, writing=True).tables.compact(timedelta(days=keep_days))
-    click.echo(
+    tell(
         f"compact files={done.files_before}→{done.files_after} versions_forgotten={done.versions} "
-        f"files_removed={done.removed}"
+        f"files_removed={done.removed}",
+        f"{counted(done.files_before, 'file')} merged into {done.files_after:,}, "
+        f"{counted(done.versions, 'version')} forgotten, {counted(done.removed, 'file')} removed",
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import click
 
+from kymflow.cli.results import tell
+
 
 @click.command("trust")
 @click.argument("host", required=False, help="HOST, or HOST:PORT for that port alone.")
@@ -27,9 +29,9 @@ def command(host: str | None, remove: bool, listing: bool) -> None:
     named = Host.parse(host)
     if not remove:
         trust(named)
-        click.echo(f"trust host={named}")
+        tell(f"trust host={named}", f"datasets may name {named}")
     elif distrust(named):
-        click.echo(f"trust removed={named}")
+        tell(f"trust removed={named}", f"datasets may no longer name {named}")
     else:
         listed = ", ".join(map(str, trusted_hosts())) or "none"
         raise click.UsageError(f"{named} is not in your file; allowed are: {listed}")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 from typing import Literal
 
 import click
 
+from kymflow.cli import completing
 from kymflow.cli.errors import FAILED, warn_of_failures
 from kymflow.cli.options import (
     chosen_executor,
@@ -18,12 +20,13 @@ from kymflow.cli.options import (
     picked_images,
     worker_options,
 )
+from kymflow.cli.results import suggest, tell_report
 from kymflow.cli.watching import check_watch, keep_on, watch_options
 
 
 @click.command("velocity")
 @dataset_argument
-@param_option("docs/velocity.md")
+@param_option("docs/velocity.md", completing.velocity_params)
 @mode_option("incremental skips images that are not due, replace measures all again.")
 @click.option(
     "--replace-imported",
@@ -76,7 +79,7 @@ def command(
                         executor=executor,
                         on_error="record",
                     )
-                failed = warn_of_failures(report.failures)
+                failed = warn_of_failures(report.failures, dataset)
                 return report.summary if report.measured or failed else ""
 
             keep_on(dataset, look_again, every=every, poll=poll)
@@ -93,6 +96,8 @@ def command(
             progress=progress,
             on_error="record",
         )
-    click.echo(report.summary)
-    if warn_of_failures(report.failures):
+    tell_report(report)
+    if warn_of_failures(report.failures, dataset):
         ctx.exit(FAILED)
+    if report.measured:
+        suggest(f"kymflow detect {quote(str(path))}")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from kymflow.cli.errors import remark, report
-from kymflow.cli.output import TABLE, Output
+from kymflow.cli.output import PEOPLES, TABLE, VERTICAL, Output
 from kymflow.cli.question import Question, decoded, split_params
 from kymflow.cli.shell.statements import is_exit, split
 from kymflow.core.formats import TEXTS, format_of
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from kymflow.core.kym_dataset import KymDataset
 
-MODES = (TABLE, *TEXTS)
+MODES = (*PEOPLES, *TEXTS)
 COMMANDS = {
     ".tables": "list the tables",
     ".schema [TABLE]": "list the columns of a table, or of all",
@@ -156,6 +156,8 @@ class Shell:
 
 
 def _checked(mode: str) -> str:
+    if mode == "line":  # as SQLite calls it
+        return VERTICAL
     if mode in MODES:
         return mode
     raise UsageError(f"no format {mode!r} here; there are {', '.join(MODES)}")

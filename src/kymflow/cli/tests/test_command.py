@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
-import pty
 import re
 import signal
 import subprocess
@@ -25,6 +23,7 @@ from kymflow.core.kym_dataset import KymDataset
 from kymflow.core.queries.library import fill, named_queries
 from kymflow_zarr import ZarrDataset
 from tests.support.images import add_image
+from tests.support.terminal import on_terminal
 
 COMMAND = [sys.executable, "-m", "kymflow.cli.main"]
 
@@ -439,26 +438,8 @@ def test_debug_shows_the_traceback(indexed: Path) -> None:
 
 @pytest.mark.long
 def test_a_terminal_gets_a_table_and_a_progress_bar(indexed: Path) -> None:
-    ours, theirs = pty.openpty()
-    with subprocess.Popen(
-        [*COMMAND, "sql", str(indexed), "SELECT image_id FROM kym_images"],
-        stdout=theirs,
-        stderr=theirs,
-        env={**os.environ, "COLUMNS": "80", "TERM": "xterm"},
-    ) as child:
-        os.close(theirs)
-        shown = b""
-        while True:
-            try:
-                chunk = os.read(ours, 4096)
-            except OSError:
-                break
-            if not chunk:
-                break
-            shown += chunk
-    os.close(ours)
-    assert child.returncode == 0
-    assert "───" in shown.decode()
+    shown = on_terminal("sql", indexed, "SELECT image_id FROM kym_images")
+    assert "───" in shown
 
 
 def test_the_demo_runs(tmp_path: Path) -> None:

@@ -10,9 +10,27 @@ import pytest
 from rich.cells import cell_len
 
 from kymflow.cli.table import fitting, table_text
+from kymflow.cli.vertical import vertical_text
 from kymflow.core.formats.tests.test_golden import hostile
 
 HERE = Path(__file__).parent
+
+
+@pytest.mark.parametrize("width", [60, None])
+def test_golden_vertical(width: int | None) -> None:
+    text = vertical_text(hostile(), rows=50, width=width, colour=False)
+    path = HERE / "golden" / f"hostile_vertical_{width or 'whole'}.txt"
+    if os.environ.get("KYMFLOW_WRITE_GOLDEN"):
+        path.write_text(text)
+    assert text == path.read_text()
+    assert all(width is None or cell_len(line) <= width for line in text.splitlines())
+
+
+def test_vertical_says_what_it_leaves_out() -> None:
+    frame = pl.DataFrame({"n": [1, 2, 3]})
+    batches = pa.RecordBatchReader.from_stream(frame)
+    text = vertical_text(batches, rows=1, width=None, colour=False)
+    assert text == "── row 1\nn  1\n1 of 3 rows\n"
 
 
 def shown(frame: pl.DataFrame, *, rows: int = 50, width: int | None = 80) -> list[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
@@ -47,7 +47,7 @@ def find_image(dataset: ZarrDataset, text: str, *, abbreviated: bool = True) -> 
             return text
     ids = dataset.list_image_ids()
     # A whole name goes before the beginning of one: ids begin with any letter.
-    found = sorted(i for i, path in _paths(dataset, ids) if _is_name(text, path))
+    found = sorted(i for i, path in source_paths(dataset, ids) if _is_name(text, path))
     if not found:
         found = [i for i in ids if abbreviated and text and i.startswith(text)]
     if not found:
@@ -117,8 +117,19 @@ def source_path(dataset: ZarrDataset, image_id: str) -> str | None:
         return None
 
 
-def _paths(dataset: ZarrDataset, image_ids: list[str]) -> Iterator[tuple[str, str]]:
-    """Yield images with their files' paths, from the table if it has all of them."""
+def with_path(dataset: ZarrDataset, image_id: str) -> str:
+    """Name an image for a person: its id, and in brackets the path of its file if it has one."""
+    path = source_path(dataset, image_id)
+    return image_id if path is None else f"{image_id} ({path})"
+
+
+def source_paths(dataset: ZarrDataset, image_ids: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield images with their files' paths, those that have one.
+
+    Args:
+        dataset: The dataset.
+        image_ids: The images; what the table of images does not know is read from their metadata.
+    """
     try:
         table = dataset.scan_table(_TABLE).select("image_id", _PATH).drop_nulls().collect()
     except (DatasetError, pl.exceptions.PolarsError):

@@ -7,6 +7,7 @@ from concurrent.futures import Executor
 from typing import TYPE_CHECKING
 
 from kymflow.core.kym_dataset.indexers.base import Indexer, table_name
+from kymflow.core.wording import counted
 from kymflow_zarr.sql.queryable import Queryable
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ class KymDataset(Queryable):
     def __repr__(self) -> str:
         images = len(self.dataset)
         tables = ", ".join(self.dataset.tables.names()) or "none yet"
-        many = "1 image" if images == 1 else f"{images:,} images"
+        many = counted(images, "image")
         return f"<KymDataset {str(self.dataset.path)!r}: {many}; tables: {tables}>"
 
     def _repr_html_(self) -> str:

@@ -10,6 +10,7 @@ import polars as pl
 
 from kymflow.core.kym_dataset.indexers.base import Indexer, table_name
 from kymflow.core.kym_dataset.indexers.registry import available_indexers, load_indexer
+from kymflow.core.wording import counted
 
 if TYPE_CHECKING:
     from kymflow_zarr import ZarrDataset
@@ -60,7 +61,7 @@ def show_tables(dataset: ZarrDataset, staleness: Callable[[Indexer], pl.DataFram
     """
     images = len(dataset)
     tables = describe_tables(dataset, staleness if images <= _SHOWN_AT_ONCE else None)
-    many = "1 image" if images == 1 else f"{images:,} images"
+    many = counted(images, "image")
     head = f"<p><b>{escape(str(dataset.path))}</b>: {many}</p>"
     if tables.is_empty():
         return f"{head}<p>No tables yet: <code>update_index</code> makes them.</p>"

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sized
 from dataclasses import dataclass, field
 
 from kymflow.core.errors import SourceFileError
 from kymflow.core.lab_folder.import_image import Imported
 from kymflow.core.lab_folder.recognition import Verdict
 from kymflow.core.lab_folder.three_way import Clash
+from kymflow.core.wording import counted, told
 from kymflow.core.workers.progress import Failure
 
 
@@ -100,6 +102,23 @@ class ImportReport:
         counted = ("added", "updated", "skipped", "changed", "moved", "copies", "conflicts")
         told = (*counted, *(("trashed",) if self.trashed else ()), "failed")
         return "import " + " ".join(f"{name}={len(getattr(self, name))}" for name in told)
+
+    @property
+    def sentence(self) -> str:
+        """The same for people: ``import: 4 images new, 1 merged with its changed files``."""
+        counts: dict[str, Sized] = {
+            "merged with changed files": self.updated,
+            "up to date": self.skipped,
+            "changed in the folder and left as they are": self.changed,
+            "found at another place": self.moved,
+            "copies left out": self.copies,
+            "deleted before and left out": self.trashed,
+            "failed": self.failed,
+        }
+        new = f"{counted(len(self.added), 'image')} new" if self.added or not self.skipped else None
+        others = [f"{len(them):,} {what}" for what, them in counts.items() if them]
+        conflicts = counted(len(self.conflicts), "conflict") if self.conflicts else None
+        return told("import", [new, *others, conflicts])
 
     @property
     def failures(self) -> list[Failure]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from kymflow.core.wording import counted, told
 from kymflow.core.workers.progress import Failure
 
 
@@ -81,3 +82,18 @@ class DetectReport:
             f"without_trace={self.without_trace} failed={self.failed} traces={self.traces} "
             f"events={self.events} moved={self.moved} kept={len(self.kept)}"
         )
+
+    @property
+    def sentence(self) -> str:
+        """The same for people: ``events: 4 images searched, 14 events, 0.3 s``."""
+        done, kept = self.detected, len(self.kept)
+        parts = [
+            f"{counted(done, 'image')} searched" if done else None,
+            f"{self.skipped:,} up to date" if self.skipped or not done else None,
+            f"{self.without_trace:,} without a trace" if self.without_trace else None,
+            f"{self.failed:,} failed" if self.failed else None,
+            counted(self.events, "event") if done else None,
+            f"{counted(self.moved, 'decision')} moved to new events" if self.moved else None,
+            f"{counted(kept, 'old event')} kept" if kept else None,
+        ]
+        return told("events", parts, self.seconds)

@@ -46,7 +46,7 @@ EXPERIMENT_TEXT = (
     "date",
     "note",
 )
-_OWN_FIELDS = (*EXPERIMENT_TEXT, "depth", "branch_order")
+OWN_FIELDS = (*EXPERIMENT_TEXT, "depth", "branch_order")
 FOLDERS = 3
 _INT64 = 1 << 63
 _EPOCH = datetime(1970, 1, 1)
@@ -253,7 +253,7 @@ def _alike(fields: tuple[str, ...], taken: tuple[str, ...]) -> Mapping[str, Sequ
     alike: dict[str, list[str]] = {}
     for field in fields:
         name = field.strip().lower()
-        clash = name not in _OWN_FIELDS and name in {*taken, *PROVENANCE}
+        clash = name not in OWN_FIELDS and name in {*taken, *PROVENANCE}
         alike.setdefault(f"experiment_{name}" if clash else name, []).append(field)
     return alike
 

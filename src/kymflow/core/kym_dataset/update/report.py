@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields
 from typing import Any
 
+from kymflow.core.wording import counted, told
 from kymflow.core.workers.progress import Failure as Failure
 from kymflow.core.workers.progress import Progress as Progress
 
@@ -58,6 +59,23 @@ class UpdateReport(Mapping[str, Any]):
             f"pruned={self.pruned} failed={self.failed}"
             f"{'' if self.noted is None else f' noted={self.noted}'}"
         )
+
+    @property
+    def sentence(self) -> str:
+        """The same for people: ``velocity_events: 4 images new, 14 rows, 0.3 s``."""
+        new = min(self.missing, self.updated)
+        again = self.updated - new
+        looked = None if self.noted is None else f"{counted(self.noted, 'image')} in the journal"
+        parts = [
+            looked,
+            f"{counted(new, 'image')} new" if new else None,
+            f"{counted(again, 'image')} made again" if again else None,
+            f"{self.skipped:,} up to date" if self.skipped or not self.updated else None,
+            f"{self.pruned:,} removed" if self.pruned else None,
+            f"{self.failed:,} failed" if self.failed else None,
+            counted(self.rows, "row"),
+        ]
+        return told(self.indexer, parts, self.seconds)
 
     def __getitem__(self, key: str) -> Any:
         if key not in self._names():
