@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import ast
+import io
 import json
 import re
 import runpy
 import shlex
+import tomllib
 from itertools import takewhile
 from pathlib import Path
 
@@ -133,6 +135,45 @@ def test_the_pictures_of_velocity_are_drawn(tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == names
     for name in names:
         assert f"(velocity/{name})" in text
+
+
+def test_the_tutorial_does_what_it_says(tmp_path: Path, monkeypatch, capfd) -> None:
+    page = ROOT / "docs" / "tutorial.md"
+    tutorial = runpy.run_path(str(page.parent / "tutorial" / "draw.py"))
+    monkeypatch.chdir(tmp_path)
+    for _, *words in tutorial["commands"]():
+        app.main(words, standalone_mode=False)
+    printed = capfd.readouterr().out
+    counts = pl.read_csv(io.StringIO(printed[printed.index("group,n_images") :]), n_rows=2)
+    shown = [line.split() for line in blocks(page, "text")[2].splitlines()]
+    told = {row[0]: [float(value) for value in row[1:6]] for row in shown[2:]}
+    assert told.keys() == set(counts["group"])
+    for group, *values in counts.iter_rows():
+        assert [float(value) for value in values[:5]] == pytest.approx(told[group], rel=1e-3)
+    for name in tutorial["PICTURES"]:
+        assert (tmp_path / name).exists()
+        assert (page.parent / "tutorial" / name).exists()
+        assert f"(tutorial/{name})" in page.read_text()
+    [example] = blocks(page, "python tutorial")
+    exec(example, {})
+    assert "AngII" in capfd.readouterr().out
+
+
+def test_every_page_is_in_the_site_and_in_the_list_for_machines() -> None:
+    pages = {path.relative_to(ROOT / "docs").as_posix() for path in DOCS[2:]}
+    site = (ROOT / "mkdocs.yml").read_text()
+    assert set(re.findall(r"^ +- ([\w/-]+\.md)$", site, re.MULTILINE)) == pages
+    listed = re.findall(r"\]\(([\w/-]+\.md)\)", (ROOT / "docs" / "llms.txt").read_text())
+    assert set(listed) == {page for page in pages if not page.startswith("decisions/")}
+
+
+def test_every_extra_is_explained() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = set(project["optional-dependencies"]) - {"bench"}
+    page = (ROOT / "docs" / "install.md").read_text()
+    assert set(re.findall(r"^\| `(\w+)` \|", page, re.MULTILINE)) == extras
+    [everything] = project["optional-dependencies"]["all"]
+    assert set(re.findall(r"[a-z]+", everything)) - {"kymflow", "all"} == extras - {"all"}
 
 
 def test_the_readme_shows_what_the_demo_prints(demo) -> None:

@@ -100,13 +100,13 @@ def chosen(
     if found.failures:  # a condition over some of the events would do half of what was meant
         first = found.failures[0]
         raise ReviewError(
-            f"nothing was changed: the events of {len(found.failures)} images can't be read, "
-            f"first {first.image_id}: {first.message}"
+            f"nothing was changed: the events of {counted(len(found.failures), 'image')} can't be "
+            f"read, first {first.image_id}: {first.message}"
         )
     picked = pick(found, events) if events else found
     if where is not None:
         images = picked.frame["image_id"].n_unique()
-        remark(f"{picked.frame.height} events of {images} images")
+        remark(f"{counted(picked.frame.height, 'event')} of {counted(images, 'image')}")
     return picked
 
 

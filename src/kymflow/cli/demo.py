@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shlex import quote
 
 import click
 import polars as pl
 
 from kymflow.cli.output import TABLE, Output
-from kymflow.cli.results import tell_report
+from kymflow.cli.results import suggest, tell, tell_report
 from kymflow.core.artifacts.trace import load_trace
 from kymflow.core.errors import MissingExtraError
 from kymflow.core.kym_dataset import (
@@ -17,9 +18,15 @@ from kymflow.core.kym_dataset import (
     VelocityEventIndexer,
     VelocityIndexer,
 )
-from kymflow.core.synthetic import Stretch, add_synthetic_image, compare_with_truth
+from kymflow.core.synthetic import (
+    Stretch,
+    add_synthetic_image,
+    compare_with_truth,
+    write_synthetic_tiff,
+)
 from kymflow.core.velocity import VelocityParams, velocity_dataset
 from kymflow.core.velocity_events import detect_dataset, set_params
+from kymflow.core.wording import counted
 from kymflow_zarr import ZarrDataset
 from kymflow_zarr.errors import UsageError
 
@@ -36,6 +43,24 @@ CHANGED, FLOOR = "demo-02", 0.6
 NO_FURTHER = {"top_k_total": 0}
 MEASURED = VelocityParams(window_lines=32, min_quality=0.5)
 """Longer windows bear more noise, and those of noise alone get no velocity: docs/velocity.md."""
+
+
+TIFFS = 12
+"""How many recordings a lab folder of the demo holds."""
+
+
+def write_lab_folder(folder: Path) -> None:
+    """Write the demo's kymographs as a lab folder of TIFFs.
+
+    Raises:
+        UsageError: If the folder holds something.
+    """
+    if folder.is_dir() and any(folder.iterdir()):
+        raise UsageError(f"{folder} is not empty; name another", artifact=str(folder))
+    for number in range(TIFFS):
+        write_synthetic_tiff(folder, number, IMAGES[number % len(IMAGES)])
+    tell(f"demo tiffs={TIFFS} folder={folder}", f"{counted(TIFFS, 'TIFF')} in {folder}")
+    suggest(f"kymflow run {quote(str(folder))} lab.zarr --fields '{{condition}}/{{date}}/{{name}}'")
 
 
 def run_demo(folder: Path) -> None:

@@ -13,6 +13,8 @@ import polars as pl
 from kymflow.core.artifacts.events import TRACE_ARTIFACT
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from kymflow_zarr import ZarrDataset, ZarrImageRecord
 
 Array = np.ndarray[Any, Any]
@@ -83,6 +85,45 @@ def add_synthetic_image(
         if with_trace:
             staged.save_df_parquet(TRACE_ARTIFACT, _trace(velocity, stretches, rng))
     return dataset.record(staged.image_id)
+
+
+def write_synthetic_tiff(
+    folder: Path, number: int, stretches: Sequence[Stretch], *, seed: int = 0
+) -> Path:
+    """Write a kymograph as a microscope leaves it: a TIFF in the folder of its condition and day.
+
+    Its scale is in the TIFF as ImageJ writes it, its condition and day in the path alone.
+
+    Args:
+        folder: The lab folder; what it lacks is made.
+        number: As for :func:`add_synthetic_image`.
+        stretches: Likewise.
+        seed: Likewise.
+
+    Returns:
+        The file.
+    """
+    from tifffile import imwrite
+
+    rng = np.random.default_rng([seed, number])
+    path = (
+        folder / condition_of(number) / f"{_acquired(number):%Y%m%d}" / f"vessel-{number:02d}.tif"
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    imwrite(
+        path,
+        _pixels(true_velocity(number, stretches), stretches, rng),
+        imagej=True,
+        resolution=(1 / UM_PER_PIXEL, 1 / UM_PER_PIXEL),
+        metadata={"axes": "YX", "unit": "um", "finterval": SECONDS_PER_LINE},
+        datetime=_acquired(number),
+    )
+    return path
+
+
+def condition_of(number: int) -> str:
+    """Return the condition of a synthetic image."""
+    return CONDITIONS[number % len(CONDITIONS)]
 
 
 def compare_with_truth(
@@ -162,8 +203,7 @@ def _trace(velocity: Array, stretches: Sequence[Stretch], rng: np.random.Generat
 
 
 def _metadata(number: int) -> dict[str, Any]:
-    condition = CONDITIONS[number % len(CONDITIONS)]
-    acquired = FIRST_ACQUIRED + timedelta(hours=10 * number)
+    condition = condition_of(number)
     return {
         "version": "2.0",
         "header": {
@@ -171,7 +211,8 @@ def _metadata(number: int) -> dict[str, Any]:
             "ndim": 2,
             "voxels": [SECONDS_PER_LINE, UM_PER_PIXEL],
             "voxels_units": ["s", "um"],
-            "acquired_local_epoch_ns": int(acquired.replace(tzinfo=UTC).timestamp()) * 10**9,
+            "acquired_local_epoch_ns": int(_acquired(number).replace(tzinfo=UTC).timestamp())
+            * 10**9,
         },
         "experiment_metadata": {
             "species": "mouse",
@@ -184,3 +225,7 @@ def _metadata(number: int) -> dict[str, Any]:
         "accepted": True,
         "source": {"path": f"{condition}/demo-{number:02d}.tif"},
     }
+
+
+def _acquired(number: int) -> datetime:
+    return FIRST_ACQUIRED + timedelta(hours=10 * number)

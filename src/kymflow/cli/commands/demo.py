@@ -16,11 +16,19 @@ from kymflow.cli.options import FolderPath
     default=Path("kymflow-demo"),
     help="Where to make the demo dataset; ./kymflow-demo by default.",
 )
-def command(folder: Path) -> None:
+@click.option(
+    "--tiffs",
+    is_flag=True,
+    help="Write a lab folder of TIFFs instead, to try `kymflow run` and the rest on.",
+)
+def command(folder: Path, tiffs: bool) -> None:
     """Make a synthetic dataset, detect, index, change, query.
 
     Everything is made from nothing, and one picture at the end.
     """
-    from kymflow.cli.demo import run_demo
+    from kymflow.cli.demo import run_demo, write_lab_folder
 
-    run_demo(folder)
+    if tiffs:
+        write_lab_folder(folder)
+    else:
+        run_demo(folder)

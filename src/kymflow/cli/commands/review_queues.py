@@ -10,6 +10,7 @@ from kymflow.cli.deciding import reviewer_option
 from kymflow.cli.errors import remark
 from kymflow.cli.options import dataset_argument, open_dataset
 from kymflow.cli.output import Output, output_options
+from kymflow.core.wording import counted
 
 
 @click.command("sample")
@@ -62,7 +63,7 @@ def sample(
     if name is not None:
         save_queue(dataset, queue)
         remark(
-            f"{len(queue.items)} events of {len(queue.images)} images; "
+            f"{counted(len(queue.items), 'event')} of {counted(len(queue.images), 'image')}; "
             f"`kymflow review list {path} --queue {name}` shows them"
         )
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Mapping
+from textwrap import wrap
 from typing import TYPE_CHECKING
 
 import polars as pl
@@ -96,10 +97,21 @@ def plot(
     for note in drawing.notes:
         warnings.warn(note, PlotNote, stacklevel=2)
     if title:
-        heading = alt.TitleParams(title, subtitle=drawing.notes)
+        heading = alt.TitleParams(_lines(title, chart.width), subtitle=drawing.notes)
     elif drawing.notes:
         heading = alt.TitleParams(drawing.notes, fontSize=12, fontWeight="normal", color=FAINT)
     else:
         heading = alt.TitleParams("")
     finished: alt.Chart | alt.LayerChart = chart.properties(title=heading).configure(**config())
     return finished
+
+
+def _lines(title: str, width: object) -> str | list[str]:
+    """Break a title into lines no wider than the plot: a longer one would make the picture wider.
+
+    Args:
+        title: The title.
+        width: Of the plot, pixels, if it is set; a letter takes 8 to 9 on average.
+    """
+    lines = wrap(title, max(24, width // 9)) if isinstance(width, int) else [title]
+    return lines[0] if len(lines) == 1 else lines
