@@ -28,7 +28,7 @@ def open(path: str | os.PathLike[str], mode: Mode = "r") -> KymDataset:  # noqa:
         DatasetNotFoundError: With ``"r"``, if there is nothing at the path.
         DatasetFormatError: If something else is there.
 
-    Example:
+    Examples:
         >>> import kymflow
         >>> lab = kymflow.open("lab.zarr")  # doctest: +SKIP
         >>> lab.sql("SELECT count(*) FROM kym_events")  # doctest: +SKIP

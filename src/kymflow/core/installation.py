@@ -42,7 +42,7 @@ def examine() -> pl.DataFrame:
         Frame (part, name, version, state, remedy), one row per library, those always needed first.
         ``state`` is ``ok``, ``not installed``, ``wrong version`` or ``does not load``.
 
-    Example:
+    Examples:
         >>> examine().filter(part="kymflow")["state"].unique().to_list()
         ['ok']
     """

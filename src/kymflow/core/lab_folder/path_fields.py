@@ -33,7 +33,7 @@ class PathFields:
     Raises:
         UsageError: If it is none.
 
-    Example:
+    Examples:
         >>> PathFields("{condition}/{date}_{animal}").of("2025/28d AngII/20250722_A89.tif")
         {'condition': '28d AngII', 'date': '20250722', 'animal': 'A89'}
     """

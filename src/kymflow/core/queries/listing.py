@@ -52,7 +52,7 @@ def listing_sql(
         UsageError: If there is no such kind.
         TableNotFoundError: If the table that it is about is not there.
 
-    Example:
+    Examples:
         >>> kym.sql(listing_sql(dataset, "images", where="depth > 100"))  # doctest: +SKIP
     """
     check_choice("kind", kind, *_TABLES)

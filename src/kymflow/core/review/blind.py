@@ -55,7 +55,7 @@ class BlindReviews(Reviews):
     Raises:
         ReviewError: If there is no such queue.
 
-    Example:
+    Examples:
         >>> reviews = BlindReviews(dataset, "first", reviewer="ann")  # doctest: +SKIP
         >>> for key in reviews.find().keys:  # doctest: +SKIP
         ...     reviews.label([key], "true_stall")

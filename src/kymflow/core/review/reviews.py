@@ -51,7 +51,7 @@ class Reviews:
         dry_run: Whether nothing is written.
         journal: All decisions of everybody.
 
-    Example:
+    Examples:
         >>> reviews = Reviews(dataset, reviewer="ann")  # doctest: +SKIP
         >>> reviews.label([key], "true_stall")  # doctest: +SKIP
     """

@@ -81,7 +81,7 @@ def measure_velocity(
             or it has fewer lines than a window.
         ScaleError: If ``seconds_per_line`` or ``um_per_pixel`` is not a number above 0.
 
-    Example:
+    Examples:
         Cells 8 pixels apart that move on by a pixel of 0.5 µm per line of 1 ms:
 
         >>> import numpy as np

@@ -61,7 +61,7 @@ def preview_detection(rec: ZarrImageRecord, params: EventParams) -> Preview:
         ArtifactUnreadableError: If an artifact can't be read.
         ArtifactSchemaError: If the trace is none.
 
-    Example:
+    Examples:
         >>> preview = preview_detection(record, EventParams(mad_k=4.0))  # doctest: +SKIP
         >>> preview.count("gone")  # doctest: +SKIP
         2
