@@ -27,10 +27,11 @@ def set_fields_of_new(path: Path, report: ImportReport, rule: str | None) -> int
     if rule is None or not report.added:
         return 0
     from kymflow.core.lab_folder.path_fields import PathFields, set_path_fields
+    from kymflow.core.review.reviewer import reviewer_name
 
     dataset = open_dataset(path, writing=True)
     added = [image_id for _, image_id in report.added]
-    done = set_path_fields(dataset, PathFields(rule), added)
+    done = set_path_fields(dataset, PathFields(rule), added, by=reviewer_name())
     tell_unlike(done.unlike, rule)
     return warn_of_failures(done.failures)
 

@@ -75,6 +75,7 @@ def set_command(
 ) -> None:
     """Set the scale or fields of the experiment."""
     from kymflow.core.artifacts.metadata import set_fields
+    from kymflow.core.review.reviewer import reviewer_name
 
     images = tuple(each for each in assignments if "=" not in each)
     values = dict(each.split("=", 1) for each in assignments if "=" in each)
@@ -83,9 +84,9 @@ def set_command(
     if not images and where is None and not everywhere:
         raise click.UsageError("name images, or give --where or --all")
     dataset = open_dataset(path, writing=not dry_run)
-    changed = 0
+    changed, by = 0, reviewer_name()
     for image_id in chosen_images(dataset, images, where):
-        changes = set_fields(dataset.record(image_id), values, dry_run=dry_run)
+        changes = set_fields(dataset.record(image_id), values, by=by, dry_run=dry_run)
         changed += bool(changes)
         _tell(image_id, changes)
     _tell_count(path, changed, dry_run)
@@ -110,13 +111,14 @@ def unset_command(
 ) -> None:
     """Take back what `set` set: what the files say stands again."""
     from kymflow.core.lab_folder.by_hand import unset
+    from kymflow.core.review.reviewer import reviewer_name
 
     if not images and where is None and not everywhere:
         raise click.UsageError("name images, or give --where or --all")
     dataset = open_dataset(path, writing=not dry_run)
-    changed = 0
+    changed, by = 0, reviewer_name()
     for image_id in chosen_images(dataset, images, where):
-        changes = unset(dataset.record(image_id), keys or None, dry_run=dry_run)
+        changes = unset(dataset.record(image_id), keys or None, by=by, dry_run=dry_run)
         changed += bool(changes)
         _tell(image_id, changes)
     _tell_count(path, changed, dry_run)
@@ -149,6 +151,71 @@ def diff_command(path: Path, images: tuple[str, ...], where: str | None, output:
     output.print(pl.DataFrame(rows, schema, orient="row"))
 
 
+@command.command("history")
+@dataset_argument
+@click.argument(
+    "images",
+    nargs=-1,
+    metavar="[IMAGE]...",
+    shell_complete=completing.images,
+    help="The images; all by default.",
+)
+@where_images_option
+@output_options
+def history_command(path: Path, images: tuple[str, ...], where: str | None, output: Output) -> None:
+    """List what people changed in metadata: when, who, from what to what."""
+    import polars as pl
+
+    from kymflow.core.artifacts.metadata_history import load_history
+
+    dataset = open_dataset(path)
+    rows = []
+    for image_id in chosen_images(dataset, images, where):
+        entries = load_history(dataset.record(image_id))
+        undone = {each.undoes for each in entries}
+        for number, entry in enumerate(entries):
+            state = "undone" if number in undone else "" if entry.undoes is None else "undo"
+            for key, (before, after) in entry.texts.items():
+                rows.append((image_id, entry.at, entry.by, key, before, after, state))
+    names = ("image_id", "at", "by", "key", "before", "after", "state")
+    listed = pl.DataFrame(rows, dict.fromkeys(names, pl.String), orient="row")
+    output.print(listed.with_columns(pl.col("at").str.to_datetime("%Y-%m-%dT%H:%M:%S%z")))
+
+
+@command.command("undo")
+@dataset_argument
+@click.argument(
+    "images",
+    nargs=-1,
+    metavar="[IMAGE]...",
+    shell_complete=completing.images,
+    help="The images.",
+)
+@where_images_option
+@click.option("--all", "everywhere", is_flag=True, help="In every image.")
+@click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
+def undo_command(
+    path: Path, images: tuple[str, ...], where: str | None, everywhere: bool, dry_run: bool
+) -> None:
+    """Take back the last change of each image's metadata; again, the one before.
+
+    An image without any is passed over.
+    """
+    from kymflow.core.artifacts.metadata import undo_fields
+    from kymflow.core.review.reviewer import reviewer_name
+
+    if not images and where is None and not everywhere:
+        raise click.UsageError("name images, or give --where or --all")
+    dataset = open_dataset(path, writing=not dry_run)
+    changed, by = 0, reviewer_name()
+    for image_id in chosen_images(dataset, images, where):
+        changes = undo_fields(dataset.record(image_id), by=by, dry_run=dry_run)
+        if changes is not None:
+            changed += 1
+            _tell(image_id, changes)
+    _tell_count(path, changed, dry_run)
+
+
 @command.command("from-path")
 @dataset_argument
 @click.argument("rule", metavar="RULE", help="Such as '{condition}/{date}/{name}'.")
@@ -165,11 +232,14 @@ def from_path_command(
     for a name or a part of one, * for any; {name} and {_} set nothing.
     """
     from kymflow.core.lab_folder.path_fields import PathFields, set_path_fields
+    from kymflow.core.review.reviewer import reviewer_name
 
     fields = PathFields(rule)
     dataset = open_dataset(path, writing=not dry_run)
     image_ids = chosen_images(dataset, (), where)
-    report = set_path_fields(dataset, fields, image_ids, replace=replace, dry_run=dry_run)
+    report = set_path_fields(
+        dataset, fields, image_ids, replace=replace, by=reviewer_name(), dry_run=dry_run
+    )
     for image_id, changes in report.changes.items():
         _tell(image_id, changes)
     _tell_count(path, len(report.changes), dry_run)

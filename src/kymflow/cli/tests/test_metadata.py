@@ -200,3 +200,31 @@ def test_what_was_set_is_taken_back(lab: Path) -> None:
     assert "images,skip,fresh,2,2" in run("status", lab).stdout
     assert run("metadata", "unset", lab, "--all").stdout == "metadata changed=0\n"
     assert "name images, or give --where or --all" in run("metadata", "unset", lab, check=2).stderr
+
+
+@pytest.mark.long
+def test_history_and_undo_also_after_an_import_of_changed_files(lab: Path, tmp_path: Path) -> None:
+    a, b = ids(lab)["a"], ids(lab)["b"]
+    run("metadata", "set", lab, a, b, "condition=AngII")
+    run("metadata", "set", lab, a, "note=x")
+    sidecar = json.loads((tmp_path / "lab" / "a.json").read_text())
+    sidecar["experiment_metadata"] = {"species": "mouse"}
+    (tmp_path / "lab" / "a.json").write_text(json.dumps(sidecar))
+    run("import", tmp_path / "lab", lab, "--changed")
+    listed = json.loads(run("metadata", "history", lab, a, "--format", "json").stdout)
+    assert [(row["key"], row["before"], row["after"]) for row in listed] == [
+        ("condition", None, "AngII"),
+        ("note", None, "x"),
+    ]
+    said = run("metadata", "undo", lab, "--all").stdout
+    assert said.endswith("metadata changed=2\n")
+    assert f"{a}: note: x → " in said
+    assert f"{b}: condition: AngII → " in said
+    assert fields(lab)[a, "condition"] == "AngII"
+    assert fields(lab)[a, "species"] == "mouse"
+    states = run("metadata", "history", lab, "--format", "json").stdout
+    assert [row["state"] for row in json.loads(states) if row["image_id"] == b] == [
+        "undone",
+        "undo",
+    ]
+    assert "name images" in run("metadata", "undo", lab, check=2).stderr

@@ -8,6 +8,12 @@ from collections.abc import Callable, Iterable, Mapping
 from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
+from kymflow.core.artifacts.metadata_history import (
+    load_history,
+    record_change,
+    taken_back,
+    undoable,
+)
 from kymflow.core.artifacts.scale import stored_scale
 from kymflow.core.quantities import as_whole, parse_quantity
 from kymflow_zarr.errors import (
@@ -40,13 +46,18 @@ def get_fields(rec: ZarrImageRecord) -> dict[str, str]:
 
 
 def set_fields(
-    rec: ZarrImageRecord, values: Mapping[str, str], *, dry_run: bool = False
+    rec: ZarrImageRecord,
+    values: Mapping[str, str],
+    *,
+    by: str | None = None,
+    dry_run: bool = False,
 ) -> Changes:
     """Set an image's scale, or fields of the experiment.
 
     Args:
         rec: The image.
         values: Texts by key; an empty text removes the key.
+        by: Who sets them, for the history.
         dry_run: Whether to change nothing, and only say what would change.
 
     Returns:
@@ -59,7 +70,9 @@ def set_fields(
         ArtifactError: If its metadata can't be used.
         ReadOnlyError: If the dataset is open for reading only.
     """
-    return _save_changed(rec, lambda metadata: _with_fields(metadata, values, rec), dry_run=dry_run)
+    return _save_changed(
+        rec, lambda metadata: _with_fields(metadata, values, rec), by=by, dry_run=dry_run
+    )
 
 
 def unset_fields(
@@ -67,6 +80,7 @@ def unset_fields(
     keys: Iterable[str] | None,
     of_files: Mapping[str, Any],
     *,
+    by: str | None = None,
     dry_run: bool = False,
 ) -> Changes:
     """Take back what was set by hand, so that what the image's files say stands again.
@@ -75,6 +89,7 @@ def unset_fields(
         rec: The image.
         keys: Which keys; all that were set by hand if None.
         of_files: The metadata as its files gave them.
+        by: As for :func:`set_fields`.
         dry_run: As for :func:`set_fields`.
 
     Returns:
@@ -87,7 +102,7 @@ def unset_fields(
         ReadOnlyError: If the dataset is open for reading only.
     """
 
-    def taken_back(metadata: dict[str, Any]) -> dict[str, Any]:
+    def back(metadata: dict[str, Any]) -> dict[str, Any]:
         kept = dict(section(rec, metadata, KEPT))
         asked = list(kept) if keys is None else list(keys)
         for key in asked:
@@ -112,7 +127,36 @@ def unset_fields(
         after = {**metadata, "header": header, "experiment_metadata": experiment, KEPT: kept}
         return after if kept else {n: v for n, v in after.items() if n != KEPT}
 
-    return _save_changed(rec, taken_back, dry_run=dry_run)
+    return _save_changed(rec, back, by=by, dry_run=dry_run)
+
+
+def undo_fields(
+    rec: ZarrImageRecord, *, by: str | None = None, dry_run: bool = False
+) -> Changes | None:
+    """Take back the last change of an image's metadata that still stands.
+
+    Args:
+        rec: The image.
+        by: As for :func:`set_fields`.
+        dry_run: As for :func:`set_fields`.
+
+    Returns:
+        As :func:`set_fields`; None if there is nothing to take back.
+
+    Raises:
+        UsageError: If the keys were changed since by other means.
+        ImageNotFoundError: If there is no such image.
+        ArtifactError: If its metadata or their history can't be used.
+        ReadOnlyError: If the dataset is open for reading only.
+    """
+    with nullcontext() if dry_run else rec.lock():
+        rec.check_exists()
+        entries, metadata = load_history(rec), _load(rec)
+        number = undoable(entries, metadata)
+        if number is None:
+            return None
+        after = taken_back(metadata, entries[number], rec.image_id)
+        return _save(rec, metadata, after, by=by, undoes=number, dry_run=dry_run)
 
 
 def differing_fields(rec: ZarrImageRecord, of_files: Mapping[str, Any]) -> Changes:
@@ -134,20 +178,38 @@ def differing_fields(rec: ZarrImageRecord, of_files: Mapping[str, Any]) -> Chang
 
 
 def _save_changed(
-    rec: ZarrImageRecord, change: Callable[[dict[str, Any]], dict[str, Any]], *, dry_run: bool
+    rec: ZarrImageRecord,
+    change: Callable[[dict[str, Any]], dict[str, Any]],
+    *,
+    by: str | None,
+    dry_run: bool,
 ) -> Changes:
     with nullcontext() if dry_run else rec.lock():
         rec.check_exists()
         metadata = _load(rec)
-        after_metadata = change(metadata)
-        before, after = (_fields_of(each, rec) for each in (metadata, after_metadata))
-        if after_metadata != metadata and not dry_run:
-            rec.save_metadata_payload(after_metadata)
-    return {
+        return _save(rec, metadata, change(metadata), by=by, dry_run=dry_run)
+
+
+def _save(
+    rec: ZarrImageRecord,
+    metadata: Mapping[str, Any],
+    changed: Mapping[str, Any],
+    *,
+    by: str | None,
+    dry_run: bool,
+    undoes: int | None = None,
+) -> Changes:
+    """Write the history, then the metadata; the caller holds the image's lock."""
+    before, after = (_fields_of(each, rec) for each in (metadata, changed))
+    texts = {
         key: (before.get(key), after.get(key))
         for key in dict.fromkeys([*before, *after])
         if before.get(key) != after.get(key)
     }
+    if changed != metadata and not dry_run:
+        record_change(rec, metadata, changed, texts, by, undoes)
+        rec.save_metadata_payload(dict(changed))
+    return texts
 
 
 def _with_fields(

@@ -15,13 +15,18 @@ if TYPE_CHECKING:
 
 
 def unset(
-    rec: ZarrImageRecord, keys: Iterable[str] | None = None, *, dry_run: bool = False
+    rec: ZarrImageRecord,
+    keys: Iterable[str] | None = None,
+    *,
+    by: str | None = None,
+    dry_run: bool = False,
 ) -> Changes:
     """Take back what was set by hand, so that what the image's files gave stands again.
 
     Args:
         rec: The image.
         keys: Which keys; all that were set by hand if None.
+        by: Who takes it back, for the history.
         dry_run: Whether to change nothing, and only say what would change.
 
     Returns:
@@ -33,7 +38,7 @@ def unset(
         ArtifactError: If its metadata can't be used.
         ReadOnlyError: If the dataset is open for reading only.
     """
-    return unset_fields(rec, keys, _of_files(rec), dry_run=dry_run)
+    return unset_fields(rec, keys, _of_files(rec), by=by, dry_run=dry_run)
 
 
 def differences(rec: ZarrImageRecord) -> Changes:

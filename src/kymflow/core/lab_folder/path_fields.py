@@ -93,6 +93,7 @@ def set_path_fields(
     image_ids: Iterable[str],
     *,
     replace: bool = False,
+    by: str | None = None,
     dry_run: bool = False,
 ) -> FieldsReport:
     """Set fields of images by their files' paths in the lab folder.
@@ -102,6 +103,7 @@ def set_path_fields(
         rule: The rule.
         image_ids: The images.
         replace: Whether to replace values that are there; else only fields without one are set.
+        by: Who sets them, for the history.
         dry_run: Whether to change nothing, and only say what would change.
 
     Returns:
@@ -121,7 +123,7 @@ def set_path_fields(
         try:
             there = {} if replace else get_fields(rec)
             wanted = {key: text for key, text in values.items() if key not in there}
-            changes = set_fields(rec, wanted, dry_run=dry_run) if wanted else {}
+            changes = set_fields(rec, wanted, by=by, dry_run=dry_run) if wanted else {}
         except (ArtifactError, UsageError) as error:
             report.failures.append(Failure.of(image_id, error))
             continue
