@@ -167,6 +167,13 @@ def test_every_page_is_in_the_site_and_in_the_list_for_machines() -> None:
     assert set(listed) == {page for page in pages if not page.startswith("decisions/")}
 
 
+def test_every_column_is_explained_as_it_is() -> None:
+    page = runpy.run_path(str(ROOT / "docs" / "columns" / "write.py"))
+    written = page["write"]()
+    assert (ROOT / "docs" / "columns.md").read_text() == written
+    assert not re.findall(r"^\| .*\|  \|$", written, re.MULTILINE)
+
+
 def test_every_extra_is_explained() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     extras = set(project["optional-dependencies"]) - {"bench"}

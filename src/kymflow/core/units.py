@@ -26,6 +26,16 @@ NAMED: Mapping[str, str] = MappingProxyType(
     {
         **dict.fromkeys(("velocity", "cleanVelocity", "absVelocity", "peak_value"), "mm/s"),
         **dict.fromkeys(("score", "baseline_before", "baseline_after"), "mm/s"),
+        **dict.fromkeys(
+            # Of a trace in figures: quantiles and errors keep the unit, coefficients of variation
+            # have none. A column that is just called speed may be in anything.
+            [
+                f"{of}_{what}"
+                for of in ("mean", "median", "std", "se", "min", "max", "q05", "q25", "q75", "q95")
+                for what in ("velocity", "speed")
+            ],
+            "mm/s",
+        ),
         "time": "s",
         "seconds_per_line": "s/line",
         "um_per_pixel": "µm/pixel",

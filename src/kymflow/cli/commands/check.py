@@ -41,7 +41,8 @@ def command(ctx: click.Context, path: Path, repair: bool, output: Output) -> Non
     found = pl.concat([check(dataset, repair=repair), check_reviews(dataset)])
     if output.chosen_format == TABLE and output.path is None:
         for finding in found.iter_rows(named=True):
-            click.echo(_told(dataset, **finding))
+            place = _with_file(dataset, finding["path"])
+            click.echo(_told(**{**finding, "path": place}))
     else:
         output.print(found)
     images, tables = len(dataset.list_image_ids()), len(dataset.list_table_names())
@@ -54,16 +55,19 @@ def command(ctx: click.Context, path: Path, repair: bool, output: Output) -> Non
         ctx.exit(FAILED)
 
 
-def _told(
-    dataset: ZarrDataset, kind: str, path: str, problem: str, remedy: str, repaired: bool
-) -> str:
-    """Tell a finding as a paragraph, whole however narrow the terminal is."""
+def _with_file(dataset: ZarrDataset, path: str) -> str:
+    """Put the file that an image came from beside its path in the dataset."""
     from kymflow.core.artifacts.image_names import source_path
 
-    width = get_terminal_size().columns
     image = re.match(r"images/([^/]+)", path)
-    file = image and source_path(dataset, image[1])
-    lines = [printable(f"{kind}  {path}{f' ({file})' if file else ''}"), printable(problem)]
+    file = source_path(dataset, image[1]) if image else None
+    return f"{path} ({file})" if file else path
+
+
+def _told(kind: str, path: str, problem: str, remedy: str, repaired: bool) -> str:
+    """Tell a finding as a paragraph, whole however narrow the terminal is."""
+    width = get_terminal_size().columns
+    lines = [printable(f"{kind}  {path}"), printable(problem)]
     lines.append("repaired" if repaired else printable(f"→ {remedy}"))
     first, *others = lines
     return "\n".join([first, *(click.wrap_text(each, width, "  ", "  ") for each in others)])

@@ -63,7 +63,7 @@ _shell = click.argument(
 
 @click.group("completion")
 def command() -> None:
-    """Have the shell complete commands, images, tables, queries and params."""
+    """Have the shell complete commands, images, tables, params."""
 
 
 @command.command("install")

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.option("--explain", is_flag=True, help="Show how DuckDB would answer, without asking.")
 @output_options
 def command(path: Path, question: Question | None, explain: bool, output: Output) -> None:
-    """Run SQL over the tables, read-only; without QUERY, open a prompt.
+    """Run SQL over the tables, read-only; without QUERY, a prompt.
 
     SQL sees every table by its name, and for each its last runs as <table>_runs and the params
     behind its rows as <table>_params. Events that count are kym_events: no candidates unless a

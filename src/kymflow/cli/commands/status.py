@@ -35,7 +35,7 @@ def command(
     verify: bool,
     output: Output,
 ) -> None:
-    """Show what is up to date and what is due, step by step, and why.
+    """Show what is up to date and what is due, by step, and why.
 
     The traces are what `kymflow velocity` makes of the pixels, unless they were imported; the
     events are what `kymflow detect` makes of the traces; each table is what `kymflow index` makes

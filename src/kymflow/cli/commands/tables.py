@@ -26,7 +26,7 @@ class _ListsByDefault(click.Group):
 
 @click.command("tables", cls=_ListsByDefault)
 def command() -> None:
-    """List tables, move them into a DuckLake or back, adopt, compact.
+    """List tables, move them into a DuckLake and back, compact.
 
     `kymflow tables DATASET` lists them.
     """

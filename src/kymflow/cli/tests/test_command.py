@@ -284,6 +284,7 @@ def test_columns_are_described(indexed: Path) -> None:
         "distinct": 2,
         "min": "0.0",
         "max": "0.5",
+        "meaning": "when it begins, from the beginning of the recording",
     }
     [peak] = [row for row in rows if row["column"] == "peak_value"]
     assert (peak["nulls"], peak["min"]) == (2, None)

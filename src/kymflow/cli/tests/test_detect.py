@@ -105,7 +105,7 @@ def test_a_bad_image_is_listed_and_does_not_stop_the_rest(lab: Path) -> None:
     record.artifact_path("velocity/trace", ".parquet").write_bytes(b"cut")
     done = run("detect", lab, check=1)
     assert "detected=2 skipped=0 without_trace=0 failed=1" in done.stdout
-    assert done.stderr.startswith("failed: demo-01: ")
+    assert done.stderr.startswith("failed: demo-01 (AngII/demo-01.tif): ")
 
 
 @pytest.mark.wide

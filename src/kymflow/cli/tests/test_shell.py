@@ -165,7 +165,7 @@ def test_named_queries_are_listed_and_asked(
         (".run", "write .run NAME PARAMETER=VALUE"),
         (".run event_rate by", "is not NAME=VALUE"),
         (".run nope", "there is no query 'nope'"),
-        (".mode sideways", "no format 'sideways' here; there are table, csv"),
+        (".mode sideways", "no format 'sideways' here; there are table, vertical"),
         (".timer maybe", "the timer is on or off"),
         ("SELECT 'open", "unterminated"),
         ("DROP TABLE kym_images;", ""),

@@ -167,7 +167,7 @@ def test_a_bad_image_fails_alone(lab: Path, damage: str) -> None:
     assert "measured=2 " in done.stdout
     assert "failed=1" in done.stdout
     [line] = done.stderr.splitlines()
-    assert line.startswith(f"failed: {record.image_id}: ")
+    assert line.startswith(f"failed: {record.image_id} (b.tif): ")
     assert own_keys(record) == ["metadata.json"]
 
 
@@ -181,7 +181,7 @@ def test_an_image_without_a_scale_is_named_with_both_commands(tmp_path: Path) ->
     [line] = done.stderr.splitlines()
     image_id = ids(lab)["b"]
     assert line.startswith(
-        f"failed: {image_id}: its seconds_per_line and um_per_pixel are not known"
+        f"failed: {image_id} (b.tif): its seconds_per_line and um_per_pixel are not known"
     )
     assert "kymflow import --seconds-per-line" in line
     assert "kymflow metadata set" in line

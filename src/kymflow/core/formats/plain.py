@@ -148,7 +148,11 @@ def _portable(rows: pa.RecordBatch | pa.Table, names: list[str], foreign: list[i
     for place in foreign:
         values = columns[place].to_pylist()
         columns[place] = pa.array([_foreign_text(value) for value in values], pa.string())
-    return pa.table(columns, names=names)
+    fields = [
+        pa.field(name, column.type, metadata=field.metadata)
+        for name, column, field in zip(names, columns, rows.schema, strict=True)
+    ]
+    return pa.table(columns, schema=pa.schema(fields))
 
 
 def _is_foreign(dtype: pa.DataType) -> bool:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from kymflow.core.meanings import meaning_of
 from kymflow.core.queries.library import Parameter, named_queries
 from kymflow.core.units import unit_of
 from kymflow_sql import render, statement
@@ -23,6 +24,7 @@ COLUMNS_SCHEMA = pl.Schema(
         "distinct": pl.Int64(),
         "min": pl.String(),
         "max": pl.String(),
+        "meaning": pl.String(),
     }
 )
 
@@ -51,8 +53,9 @@ def describe_columns(kym: Queryable, table: str) -> pl.DataFrame:
         table: A table or another view, as SQL names it.
 
     Returns:
-        Frame (column, type as SQL names it, unit or null, nulls, distinct, min, max), a row a
-        column. ``distinct`` is an estimate; ``min`` and ``max`` are texts, null for nested types.
+        Frame (column, type as SQL names it, unit or null, nulls, distinct, min, max, meaning), one
+        row per column. ``distinct`` is an estimate; ``min`` and ``max`` are texts, null for nested
+        types; ``meaning`` is null for columns that kymflow did not make.
 
     Raises:
         QueryError: If there is no such table.
@@ -72,6 +75,7 @@ def describe_columns(kym: Queryable, table: str) -> pl.DataFrame:
             "distinct": distinct,
             "min": pl.Series(least, dtype=pl.String),
             "max": pl.Series(most, dtype=pl.String),
+            "meaning": [meaning_of(table, name) for name in columns["column_name"]],
         },
         schema=COLUMNS_SCHEMA,
     ).with_columns(pl.when(~nested).then("min"), pl.when(~nested).then("max"))

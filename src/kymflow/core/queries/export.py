@@ -8,13 +8,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from kymflow.core.formats import format_of, write
-from kymflow_zarr.duck import quoted
+from kymflow.core.meanings import meaning_of
+from kymflow.core.units import unit_of
+from kymflow_zarr.duck import literal, quoted
 from kymflow_zarr.errors import QueryError, UsageError
 from kymflow_zarr.reasons import first_line
 from kymflow_zarr.store.files import atomic_path
 from kymflow_zarr.store.targets import check_target
 
 if TYPE_CHECKING:
+    import duckdb
+    import pyarrow as pa
+
     from kymflow_zarr.sql.queryable import Queryable
 
 DATABASE = ".duckdb"
@@ -50,7 +55,26 @@ def export(kym: Queryable, path: Path, tables: Sequence[str] = ()) -> None:
         )
     with atomic_path(path) as temporary, temporary.open("wb") as sink:
         rows = kym.sql_lazy(f"FROM {quoted(tables[0])}", tables=tables)
-        write(rows, format_, sink)
+        write(_described(rows, tables[0]), format_, sink)
+
+
+def _described(rows: pa.RecordBatchReader, table: str) -> pa.RecordBatchReader:
+    """Put meaning and unit beside each column, where Parquet and Arrow files keep them."""
+    import pyarrow as pa
+
+    schema = pa.schema(
+        [
+            field.with_metadata(_told(table, field.name)) if _told(table, field.name) else field
+            for field in rows.schema
+        ]
+    )
+    described = (pa.RecordBatch.from_arrays(batch.columns, schema=schema) for batch in rows)
+    return pa.RecordBatchReader.from_batches(schema, described)
+
+
+def _told(table: str, column: str) -> dict[str, str]:
+    found = {"description": meaning_of(table, column), "unit": unit_of(column)}
+    return {name: text for name, text in found.items() if text}
 
 
 def _write_database(kym: Queryable, path: Path, tables: Sequence[str]) -> None:
@@ -66,7 +90,18 @@ def _write_database(kym: Queryable, path: Path, tables: Sequence[str]) -> None:
             try:
                 database.register("_rows", session.sql(f"FROM {quoted(name)}").to_arrow_reader())
                 database.execute(f"CREATE TABLE {quoted(name)} AS FROM _rows")
+                _comment(database, name)
             except duckdb.Error as error:
                 why = _PINNED.sub(name, first_line(error))
                 raise QueryError(f"table {name!r} can't be exported: {why}") from error
             database.unregister("_rows")
+
+
+def _comment(database: duckdb.DuckDBPyConnection, table: str) -> None:
+    """Have the database say what each column means, and in which unit it is."""
+    for column in database.table(quoted(table)).columns:
+        told = _told(table, column)
+        unit = f" ({told['unit']})" if "unit" in told else ""
+        if text := f"{told.get('description', '')}{unit}".strip():
+            place = f"{quoted(table)}.{quoted(column)}"
+            database.execute(f"COMMENT ON COLUMN {place} IS {literal(text)}")
