@@ -47,9 +47,11 @@ class Output:
     header: bool = True
 
     def print(self, frame: pl.DataFrame) -> int:
-        """Print a frame and return how many rows it has."""
+        """Print a frame and return how many rows it has; people get its times in their zone."""
         import pyarrow as pa
 
+        if self.chosen_format in PEOPLES:
+            frame = _in_local_time(frame)
         return self.print_batches(pa.RecordBatchReader.from_stream(frame))
 
     def print_batches(self, batches: pa.RecordBatchReader) -> int:
@@ -108,6 +110,18 @@ class Output:
             width=get_terminal_size().columns if watched else None,
             colour=watched and "NO_COLOR" not in os.environ,
         )
+
+
+def _in_local_time(frame: pl.DataFrame) -> pl.DataFrame:
+    """Return a frame with its UTC times as texts in local time, each with its zone."""
+    import polars as pl
+
+    def local(times: pl.Series) -> pl.Series:
+        told = [t and f"{t.astimezone():%Y-%m-%d %H:%M:%S %Z}" for t in times]
+        return pl.Series(times.name, told, pl.String)
+
+    utc = [name for name, dtype in frame.schema.items() if dtype == pl.Datetime("us", "UTC")]
+    return frame.with_columns(local(frame[name]) for name in utc)
 
 
 class _Terminal:

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from kymflow.core.artifacts.image_names import source_path
+from kymflow.core.artifacts.metadata import SCALE, get_fields
+from kymflow.core.extras import needs_extra
 from kymflow_zarr.errors import UsageError
 
 if TYPE_CHECKING:
     import numpy as np
+    import xarray as xr
 
     from kymflow_zarr import ZarrImageRecord
 
 AXES = ("t", "x", "c")
 """The axes of an image's pixels: lines, pixels along a line, and channels if there are several."""
+_COORDINATES = {"t": ("seconds_per_line", "s", "time"), "x": ("um_per_pixel", "µm", "position")}
 
 
 def load_kymograph(rec: ZarrImageRecord, channel: int = 1) -> np.ndarray[Any, Any]:
@@ -41,6 +46,51 @@ def load_kymograph(rec: ZarrImageRecord, channel: int = 1) -> np.ndarray[Any, An
             f"a kymograph has two axes, time and space, and these pixels have shape {pixels.shape}",
         )
     return pixels
+
+
+def to_xarray(rec: ZarrImageRecord) -> xr.DataArray:
+    """Load an image's pixels with coordinates.
+
+    Args:
+        rec: The image.
+
+    Returns:
+        The array, its dimensions named as they are stored: of a kymograph ``t``, ``x``, and ``c``
+        if there are several channels. ``t`` is in s from the first line, ``x`` in µm from the first
+        pixel, each with its ``units``; an axis whose scale is not known has no coordinate.
+        Channels count from 1. Attributes: ``image_id``, ``source_path`` if it has one, and the
+        fields of the experiment.
+
+    Raises:
+        ArtifactNotFoundError: If the image has no pixels.
+        ArtifactError: If its pixels or metadata can't be used.
+        MissingExtraError: If xarray is not installed.
+
+    Examples:
+        >>> import kymflow
+        >>> from kymflow.core.artifacts.kymograph import to_xarray
+        >>> lab = kymflow.open("lab.zarr")  # doctest: +SKIP
+        >>> to_xarray(lab["vessel-03.tif"]).sel(t=slice(1.0, 2.0)).mean("x")  # doctest: +SKIP
+    """
+    with needs_extra("xarray", "labelled arrays"):
+        import xarray as xr
+    import numpy as np
+
+    pixels, dims = rec.load_array(), rec.get_axes()
+    fields = get_fields(rec)
+    coordinates = {}
+    for axis, size in zip(dims, pixels.shape, strict=True):
+        if axis == AXES[-1]:
+            coordinates[axis] = xr.DataArray(np.arange(1, size + 1), dims=axis)
+        elif axis in _COORDINATES and _COORDINATES[axis][0] in fields:
+            key, unit, name = _COORDINATES[axis]
+            along = np.arange(size) * float(fields[key])
+            told = {"units": unit, "long_name": name}
+            coordinates[axis] = xr.DataArray(along, dims=axis, attrs=told)
+    path = source_path(rec.dataset, rec.image_id)
+    experiment = {key: value for key, value in fields.items() if key not in SCALE}
+    about = {"image_id": rec.image_id, **({"source_path": path} if path else {}), **experiment}
+    return xr.DataArray(pixels, coordinates, dims, name="intensity", attrs=about)
 
 
 def _unfit(rec: ZarrImageRecord, why: str) -> UsageError:
