@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from kymflow.core.artifacts.image_names import source_path
+from kymflow.core.artifacts.image_names import path_of
 from kymflow.core.artifacts.metadata import SCALE, get_fields
 from kymflow.core.extras import needs_extra
-from kymflow_zarr.errors import UsageError
+from kymflow_zarr.errors import MetadataNotFoundError, UsageError
 
 if TYPE_CHECKING:
     import numpy as np
@@ -87,7 +88,9 @@ def to_xarray(rec: ZarrImageRecord) -> xr.DataArray:
             along = np.arange(size) * float(fields[key])
             told = {"units": unit, "long_name": name}
             coordinates[axis] = xr.DataArray(along, dims=axis, attrs=told)
-    path = source_path(rec.dataset, rec.image_id)
+    path = None
+    with suppress(MetadataNotFoundError):
+        path = path_of(rec.load_metadata_payload())
     experiment = {key: value for key, value in fields.items() if key not in SCALE}
     about = {"image_id": rec.image_id, **({"source_path": path} if path else {}), **experiment}
     return xr.DataArray(pixels, coordinates, dims, name="intensity", attrs=about)
