@@ -137,6 +137,7 @@ def test_the_pictures_of_velocity_are_drawn(tmp_path: Path) -> None:
         assert f"(velocity/{name})" in text
 
 
+@pytest.mark.long
 def test_the_tutorial_does_what_it_says(tmp_path: Path, monkeypatch, capfd) -> None:
     page = ROOT / "docs" / "tutorial.md"
     tutorial = runpy.run_path(str(page.parent / "tutorial" / "draw.py"))

@@ -67,11 +67,23 @@ ENGINE = {"kymflow.core.kym_dataset.update.pipeline", "kymflow.core.workers.pool
     ("command", "unneeded"),
     [
         ("queries", {"duckdb", *NEVER, *ENGINE}),
-        ("params get {dataset} {image}", {"duckdb", *NEVER}),
+        pytest.param("params get {dataset} {image}", {"duckdb", *NEVER}, marks=pytest.mark.long),
         ("sql {dataset} SELECT¤count(*)¤FROM¤kym_images", {*NEVER, *ENGINE}),
-        ("sql {dataset} FROM¤kym_events_that_are_not_there", {*NEVER, *ENGINE, "polars"}),
-        ("schema {dataset} kym_velocity_events", {*NEVER, *ENGINE} - {"pyarrow.compute"}),
-        ("tables list {dataset} --no-stale", {*NEVER, *ENGINE} - {"pyarrow.compute"}),
+        pytest.param(
+            "sql {dataset} FROM¤kym_events_that_are_not_there",
+            {*NEVER, *ENGINE, "polars"},
+            marks=pytest.mark.long,
+        ),
+        pytest.param(
+            "schema {dataset} kym_velocity_events",
+            {*NEVER, *ENGINE} - {"pyarrow.compute"},
+            marks=pytest.mark.long,
+        ),
+        pytest.param(
+            "tables list {dataset} --no-stale",
+            {*NEVER, *ENGINE} - {"pyarrow.compute"},
+            marks=pytest.mark.long,
+        ),
         ("status {dataset}", NEVER),
     ],
 )

@@ -74,6 +74,7 @@ def delete(lab: Lab) -> None:
     ZarrDataset(lab[1]).delete_image(ids(lab[1])["a"])
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "write",
     [

@@ -42,25 +42,30 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return dataset.path
 
 
+OFFERED = [
+    (("sch",), ["schema"]),
+    (("show", "{lab}", "ve"), ["vein.tif", "vessel.tif"]),
+    (("index", "{lab}", "--images", "3e,3"), ["3e,3e", "3e,3f"]),
+    # A folder that is no dataset has no images, and no place for an error.
+    (("show", "/", "a"), []),
+]
+ALSO_OFFERED = [
+    (("show", "{lab}", "treated"), ["treated/day1/vessel.tif"]),
+    (("params", "get", "{lab}", "3"), ["3e", "3f"]),
+    (("index", "{lab}", "velocity_"), ["velocity_events"]),
+    (("schema", "{lab}", "kym_im"), ["kym_images", "kym_images_params", "kym_images_runs"]),
+    (("queries", "show", "event_r"), ["event_rate"]),
+    (("sql", "{lab}", "--query", "event_r"), ["event_rate"]),
+    (("sql", "{lab}", "--query", "event_rate", "-p", "b"), ["by="]),
+    (("detect", "{lab}", "-p", "mad"), ["mad_k="]),
+    (("velocity", "{lab}", "-p", "window"), ["window_lines="]),
+    (("metadata", "set", "{lab}", "um_"), ["um_per_pixel="]),
+]
+
+
 @pytest.mark.parametrize(
     ("words", "expected"),
-    [
-        (("sch",), ["schema"]),
-        (("show", "{lab}", "ve"), ["vein.tif", "vessel.tif"]),
-        (("show", "{lab}", "treated"), ["treated/day1/vessel.tif"]),
-        (("params", "get", "{lab}", "3"), ["3e", "3f"]),
-        (("index", "{lab}", "--images", "3e,3"), ["3e,3e", "3e,3f"]),
-        (("index", "{lab}", "velocity_"), ["velocity_events"]),
-        (("schema", "{lab}", "kym_im"), ["kym_images", "kym_images_params", "kym_images_runs"]),
-        (("queries", "show", "event_r"), ["event_rate"]),
-        (("sql", "{lab}", "--query", "event_r"), ["event_rate"]),
-        (("sql", "{lab}", "--query", "event_rate", "-p", "b"), ["by="]),
-        (("detect", "{lab}", "-p", "mad"), ["mad_k="]),
-        (("velocity", "{lab}", "-p", "window"), ["window_lines="]),
-        (("metadata", "set", "{lab}", "um_"), ["um_per_pixel="]),
-        # A folder that is no dataset has no images, and no place for an error.
-        (("show", "/", "a"), []),
-    ],
+    [*OFFERED, *(pytest.param(*case, marks=pytest.mark.long) for case in ALSO_OFFERED)],
 )
 def test_tab_offers_what_fits(lab: Path, words: tuple[str, ...], expected: list[str]) -> None:
     assert sorted(offered(*(word.format(lab=lab) for word in words))) == expected

@@ -45,6 +45,7 @@ def counted(data: Path) -> dict[str, int]:
     return {row["source_path"]: row["n"] for row in json.loads(answer)}
 
 
+@pytest.mark.long
 def test_a_deleted_image_stays_away_until_it_is_restored(lab: Lab, data: Path) -> None:
     before = listed(data)
     assert list(before) == ["a.tif", "b.tif", "c.tif"]

@@ -90,6 +90,7 @@ def test_where_and_all_and_dry_run_pick_what_changes(lab: Path) -> None:
     assert {fields(lab)[each, "sex"] for each in (a, b)} == {"m"}
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     "assignment",
     [

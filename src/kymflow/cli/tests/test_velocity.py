@@ -230,6 +230,7 @@ velocity_dataset(ZarrDataset(sys.argv[1], mode="a"))
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("call", ["save_df_parquet", "save_json"])
 @pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("measured_before", [False, pytest.param(True, marks=pytest.mark.long)])

@@ -136,6 +136,7 @@ OTHER = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.wide
 @pytest.mark.parametrize("what", OTHER)
 def test_where_the_notes_are_not_all_everything_is_looked_at(kym, what: str) -> None:

@@ -203,6 +203,7 @@ def test_an_event_does_not_walk_to_its_neighbour() -> None:
     assert events.height == 2
 
 
+@pytest.mark.long
 def test_fifty_detections_with_changing_params_lose_and_double_nothing(
     dataset: ZarrDataset, add_trace
 ) -> None:
