@@ -32,13 +32,13 @@ QUICK = {
 }
 
 
-@pytest.mark.parametrize("tables", TABLES)
+@pytest.mark.parametrize("tables", ["plain", pytest.param("lake", marks=pytest.mark.long)])
 def test_briefly(tmp_path: Path, tables: str) -> None:
     check(tmp_path, tables, QUICK[tables], list(BRIEF))
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("tables", TABLES)
+@pytest.mark.parametrize("tables", ["plain", pytest.param("lake", marks=pytest.mark.long)])
 def test_every_door_opens_an_honest_dataset(tmp_path: Path, tables: str) -> None:
     """Else a door that never opens would be taken for one that holds."""
     shut = {o["door"] for o in opened(tmp_path, tables, [""], list(DOORS)) if o["said"][0] != "0"}

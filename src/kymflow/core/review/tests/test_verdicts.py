@@ -169,7 +169,7 @@ def paired(lab: ZarrDataset, a: str, b: str, within_s: float) -> list[tuple[str,
     return [p for p in pairs if p[0] == p[1] or "added" not in p or "rejected" in p]
 
 
-@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize("seed", [0, *(pytest.param(n, marks=pytest.mark.long) for n in (1, 2))])
 def test_pairs_are_as_worked_out_one_by_one(lab: ZarrDataset, seed: int) -> None:
     rng = np.random.default_rng(seed)
     names = ("ann", "bob", "carl")
