@@ -126,7 +126,7 @@ def crew() -> Iterator[Crew]:
 @pytest.mark.parametrize(
     ("change", "step"),
     [
-        ("companions", 14),
+        ("companions", 7),
         pytest.param("pixels", 16, marks=pytest.mark.long),
         *(pytest.param(change, 1, marks=pytest.mark.long) for change in CHANGES),
     ],
