@@ -50,7 +50,7 @@ class Output:
         """Print a frame and return how many rows it has; people get its times in their zone."""
         import pyarrow as pa
 
-        if self.chosen_format in PEOPLES:
+        if self.is_for_people:
             frame = _in_local_time(frame)
         return self.print_batches(pa.RecordBatchReader.from_stream(frame))
 
@@ -78,6 +78,11 @@ class Output:
             return self._write(batches, sink)
 
     @property
+    def is_for_people(self) -> bool:
+        """Tell whether people will read it, and no program."""
+        return self.chosen_format in PEOPLES
+
+    @property
     def chosen_format(self) -> str:
         """Return the format, as given or by default."""
         if self.format is not None:
@@ -87,9 +92,8 @@ class Output:
         return TABLE if sys.stdout.isatty() else "csv"
 
     def _write(self, batches: pa.RecordBatchReader, sink: BinaryIO) -> int:
-        for_people = self.chosen_format in PEOPLES
-        limited = Limited(batches, None if for_people else self.limit)
-        if for_people:
+        limited = Limited(batches, None if self.is_for_people else self.limit)
+        if self.is_for_people:
             sink.write(self._text(limited).encode())
         else:
             write(limited, self.chosen_format, sink, header=self.header)

@@ -43,7 +43,7 @@ def command(
     """
     import polars as pl
 
-    from kymflow.core.artifacts.image_names import source_paths
+    from kymflow.core.artifacts.image_names import source_paths, telling_length
     from kymflow.core.chain import chain_status
     from kymflow.core.kym_dataset.overview import count_reasons, label_step
     from kymflow.core.kym_dataset.update.decide import REASONS
@@ -81,6 +81,8 @@ def command(
             orient="row",
         )
         named = listed.join(files, on="image_id", how="left", maintain_order="left")
+        if output.is_for_people:  # who name an image by its file, or by the beginning of its id
+            named = named.with_columns(pl.col("image_id").str.head(telling_length(ids)))
         output.print(
             named.select("step", "image_id", "file", pl.exclude("step", "image_id", "file"))
         )

@@ -13,6 +13,7 @@ import tifffile
 from kymflow.cli.tests.test_command import run
 from kymflow_zarr import ZarrDataset
 from tests.support.lab import Lab
+from tests.support.terminal import on_terminal
 
 
 @pytest.fixture
@@ -133,3 +134,16 @@ def test_an_id_that_is_taken_is_not_replaced(data: Path) -> None:
     told = run("images", "delete", data, image_id, check=2).stderr
     assert "the trash holds an image of this id already" in told
     assert dataset.record(image_id).load_array().shape == (4, 4)
+
+
+@pytest.mark.long
+def test_people_are_told_the_file_beside_as_much_of_the_id_as_names_it(
+    lab: Lab, data: Path
+) -> None:
+    before = listed(data)
+    shown = on_terminal("status", data, "images", "--images")
+    for file, image_id in before.items():
+        [line] = [line for line in shown.splitlines() if file in line]
+        assert line.split()[:3] == ["images", image_id[:8], file]
+    rows = json.loads(run("status", data, "images", "--images", "--format", "json").stdout)
+    assert {row["image_id"]: row["file"] for row in rows} == {i: f for f, i in before.items()}

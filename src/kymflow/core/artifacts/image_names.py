@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
@@ -121,6 +122,21 @@ def with_path(dataset: ZarrDataset, image_id: str) -> str:
     """Name an image for a person: its id, and in brackets the path of its file if it has one."""
     path = source_path(dataset, image_id)
     return image_id if path is None else f"{image_id} ({path})"
+
+
+def telling_length(image_ids: Iterable[str]) -> int:
+    """Return how many characters tell ids apart, 8 at least: so many of each will do as its name.
+
+    Examples:
+        >>> telling_length(["04b0017b-d999", "04b0017b-d1", "f6"])
+        11
+    """
+    ids = sorted(set(image_ids))
+    length = 8
+    for one, other in pairwise(ids):
+        while one[:length] == other[:length]:
+            length += 1
+    return length
 
 
 def source_paths(dataset: ZarrDataset, image_ids: Sequence[str]) -> Iterator[tuple[str, str]]:

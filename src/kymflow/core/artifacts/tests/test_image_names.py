@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from kymflow.core.artifacts.image_names import find_image
+from kymflow.core.artifacts.image_names import find_image, telling_length
 from kymflow.core.kym_dataset import ImageIndexer, KymDataset
 from kymflow_zarr import ZarrDataset
 from kymflow_zarr.errors import ImageNotFoundError, UsageError
@@ -78,3 +80,10 @@ def test_what_names_none_or_several_is_said(lab: ZarrDataset, text: str, told: s
     with pytest.raises((UsageError, ImageNotFoundError)) as error:
         find_image(lab, text)
     assert told in str(error.value)
+
+
+@given(ids=st.lists(st.text("ab", min_size=1, max_size=14)))
+def test_so_many_characters_tell_ids_apart_and_one_less_does_not(ids: list[str]) -> None:
+    length = telling_length(ids)
+    assert len({each[:length] for each in ids}) == len(set(ids))
+    assert length == 8 or len({each[: length - 1] for each in ids}) < len(set(ids))
