@@ -77,7 +77,7 @@ def keep_on(
         once: Makes a pass; told what to look at, and returns what it did, empty if that is nothing.
         every: Seconds between two looks at everything.
         poll: See :func:`kymflow.core.watch.looks`.
-        folder: Likewise.
+        folder: As for ``poll``.
     """
     from kymflow.core.watch import looks
 

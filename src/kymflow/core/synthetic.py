@@ -97,8 +97,8 @@ def write_synthetic_tiff(
     Args:
         folder: The lab folder; what it lacks is made.
         number: As for :func:`add_synthetic_image`.
-        stretches: Likewise.
-        seed: Likewise.
+        stretches: As for ``number``.
+        seed: As for ``number``.
 
     Returns:
         The file.
@@ -134,7 +134,7 @@ def compare_with_truth(
     Args:
         trace: Frame with ``time``, s, and ``velocity``, mm/s, NaN where there is none.
         number: As given to :func:`add_synthetic_image`.
-        stretches: Likewise.
+        stretches: As for ``number``.
 
     Returns:
         ``true_median`` and ``measured_median``, mm/s; ``median_error``, the median of the absolute

@@ -19,7 +19,7 @@ from kymflow.cli.options import dataset_argument, open_tables, target_option
     nargs=-1,
     help="Tables, or views such as kym_events, <table>_runs or <table>_params.",
 )
-@target_option("Its ending decides the format; it appears whole or not at all.")
+@target_option("Its ending decides the format.")
 def command(path: Path, tables: tuple[str, ...], target: Path) -> None:
     """Write tables to parquet, csv, xlsx, duckdb and others.
 

@@ -50,7 +50,7 @@ def plot(
         color: The column that colours stand for.
         title: The plot's title.
         width: Of the plot without axes and legend, px; by default what fits the kind.
-        height: Likewise.
+        height: As the width.
         labels: What stands at the axes for some columns, in place of their names and units.
         numbered: Whether the description of each point of a scatter plot, in SVG its
             ``aria-label``, is the number of its row, from 0.

@@ -30,7 +30,7 @@ class Drawing:
         names: The columns behind the channels.
         types: The channels' Vega-Lite types.
         width: Of the plot, px; None for what fits the kind.
-        height: Likewise.
+        height: As the width.
         labels: What stands for some columns in place of their names.
         notes: What is left out or summed up.
     """

@@ -56,7 +56,7 @@ def detect_events(
         params: The params; the defaults if None.
 
     Returns:
-        Frame in the event schema without ``roi_id`` and ``channel``, a row an event, by
+        Frame in the event schema without ``roi_id`` and ``channel``, one row per event, by
         ``t_start_s``. ``event_id`` numbers them from 0. ``candidate`` is true for drops below the
         threshold, or beside a drop, that ``top_k_total`` asks for: they are there to be looked at,
         and don't count. ``i_end`` and ``t_end_s`` are those of the

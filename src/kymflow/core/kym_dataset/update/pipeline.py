@@ -257,7 +257,7 @@ class Update:
         return [Made(runs, pl.DataFrame(schema=PARAMS))]
 
     def _is_settled(self) -> bool:
-        """Tell whether there is a table, and no run that was killed to be made up for."""
+        """Tell whether there is a table, and nothing is left of a killed run."""
         dataset = self.job.dataset
         return dataset.tables.exists(self.table) and not runs_are_left(dataset, self.table)
 
