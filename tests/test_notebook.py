@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import polars as pl
@@ -12,6 +14,8 @@ import pytest
 import kymflow
 from kymflow.core.kym_dataset import ImageIndexer
 from kymflow_zarr import DatasetNotFoundError, ImageNotFoundError, ReadOnlyError
+
+ROOT = Path(__file__).parent.parent
 
 
 @pytest.fixture
@@ -77,3 +81,20 @@ def test_what_a_notebook_shows(path: Path) -> None:
     assert "script" not in texts.tags
     assert str(path) in texts.texts
     assert {"kym_images", "mine", "stale"} <= {text.strip('"') for text in texts.texts}
+
+
+@pytest.mark.long
+def test_the_example_notebook_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("xarray")
+    pytest.importorskip("vl_convert")
+    notebook = json.loads((ROOT / "examples" / "first-look.ipynb").read_text())
+    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    assert all(cell["outputs"] == [] for cell in code)
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    for cell in code:
+        exec(cell["source"], names)
+    rates = dict(names["rates"].select("group", "events_per_roi_min").iter_rows())
+    assert rates["AngII"] > rates["baseline"]
+    assert names["gaps"].frame.height == 1
+    assert Path("rate.png").stat().st_size > 1000
