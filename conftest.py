@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
+from unittest.mock import patch
 
 import pytest
 
@@ -141,9 +142,12 @@ class Demo(NamedTuple):
 
 @pytest.fixture(scope="session")
 def demo(tmp_path_factory: pytest.TempPathFactory) -> Demo:
-    """Return the demo, run once; for reading only."""
+    """Return the demo as a terminal shows it, run once; for reading only."""
     folder = tmp_path_factory.mktemp("demo") / "kymflow-demo"
-    with contextlib.redirect_stdout(io.TextIOWrapper(io.BytesIO(), "utf-8")) as printed:
+    with (
+        contextlib.redirect_stdout(io.TextIOWrapper(io.BytesIO(), "utf-8")) as printed,
+        patch("kymflow.cli.results.is_watched", return_value=True),
+    ):
         run_demo(folder)
     printed.seek(0)
     return Demo(folder, printed.read())
