@@ -97,7 +97,7 @@ def command(
         kym.dataset.journal.turn_on() if journal else kym.dataset.journal.turn_off()
     chosen = load_indexers(indexers)
     image_ids = picked_images(kym.dataset, images, where)
-    failed = False
+    failed = did = False
     if dry_run:
         from kymflow.core.kym_dataset.overview import count_reasons, label_step
 
@@ -126,11 +126,13 @@ def command(
             tell_report(report)
             _warn_of(kym, report.failures)
             failed = failed or bool(report.failures)
+            did = did or bool(report.updated or report.pruned)
             if indexer.name == "velocity_events":
                 _tell_of_older_traces(kym, image_ids if report.noted is None else report.noted_ids)
     if failed:
         ctx.exit(FAILED)
-    suggest(f"kymflow queries; kymflow explore {quote(str(path))}")
+    if did:
+        suggest(f"kymflow queries; kymflow explore {quote(str(path))}")
 
 
 def _look_again(
