@@ -16,7 +16,7 @@ from kymflow_zarr import ZarrDataset
 PAGE = Path(__file__).parent.parent / "columns.md"
 HEAD = """# Columns
 
-The one thing to understand: **every column has one unit, in all tables.** `kymflow schema DATASET TABLE` says the same of your own tables, with nulls and ranges; Parquet, Arrow and DuckDB files that `kymflow export` writes carry it with each column.
+The one thing to understand: **a column has the same unit in every table.** `kymflow schema DATASET TABLE` says the same of your own tables, with nulls and ranges; Parquet, Arrow and DuckDB files that `kymflow export` writes carry it with each column.
 """  # noqa: E501 - a paragraph of a page is one line
 BESIDE = ("kym_velocity_events_runs", "kym_velocity_events_params")
 
