@@ -82,8 +82,7 @@ def command(
         )
         named = listed.join(files, on="image_id", how="left", maintain_order="left")
         if output.is_for_people:  # who name an image by its file, or by the beginning of its id
-            named = named.with_columns(pl.col("image_id").str.head(telling_length(ids)))
-        output.print(
-            named.select("step", "image_id", "file", pl.exclude("step", "image_id", "file"))
-        )
+            beginning = pl.col("image_id").str.head(telling_length(ids))
+            named = named.select("step", beginning, "file", "action", "reason", "n_rows")
+        output.print(named)
     tell_of_older_traces(older)

@@ -112,9 +112,10 @@ def test_status_counts_lists_and_explains(indexed: Path, dataset: ZarrDataset) -
         "action": "update",
         "reason": "params_changed",
         "n_rows": 2,
+        "file": None,
     }
     only = run("status", indexed, "--images", "--reason", "params_changed").stdout
-    assert only.splitlines()[1:] == ["velocity_events,a,update,params_changed,2"]
+    assert only.splitlines()[1:] == ["velocity_events,a,update,params_changed,2,"]
     why = run("status", indexed, "velocity_events", "--explain", "a").stdout
     assert "mad_k: 3.0 → 4.0" in why
     assert "none of" in run("status", indexed, "--reason", "nope", check=2).stderr

@@ -41,7 +41,10 @@ def test_params_set_detect_index_moves_one_image_only(lab: Path) -> None:
     )
     assert "mad_k: 3.0 → 4.0" in run("status", lab, "--explain", "demo-01").stdout
     early = run("index", lab, "velocity_events", check=1)
-    assert "failed: demo-01: its params changed after its events were made" in early.stderr
+    assert (
+        "failed: demo-01 (AngII/demo-01.tif): its params changed after its events were made"
+        in early.stderr
+    )
     assert counts(lab) == before
     assert "detected=1 skipped=2" in run("detect", lab).stdout
     assert "updated=1 skipped=2" in run("index", lab, "velocity_events").stdout

@@ -131,7 +131,8 @@ def test_what_fails_is_listed_and_the_rest_is_done(folder: Path, tmp_path: Path)
     done = run("run", folder, lab, check=1)
     failed = [line for line in done.stderr.splitlines() if line.startswith("failed: ")]
     assert failed[0].startswith("failed: b.tif: ")
-    assert failed[1].startswith(f"failed: {ids(lab)['c']}: its seconds_per_line and um_per_pixel")
+    named = f"failed: {ids(lab)['c']} (c.tif): "
+    assert failed[1].startswith(f"{named}its seconds_per_line and um_per_pixel")
     assert len(failed) == 2
     assert done.stdout.splitlines()[-1].startswith("2,1,")
     assert done.stdout.splitlines()[-1].endswith(",2")
