@@ -126,7 +126,7 @@ class TableStore:
             TableNotFoundError: If there is no such table.
             TableUnreadableError: If it can't be read.
         """
-        return self._read_now(name, self.backend.scan)
+        return self._read_now(name, lambda backend, key: backend.scan(key))
 
     def load(self, name: str | TableKey) -> pl.DataFrame:
         """Return a table as a frame.
@@ -135,7 +135,7 @@ class TableStore:
             TableNotFoundError: If there is no such table.
             TableUnreadableError: If it is damaged.
         """
-        return self._read_now(name, lambda key: self.backend.scan(key).collect())
+        return self._read_now(name, lambda backend, key: backend.scan(key).collect())
 
     def count(self, name: str) -> int:
         """Count the rows of a table.
@@ -144,12 +144,12 @@ class TableStore:
             TableNotFoundError: If there is no such table.
             TableUnreadableError: If it is damaged.
         """
-        return self._read_now(name, self.backend.count)
+        return self._read_now(name, lambda backend, key: backend.count(key))
 
-    def _read_now(self, name: str | TableKey, read: Callable[[TableKey], T]) -> T:
+    def _read_now(self, name: str | TableKey, read: Callable[[Backend, TableKey], T]) -> T:
         def found() -> T:
-            with self.reading(name):
-                answer = read(_key(name))
+            with self.reading(name):  # by another back end once the tables were moved
+                answer = read(self.backend, _key(name))
             return answer
 
         return read_in_place(self._store.path, found)
