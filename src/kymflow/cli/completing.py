@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from functools import wraps
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,9 +37,8 @@ def _completer(words: _Words) -> Completer:
         before, comma, last = typed.rpartition(",")
         found: list[str] = []
         with suppress(DatasetError, OSError):
-            for word in words(ctx):
-                if word.startswith(last) and len(found) < MOST:
-                    found.append(f"{before}{comma}{word}")
+            fitting = (f"{before}{comma}{w}" for w in words(ctx) if w.startswith(last))
+            found.extend(islice(fitting, MOST))
         return found
 
     return complete

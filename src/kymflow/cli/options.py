@@ -93,6 +93,21 @@ image_argument = click.argument(
     "image", metavar="IMAGE", shell_complete=completing.images, help=IMAGE
 )
 
+
+def images_argument(
+    text: str, complete: completing.Completer = completing.images
+) -> Callable[[Command], Command]:
+    """Return the argument that names any number of images.
+
+    Args:
+        text: Which images, for ``--help``.
+        complete: Offers them.
+    """
+    return click.argument(
+        "images", nargs=-1, metavar="[IMAGE]...", shell_complete=complete, help=text
+    )
+
+
 where_images_option = click.option(
     "--where", metavar="SQL", help="Only images that match this condition on kym_images."
 )

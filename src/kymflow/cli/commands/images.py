@@ -11,6 +11,7 @@ from kymflow.cli import completing
 from kymflow.cli.options import (
     chosen_images,
     dataset_argument,
+    images_argument,
     open_dataset,
     picked_images,
     where_images_option,
@@ -58,13 +59,7 @@ def list_images(path: Path, where: str | None, trash: bool, output: Output) -> N
 
 @command.command("delete")
 @dataset_argument
-@click.argument(
-    "images",
-    nargs=-1,
-    metavar="[IMAGE]...",
-    shell_complete=completing.images,
-    help="The images, by id or file.",
-)
+@images_argument("The images, by id or file.")
 @where_images_option
 @click.option("--dry-run", is_flag=True, help="Say what would be deleted, and delete nothing.")
 def delete(path: Path, images: tuple[str, ...], where: str | None, dry_run: bool) -> None:
@@ -97,13 +92,7 @@ def delete(path: Path, images: tuple[str, ...], where: str | None, dry_run: bool
 
 @command.command("restore")
 @dataset_argument
-@click.argument(
-    "images",
-    nargs=-1,
-    metavar="[IMAGE]...",
-    shell_complete=completing.trashed,
-    help="The images, by id or file.",
-)
+@images_argument("The images, by id or file.", completing.trashed)
 @click.option("--all", "everything", is_flag=True, help="All that the trash holds.")
 def restore(path: Path, images: tuple[str, ...], everything: bool) -> None:
     """Put deleted images back, with all that was measured and decided."""

@@ -11,7 +11,13 @@ import click
 from kymflow.cli import completing
 from kymflow.cli.errors import FAILED, warn_of_failures
 from kymflow.cli.fields import tell_unlike
-from kymflow.cli.options import chosen_images, dataset_argument, open_dataset, where_images_option
+from kymflow.cli.options import (
+    chosen_images,
+    dataset_argument,
+    images_argument,
+    open_dataset,
+    where_images_option,
+)
 from kymflow.cli.output import Output, output_options
 from kymflow.cli.results import suggest, tell
 from kymflow.core.wording import counted
@@ -32,13 +38,7 @@ def command() -> None:
 
 @command.command("get")
 @dataset_argument
-@click.argument(
-    "images",
-    nargs=-1,
-    metavar="[IMAGE]...",
-    shell_complete=completing.images,
-    help="The images; all by default.",
-)
+@images_argument("The images; all by default.")
 @where_images_option
 @output_options
 def get_command(path: Path, images: tuple[str, ...], where: str | None, output: Output) -> None:
@@ -81,8 +81,7 @@ def set_command(
     values = dict(each.split("=", 1) for each in assignments if "=" in each)
     if not values:
         raise click.UsageError("give at least one KEY=VALUE")
-    if not images and where is None and not everywhere:
-        raise click.UsageError("name images, or give --where or --all")
+    _check_named(images, where, everywhere)
     dataset = open_dataset(path, writing=not dry_run)
     changed, by = 0, reviewer_name()
     for image_id in chosen_images(dataset, images, where):
@@ -94,9 +93,7 @@ def set_command(
 
 @command.command("unset")
 @dataset_argument
-@click.argument(
-    "images", nargs=-1, metavar="[IMAGE]...", shell_complete=completing.images, help="The images."
-)
+@images_argument("The images.")
 @click.option("--key", "keys", metavar="KEY", multiple=True, help="Only this key: repeat for more.")
 @where_images_option
 @click.option("--all", "everywhere", is_flag=True, help="In every image.")
@@ -113,8 +110,7 @@ def unset_command(
     from kymflow.core.lab_folder.by_hand import unset
     from kymflow.core.review.reviewer import reviewer_name
 
-    if not images and where is None and not everywhere:
-        raise click.UsageError("name images, or give --where or --all")
+    _check_named(images, where, everywhere)
     dataset = open_dataset(path, writing=not dry_run)
     changed, by = 0, reviewer_name()
     for image_id in chosen_images(dataset, images, where):
@@ -126,13 +122,7 @@ def unset_command(
 
 @command.command("diff")
 @dataset_argument
-@click.argument(
-    "images",
-    nargs=-1,
-    metavar="[IMAGE]...",
-    shell_complete=completing.images,
-    help="The images; all by default.",
-)
+@images_argument("The images; all by default.")
 @where_images_option
 @output_options
 def diff_command(path: Path, images: tuple[str, ...], where: str | None, output: Output) -> None:
@@ -153,13 +143,7 @@ def diff_command(path: Path, images: tuple[str, ...], where: str | None, output:
 
 @command.command("history")
 @dataset_argument
-@click.argument(
-    "images",
-    nargs=-1,
-    metavar="[IMAGE]...",
-    shell_complete=completing.images,
-    help="The images; all by default.",
-)
+@images_argument("The images; all by default.")
 @where_images_option
 @output_options
 def history_command(path: Path, images: tuple[str, ...], where: str | None, output: Output) -> None:
@@ -184,13 +168,7 @@ def history_command(path: Path, images: tuple[str, ...], where: str | None, outp
 
 @command.command("undo")
 @dataset_argument
-@click.argument(
-    "images",
-    nargs=-1,
-    metavar="[IMAGE]...",
-    shell_complete=completing.images,
-    help="The images.",
-)
+@images_argument("The images.")
 @where_images_option
 @click.option("--all", "everywhere", is_flag=True, help="In every image.")
 @click.option("--dry-run", is_flag=True, help="Say what would change, and change nothing.")
@@ -204,8 +182,7 @@ def undo_command(
     from kymflow.core.artifacts.metadata import undo_fields
     from kymflow.core.review.reviewer import reviewer_name
 
-    if not images and where is None and not everywhere:
-        raise click.UsageError("name images, or give --where or --all")
+    _check_named(images, where, everywhere)
     dataset = open_dataset(path, writing=not dry_run)
     changed, by = 0, reviewer_name()
     for image_id in chosen_images(dataset, images, where):
@@ -261,3 +238,9 @@ def _tell_count(path: Path, changed: int, dry_run: bool) -> None:
     )
     if changed and not dry_run:
         suggest(f"kymflow index {quote(str(path))}")
+
+
+def _check_named(images: tuple[str, ...], where: str | None, everywhere: bool) -> None:
+    """Refuse to touch all images where that was not said."""
+    if not images and where is None and not everywhere:
+        raise click.UsageError("name images, or give --where or --all")

@@ -16,13 +16,17 @@ from kymflow.core.formats.tests.test_golden import hostile
 HERE = Path(__file__).parent
 
 
-@pytest.mark.parametrize("width", [60, None])
-def test_golden_vertical(width: int | None) -> None:
-    text = vertical_text(hostile(), rows=50, width=width, colour=False)
-    path = HERE / "golden" / f"hostile_vertical_{width or 'whole'}.txt"
+def check_golden(text: str, name: str) -> None:
+    path = HERE / "golden" / name
     if os.environ.get("KYMFLOW_WRITE_GOLDEN"):
         path.write_text(text)
     assert text == path.read_text()
+
+
+@pytest.mark.parametrize("width", [60, None])
+def test_golden_vertical(width: int | None) -> None:
+    text = vertical_text(hostile(), rows=50, width=width, colour=False)
+    check_golden(text, f"hostile_vertical_{width or 'whole'}.txt")
     assert all(width is None or cell_len(line) <= width for line in text.splitlines())
 
 
@@ -41,10 +45,7 @@ def shown(frame: pl.DataFrame, *, rows: int = 50, width: int | None = 80) -> lis
 @pytest.mark.parametrize("width", [60, 80, 160, None])
 def test_golden(width: int | None) -> None:
     text = table_text(hostile(), rows=50, width=width, colour=False)
-    path = HERE / "golden" / f"hostile_{width or 'whole'}.txt"
-    if os.environ.get("KYMFLOW_WRITE_GOLDEN"):
-        path.write_text(text)
-    assert text == path.read_text()
+    check_golden(text, f"hostile_{width or 'whole'}.txt")
     assert "\x1b" not in text
     if width:
         assert max(map(cell_len, text.splitlines())) <= width
