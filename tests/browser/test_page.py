@@ -8,7 +8,7 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, Page, Route, expect
 
 from kymflow.core.kym_dataset import KymDataset, VelocityEventIndexer
 from kymflow.core.review.journal import Journal
@@ -138,8 +138,9 @@ def test_a_blind_queue_is_judged_by_keyboard_through_a_killed_server(
         page.wait_for_selector("main[data-at='0']")
         for image in own.list_image_ids():
             assert image not in page.content()
-        decide(page, "1", "3", "r")
-        page.wait_for_selector("main[data-at='3']")
+        for place, key in enumerate(("1", "3", "r"), start=1):
+            decide(page, key)
+            page.wait_for_selector(f"main[data-at='{place}']")
         server.process.send_signal(signal.SIGKILL)
         server.process.wait()
         page.keyboard.press("1")
@@ -157,7 +158,9 @@ def test_a_blind_queue_is_judged_by_keyboard_through_a_killed_server(
         with page.expect_response("**/api/undo"):
             page.keyboard.press("u")
         page.wait_for_selector("main[data-at='3']")
-        decide(page, "Space", "2", "2", "2", "2")
+        for place, key in enumerate(("Space", "2", "2", "2", "2"), start=4):
+            decide(page, key)
+            page.wait_for_selector(f"main[data-at='{min(place, 7)}']")
         expect(page.locator(".told")).to_contain_text("8 of 8 events judged")
         page.close()
     judged = {
@@ -170,6 +173,37 @@ def test_a_blind_queue_is_judged_by_keyboard_through_a_killed_server(
         if label is not None:
             assert found == (label, False)
     assert {d.target for d in Journal(own).decisions() if d.verb == "label"} == {"first"}
+
+
+def test_an_event_that_is_not_shown_yet_is_not_judged(page: Page, own: ZarrDataset) -> None:
+    save_queue(own, draw(own, "slow", size=4, reviewer="bob", seed=2))
+    items = load_queue(own, "slow").items
+    held: list[Route] = []
+    passing = ["the first"]
+
+    def hold(route: Route) -> None:
+        if passing:
+            route.continue_()
+        else:
+            held.append(route)
+        passing.clear()
+
+    page.route("**/api/image?*", hold)
+    page.goto("/review?queue=slow")
+    page.wait_for_selector("main[data-at='0']")
+    decide(page, "1")
+    page.keyboard.press("3")
+    expect(page.locator(".message").last).to_contain_text("nothing was decided")
+    assert held
+    for route in held:
+        route.continue_()
+    page.wait_for_selector("main[data-at='1']")
+    page.unroute("**/api/image?*")
+    decide(page, "3")
+    made = [d.changes[0] for d in Journal(own).decisions() if d.verb == "label"]
+    assert [(c.key, (c.after or {})["user_type"]) for c in made] == [
+        (items[0].key, "true_stall"), (items[1].key, "other"),
+    ]  # fmt: skip
 
 
 def test_a_review_goes_there_and_back(page: Page, own: ZarrDataset) -> None:

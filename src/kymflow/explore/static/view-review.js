@@ -88,7 +88,7 @@ export async function show(host, values, state) {
     const image = await imageOf(row.image_id);
     if (mine !== wanted) return;
     const event = image.events.find((each) => sameEvent(each, row)) ?? null;
-    current = { image, event, row };
+    current = { image, event, row, place: at };
     if (viewer.image !== image) viewer.show(image);
     viewer.select(event);
     viewer.focus(event ?? row);
@@ -145,11 +145,14 @@ export async function show(host, values, state) {
     if (group) group[1] += by;
   }
 
-  /** Decide on the event that is shown, and show the next at once; the decision follows in its turn. */
+  /**
+   * Decide on the event that is shown, and show the next at once; the decision follows in its turn.
+   * While the next is on its way, the one that was judged still stands there: a key is not for it.
+   */
   async function act(verb, values = {}, advance = true) {
-    const { image, event } = current;
+    const { image, event, place } = current;
     if (!event) return;
-    const place = at;
+    if (place !== at) return say("The next event is not there yet: nothing was decided.");
     const sent = decide(queue, image, event, verb, values);
     if (advance && at + 1 < listing.n_rows) showAt(at + 1);
     else if (advance) say("That was the last event of this list.");
