@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import traceback
 from collections.abc import Iterator
 from concurrent.futures import Executor
 from contextlib import ExitStack, contextmanager
@@ -55,3 +56,15 @@ def is_killed_worker(error: BaseException) -> bool:
     """Tell whether an error is Dask's own for a task that has killed several workers."""
     dask = sys.modules.get("distributed")  # an error of what was never imported can't be
     return dask is not None and isinstance(error, dask.KilledWorker)
+
+
+def is_lost_result(error: BaseException) -> bool:
+    """Tell whether an error is Dask's own for a result whose worker died before it was fetched.
+
+    Its executor (``distributed/cfexecutor.py``) then looks at the task's new state, takes the
+    result for the three parts of an error, and fails to unpack it.
+    """
+    if not isinstance(error, TypeError) or error.__traceback__ is None:
+        return False
+    *_, (frame, _line) = traceback.walk_tb(error.__traceback__)
+    return frame.f_globals.get("__name__") == "distributed.cfexecutor"

@@ -23,7 +23,7 @@ from queue import SimpleQueue
 from typing import TYPE_CHECKING, Generic, Protocol
 
 from kymflow.core.errors import WorkerError
-from kymflow.core.workers.dask import is_killed_worker
+from kymflow.core.workers.dask import is_killed_worker, is_lost_result
 from kymflow.core.workers.isolated import Isolated
 from kymflow.core.workers.work import Outcome, Result, Task, Work, attempt
 from kymflow_zarr.errors import UsageError
@@ -246,7 +246,7 @@ class _CallersExecutor:
     def workers_killed(self, error: BaseException) -> int:
         if is_killed_worker(error):
             return _TRIES  # Dask has tried it on several
-        if isinstance(error, WorkerError):
+        if isinstance(error, WorkerError) or is_lost_result(error):
             return 1
         raise _lost(error) from error
 
