@@ -145,14 +145,16 @@ export async function show(host, values, state) {
     if (group) group[1] += by;
   }
 
-  /**
-   * Decide on the event that is shown, and show the next at once; the decision follows in its turn.
-   * While the next is on its way, the one that was judged still stands there: a key is not for it.
-   */
+  /** While the next event is on its way, the one that was judged still stands there: a key is not for it. */
+  function isThere() {
+    if (current.place !== at) say("The next event is not there yet: nothing was decided.");
+    return current.place === at;
+  }
+
+  /** Decide on the event that is shown, and show the next at once; the decision follows in its turn. */
   async function act(verb, values = {}, advance = true) {
     const { image, event, place } = current;
-    if (!event) return;
-    if (place !== at) return say("The next event is not there yet: nothing was decided.");
+    if (!event || !isThere()) return;
     const sent = decide(queue, image, event, verb, values);
     if (advance && at + 1 < listing.n_rows) showAt(at + 1);
     else if (advance) say("That was the last event of this list.");
@@ -184,7 +186,7 @@ export async function show(host, values, state) {
   const reject = () => current.event && act(current.event.rejected ? "restore" : "reject");
 
   async function note() {
-    if (!current.event) return;
+    if (!current.event || !isThere()) return;
     const text = await askNote(current.event);
     if (text !== null) await act("note", { note: text }, false);
   }
